@@ -1,0 +1,22 @@
+# Each target installs what it misses through packaging/setup.sh, which says so.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: demo test bench
+
+# The main job on virtual badges and real apps. With a display it opens a window; without one it runs
+# a scripted shift and leaves pictures and the verified log in target/demo.
+demo:
+	packaging/setup.sh test
+	cargo build --bins
+	$(TARGET)/debug/cleanshiftctl demo $(if $(DISPLAY),window,shift)
+
+test:
+	packaging/setup.sh test
+	cargo build --bins
+	cargo test
+	cargo test --features planted-bugs --test handoff_walk
+
+bench:
+	packaging/setup.sh bench
+	cargo build --release --bins
+	cargo bench --bench bench

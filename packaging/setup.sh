@@ -1,0 +1,81 @@
+#!/bin/bash
+# Installs what Cleanshift needs to be built, run, tested and measured on Debian 12 or newer, and says
+# what it does. Does nothing, and says nothing, when all is there. Stops, starts and disables nothing
+# of the host.
+#
+# Use: packaging/setup.sh [run|test|bench]      each has what the ones before it have; default: bench
+set -euo pipefail
+
+build="gcc libc6-dev libpcsclite-dev make pkg-config"
+run="bubblewrap dbus-bin dbus-daemon fonts-dejavu-core gnome-keyring libpcsclite1 libx11-6 libx11-xcb1
+     libxcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libxkbcommon0 openbox passt pcscd util-linux
+     x11-xkb-utils xkb-data xserver-xephyr"
+test="chromium firefox-esr keyutils libsecret-tools passwd python3 sudo vsmartcard-vpcd x11-apps
+      x11-utils xauth xclip xdotool xinput xterm xvfb"
+bench="i3lock xsecurelock"
+
+case "${1:-bench}" in
+  run) wanted="$build $run" ;;
+  test) wanted="$build $run $test" ;;
+  bench) wanted="$build $run $test $bench" ;;
+  *)
+    echo "setup: there is no part called $1: use run, test or bench" >&2
+    exit 2
+    ;;
+esac
+
+if ! command -v dpkg-query >/dev/null; then
+  echo "setup: this is no Debian: install its equivalents of" $wanted >&2
+  exit 2
+fi
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "setup: to do this needs root, and sudo is not installed: run packaging/setup.sh as root" >&2
+    exit 2
+  fi
+}
+
+# Whatever gives a package counts: Debian 13 gave some libraries other names (t64) that provide the old.
+there=$(dpkg-query -W -f='${db:Status-Status}\t${Package}, ${Provides}\n' |
+  awk -F '\t' '$1 == "installed" { gsub(/\([^)]*\)|,/, " ", $2); print $2 }' | tr -s ' ' '\n' | sort -u)
+missing=()
+for package in $wanted; do
+  grep -qxF -- "$package" <<<"$there" || missing+=("$package")
+done
+
+if [ "${#missing[@]}" -gt 0 ]; then
+  echo "setup: installing ${missing[*]}"
+  install() {
+    as_root env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+  }
+  # The list of packages may be empty, or so old that it names files that are gone.
+  if ! apt-get install -s -qq --no-install-recommends "${missing[@]}" >/dev/null 2>&1 || ! install; then
+    echo "setup: reading the list of packages anew"
+    as_root apt-get update -qq </dev/null
+    install
+  fi
+  case " ${missing[*]} " in
+    *" vsmartcard-vpcd "*)
+      echo "setup: vsmartcard-vpcd gives this machine's own card service a virtual reader that anybody on" \
+        "the network can reach: remove the package before real badges count here"
+      ;;
+  esac
+fi
+
+# Where udev does not run, the device that private networks need keeps a mode that shuts ordinary
+# accounts out. 0666 is the mode that udev's own rule gives it.
+if [ -c /dev/net/tun ] && [ "$(stat -c %a /dev/net/tun)" != 666 ] && [ ! -S /run/udev/control ]; then
+  echo "setup: opening /dev/net/tun to every account, as udev's rule does"
+  as_root chmod 666 /dev/net/tun
+fi
+
+if ! command -v cargo >/dev/null; then
+  echo "setup: cargo is missing: install Rust 1.95 or newer (https://rustup.rs)" >&2
+  exit 2
+fi

@@ -1,0 +1,102 @@
+//! `cleanshiftctl`: what IT and auditors use. Exit codes: 0 good, 1 found wanting, 2 could not run.
+
+pub mod demo;
+pub mod log;
+pub mod policy;
+pub mod roster;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::platform::linux::clock::HostClock;
+use crate::platform::linux::{host, places};
+use crate::policy::Policy;
+use crate::roster::Pepper;
+use crate::store::Store;
+
+/// Good.
+pub const GOOD: u8 = 0;
+/// Found wanting: problems, residue, a broken ledger.
+pub const WANTING: u8 = 1;
+/// Could not run.
+pub const COULD_NOT_RUN: u8 = 2;
+
+/// Looks after a Cleanshift station.
+#[derive(Parser)]
+#[command(name = "cleanshiftctl", version)]
+struct Arguments {
+    /// The policy file of the station.
+    #[arg(long, global = true)]
+    policy: Option<PathBuf>,
+    /// The directory of the station's state.
+    #[arg(long, global = true)]
+    state: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check policy files, or print their JSON Schema.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Look after the roster: operators, badges, one-time PINs.
+    #[command(subcommand)]
+    Roster(roster::RosterCommand),
+    /// Read and verify the ledger.
+    #[command(subcommand)]
+    Log(log::LogCommand),
+    /// The demo on virtual badges.
+    #[command(subcommand)]
+    Demo(demo::DemoCommand),
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    host::log_to_stderr();
+    let arguments = Arguments::parse();
+    let state = arguments.state.clone().unwrap_or_else(places::state);
+    let code = match arguments.command {
+        Command::Policy(command) => policy::run(&command),
+        Command::Roster(command) => {
+            let path = arguments.policy.unwrap_or_else(places::policy);
+            told(with_roster(&path, &state, &command))
+        }
+        Command::Log(command) => log::run(&command, &state),
+        Command::Demo(command) => demo::run(&command),
+    };
+    ExitCode::from(code)
+}
+
+/// Tells an error to the terminal.
+fn told(result: Result<u8, String>) -> u8 {
+    result.unwrap_or_else(|error| {
+        eprintln!("cleanshiftctl: {}", error.trim_end());
+        COULD_NOT_RUN
+    })
+}
+
+fn with_roster(
+    policy: &std::path::Path,
+    state: &std::path::Path,
+    command: &roster::RosterCommand,
+) -> Result<u8, String> {
+    let policy = Policy::read(policy).map_err(|problems| problems.to_string())?;
+    let failed = |error: crate::ports::PortError| format!("failed to {error}");
+    let store = Arc::new(Store::open_beside(state, &policy.station.name).map_err(failed)?);
+    let in_use = crate::ports::RosterRows::all(&*store).map_err(failed)?.iter().any(|row| row.pin.is_some());
+    let (pepper, _) =
+        Pepper::open(state, &policy.station.name, host::has_keyring(), in_use).map_err(failed)?;
+    let context = roster::Context {
+        rows: store,
+        clock: Arc::new(HostClock::begin()),
+        rules: crate::shell::roster_rules(&policy),
+        pepper,
+        by: host::account(),
+    };
+    roster::run(command, &context)
+}

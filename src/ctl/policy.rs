@@ -1,0 +1,79 @@
+//! `cleanshiftctl policy`: check files, print the schema.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{COULD_NOT_RUN, GOOD, WANTING};
+use crate::policy::{Policy, schema};
+
+/// Check policy files, or print their JSON Schema.
+#[derive(Subcommand)]
+pub enum PolicyCommand {
+    /// Check policy files and say what is wrong, where, and what to do.
+    Check {
+        /// The files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Print the result as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the JSON Schema of a policy file, for editors.
+    Schema,
+}
+
+/// Runs the command.
+#[must_use]
+pub fn run(command: &PolicyCommand) -> u8 {
+    match command {
+        PolicyCommand::Check { files, json } => check(files, *json),
+        PolicyCommand::Schema => match serde_json::to_string_pretty(&schema()) {
+            Ok(text) => {
+                println!("{text}");
+                GOOD
+            }
+            Err(error) => {
+                eprintln!("cleanshiftctl: failed to print the schema: {error}");
+                COULD_NOT_RUN
+            }
+        },
+    }
+}
+
+fn check(files: &[PathBuf], as_json: bool) -> u8 {
+    let mut code = GOOD;
+    let mut reports = Vec::new();
+    for file in files {
+        let result = Policy::read(file);
+        if let Err(problems) = &result {
+            code = WANTING;
+            if !as_json {
+                eprint!("{problems}");
+            }
+        } else if !as_json {
+            println!("{}: good", file.display());
+        }
+        let problems = result.err().map_or_else(Vec::new, |problems| {
+            let one = |problem: &crate::policy::problem::Problem| {
+                let at = problems.position(problem);
+                json!({
+                    "line": at.as_ref().map(|at| at.line),
+                    "column": at.as_ref().map(|at| at.column),
+                    "what": problem.what,
+                    "help": problem.help,
+                })
+            };
+            problems.list.iter().map(one).collect()
+        });
+        reports.push(json!({ "file": file.display().to_string(), "problems": problems }));
+    }
+    if as_json {
+        println!(
+            "{:#}",
+            json!({ "verdict": if code == GOOD { "good" } else { "problems" }, "files": reports })
+        );
+    }
+    code
+}

@@ -1,0 +1,197 @@
+//! What only the driver knows of a session and its handoff: names, times, what the gates saw. The
+//! core decides with numbers; the book turns its records into entries for people.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::handoff::record::{Denial, Record, Trigger};
+use crate::handoff::{Operator, OperatorId};
+use crate::ports::{Answer, Body, Closing, Entry, GateAnswer, Handoff, Person, Stamp};
+
+use super::scene::CleanSummary;
+
+/// A badge's identifier together with a PIN that the station checks. The identifier can be copied,
+/// and a short PIN checked by the station is a password of one factor: this is less than AAL2
+/// (NIST SP 800-63B, requirement A-01).
+const UID_AND_PIN: &str = "UID+PIN: identification, below AAL2";
+
+/// The book.
+#[derive(Default)]
+pub(super) struct Book {
+    people: HashMap<OperatorId, Person>,
+    /// When the session that runs was opened.
+    pub(super) opened: Option<Stamp>,
+    /// The handoff that is being gathered.
+    pub(super) handoff: Option<Gathering>,
+    /// What the last finished handoff found.
+    pub(super) clean: Option<CleanSummary>,
+    /// What stands in every receipt.
+    pub(super) capabilities: Vec<(String, String)>,
+    /// Hash of the policy in force.
+    pub(super) policy: String,
+}
+
+/// A handoff while it happens.
+pub(super) struct Gathering {
+    pub(super) outgoing: Option<Person>,
+    pub(super) incoming: Option<Person>,
+    pub(super) opened: Option<Stamp>,
+    pub(super) began: Stamp,
+    pub(super) began_us: u64,
+    pub(super) covered_us: Option<u64>,
+    pub(super) clean_us: Option<u64>,
+    pub(super) rounds: u8,
+    pub(super) closing: Closing,
+    pub(super) proof: String,
+    pub(super) inside: Vec<GateAnswer>,
+    pub(super) after: Vec<GateAnswer>,
+}
+
+impl Gathering {
+    pub(super) fn new(began: Stamp, began_us: u64) -> Self {
+        Self {
+            outgoing: None,
+            incoming: None,
+            opened: None,
+            began,
+            began_us,
+            covered_us: None,
+            clean_us: None,
+            rounds: 0,
+            closing: Closing::default(),
+            proof: String::new(),
+            inside: Vec::new(),
+            after: Vec::new(),
+        }
+    }
+}
+
+impl Book {
+    /// Remembers who somebody is.
+    pub(super) fn meet(&mut self, person: Person) {
+        drop(self.people.insert(person.id, person));
+    }
+
+    /// Who this is; her number stands for her where the roster could not say.
+    pub(super) fn person(&self, id: OperatorId) -> Person {
+        self.people.get(&id).cloned().unwrap_or_else(|| Person {
+            id,
+            key: format!("#{}", id.0),
+            name: format!("Operator {}", id.0),
+            role: String::new(),
+        })
+    }
+
+    /// Who this operator is.
+    pub(super) fn operator(&self, operator: Operator) -> Person {
+        self.person(operator.id)
+    }
+
+    /// The entry for a record of the core.
+    pub(super) fn entry(&mut self, record: Record, at: Stamp, now_us: u64, shared: Vec<String>) -> Entry {
+        let body = match record {
+            Record::Handoff(_, trigger) => self.handoff_body(trigger, &at, now_us, shared),
+            Record::Denied(id, denial) => self.core(record, Some(id), denial_note(denial)),
+            Record::Opened(id) => self.core(record, Some(id), UID_AND_PIN.to_owned()),
+            Record::Released(id) | Record::Viewed(id) => self.core(record, Some(id), String::new()),
+            Record::BadgeUnknown => self.core(record, None, String::new()),
+            Record::Quarantined(_) => {
+                let outgoing = self.handoff.as_ref().and_then(|handoff| handoff.outgoing.clone());
+                Body::Core { record, person: outgoing, note: self.findings().join("; ") }
+            }
+        };
+        Entry { at, body }
+    }
+
+    fn core(&self, record: Record, id: Option<OperatorId>, note: String) -> Body {
+        Body::Core { record, person: id.map(|id| self.person(id)), note }
+    }
+
+    fn handoff_body(&mut self, trigger: Trigger, at: &Stamp, now_us: u64, shared: Vec<String>) -> Body {
+        let mut gathered = self.handoff.take().unwrap_or_else(|| Gathering::new(at.clone(), now_us));
+        gathered.clean_us = Some(now_us);
+        let since =
+            |us: Option<u64>| Duration::from_micros(us.unwrap_or(now_us).saturating_sub(gathered.began_us));
+        let body = Body::Handoff(Box::new(Handoff {
+            outgoing: gathered.outgoing.clone(),
+            incoming: gathered.incoming.clone(),
+            trigger,
+            opened: gathered.opened.clone(),
+            began: gathered.began.clone(),
+            covered_after: since(gathered.covered_us),
+            clean_after: since(gathered.clean_us),
+            rounds: gathered.rounds,
+            apps: gathered.closing.apps.clone(),
+            proof: gathered.proof.clone(),
+            inside: gathered.inside.clone(),
+            after: gathered.after.clone(),
+            shared,
+            capabilities: self.capabilities.clone(),
+            assurance: if gathered.outgoing.is_some() { UID_AND_PIN.to_owned() } else { String::new() },
+            policy: self.policy.clone(),
+        }));
+        self.handoff = Some(gathered);
+        body
+    }
+
+    /// A finished handoff: what the screens tell of it from now on.
+    pub(super) fn finish(&mut self, utc_ms: i64) {
+        let Some(gathered) = self.handoff.take() else {
+            return;
+        };
+        let count = |answer: Answer| {
+            u16::try_from(gathered.after.iter().filter(|gate| gate.answer == answer).count())
+                .unwrap_or(u16::MAX)
+        };
+        self.clean = Some(CleanSummary {
+            at_utc_ms: utc_ms,
+            absent: count(Answer::Absent),
+            not_here: count(Answer::NotApplicable),
+            settings: count(Answer::Setting),
+            took_ms: gathered.clean_us.unwrap_or(gathered.began_us).saturating_sub(gathered.began_us) / 1000,
+        });
+        self.opened = None;
+    }
+
+    /// What the gates found, in plain words, one sentence each.
+    pub(super) fn findings(&self) -> Vec<String> {
+        let Some(gathered) = &self.handoff else {
+            return Vec::new();
+        };
+        gathered
+            .after
+            .iter()
+            .filter_map(|gate| match gate.answer {
+                Answer::Present => Some(format!(
+                    "Something of the last session is still here: {} ({}).",
+                    gate.gate, gate.saw
+                )),
+                Answer::Unknown => Some(format!("It could not be checked: {} ({}).", gate.gate, gate.saw)),
+                Answer::Absent | Answer::NotApplicable | Answer::Setting => None,
+            })
+            .collect()
+    }
+
+    /// The gates behind [`Book::findings`].
+    pub(super) fn unclean(&self) -> Vec<GateAnswer> {
+        self.handoff
+            .iter()
+            .flat_map(|gathered| &gathered.after)
+            .filter(|gate| matches!(gate.answer, Answer::Present | Answer::Unknown))
+            .cloned()
+            .collect()
+    }
+}
+
+fn denial_note(denial: Denial) -> String {
+    use crate::handoff::Refusal;
+    match denial {
+        Denial::Badge(Refusal::Disabled) => "the badge is disabled",
+        Denial::Badge(Refusal::Expired) => "the time on the roster is over",
+        Denial::Badge(Refusal::NotYetValid) => "the time on the roster has not begun",
+        Denial::Disabled => "too many wrong PINs; the badge is now disabled",
+        Denial::Unchecked => "the PIN could not be checked",
+        Denial::WrongPin => "wrong PIN",
+    }
+    .to_owned()
+}

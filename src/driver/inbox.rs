@@ -1,0 +1,39 @@
+//! Everything that can reach the driver, as one queue.
+
+use super::scene::Wish;
+use crate::handoff::{Event, PinVerified, Turn};
+use crate::ports::{
+    CapsuleNews, Closing, Destroyed, GateAnswer, Person, PinProblem, ReaderEvent, Result, Shown, Written,
+};
+
+/// Something that came in.
+pub(super) enum Inbox {
+    /// An event that needs nothing added.
+    Event(Event),
+    /// The apps were asked to close.
+    Closed(Turn, Closing),
+    /// The capsule was looked into and destroyed.
+    Destroyed(Turn, Vec<GateAnswer>, Result<Destroyed>),
+    /// The operators whose badges are disabled.
+    Disabled(Result<Vec<Person>>),
+    /// The gates have looked.
+    Looked(Turn, Vec<GateAnswer>),
+    /// The capsule tells something.
+    News(CapsuleNews),
+    /// A part of the log.
+    Page(Result<Vec<Written>>, u64),
+    /// A new PIN was taken or refused.
+    PinSet(Turn, std::result::Result<PinVerified, PinProblem>),
+    /// The next capsule stands, or does not.
+    Prepared(Turn, Result<()>),
+    /// A reader tells something, seen at this microsecond.
+    Reader(ReaderEvent, u64),
+    /// The roster has said whose badge lies on this reader, seen at this microsecond.
+    Shown(String, Result<Shown>, u64),
+    /// The ledger was verified.
+    Verified(std::result::Result<u64, String>),
+    /// The screens ask something.
+    Wish(Wish),
+    /// An entry is durable, or is not.
+    Written(Turn, Result<Written>),
+}

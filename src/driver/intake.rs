@@ -1,0 +1,265 @@
+//! What comes in: each item of the inbox becomes what the core is told, or what the scene shows.
+
+use super::*;
+
+impl Driver {
+    pub(super) fn take(&mut self, item: Inbox) {
+        // A handoff's times count from the moment at which its cause was seen, not handled.
+        self.arrived_us = match &item {
+            Inbox::Reader(_, at_us) | Inbox::Shown(_, _, at_us) => *at_us,
+            Inbox::Event(_)
+            | Inbox::Closed(..)
+            | Inbox::Destroyed(..)
+            | Inbox::Disabled(_)
+            | Inbox::Looked(..)
+            | Inbox::News(_)
+            | Inbox::Page(..)
+            | Inbox::PinSet(..)
+            | Inbox::Prepared(..)
+            | Inbox::Verified(_)
+            | Inbox::Wish(_)
+            | Inbox::Written(..) => self.ports.clock.micros(),
+        };
+        match item {
+            Inbox::Event(event) => self.tell(event),
+            Inbox::Closed(turn, closing) => {
+                if let Some(handoff) = &mut self.book.handoff {
+                    handoff.closing = closing;
+                }
+                self.tell(Event::Stepped(turn, true));
+            }
+            Inbox::Destroyed(turn, inside, ended) => self.destroyed(turn, inside, ended),
+            Inbox::Disabled(people) => {
+                self.disabled =
+                    people.unwrap_or_default().into_iter().map(|person| (person.id.0, person.name)).collect();
+            }
+            Inbox::Looked(turn, answers) => {
+                let finding = judge(&answers);
+                if let Some(handoff) = &mut self.book.handoff {
+                    handoff.after = answers;
+                    handoff.rounds = handoff.rounds.saturating_add(1);
+                }
+                if finding != Finding::Clean {
+                    for finding in self.book.findings() {
+                        tracing::warn!("not clean: {finding}");
+                    }
+                }
+                self.step_failed |= finding != Finding::Clean;
+                self.tell(Event::Looked(turn, finding));
+            }
+            Inbox::News(news) => self.news(news),
+            Inbox::Page(page, total) => self.page(page, total),
+            Inbox::PinSet(turn, Ok(proof)) => self.tell(Event::PinChanged(turn, Some(proof))),
+            Inbox::PinSet(turn, Err(problem)) => {
+                self.pin_problem = Some(match problem {
+                    PinProblem::Weak(sentence) => sentence,
+                    PinProblem::Failed(error) => format!("Your PIN could not be stored: {error}."),
+                });
+                self.tell(Event::PinChanged(turn, None));
+            }
+            Inbox::Prepared(turn, built) => {
+                if let Err(error) = &built {
+                    tracing::error!(%error, "failed to build the next capsule");
+                }
+                self.tell(Event::Prepared(turn, built.is_ok()));
+            }
+            Inbox::Reader(event, _) => self.reader(event),
+            Inbox::Shown(reader, shown, _) => self.shown(&reader, shown),
+            Inbox::Verified(verdict) => {
+                if let Some(log) = &mut self.log {
+                    log.verdict = Some(verdict);
+                }
+            }
+            Inbox::Wish(wish) => self.wish(wish),
+            Inbox::Written(turn, written) => {
+                if let Err(error) = &written {
+                    tracing::error!(%error, "failed to write an entry");
+                }
+                self.tell(Event::Recorded(turn, written.is_ok()));
+            }
+        }
+    }
+
+    pub(super) fn destroyed(
+        &mut self,
+        turn: Turn,
+        inside: Vec<GateAnswer>,
+        ended: Result<crate::ports::Destroyed, PortError>,
+    ) {
+        if let Err(error) = &ended {
+            tracing::error!(%error, "failed to destroy the capsule");
+        }
+        if let Some(handoff) = &mut self.book.handoff {
+            if !inside.is_empty() {
+                handoff.inside = inside;
+            }
+            if let Ok(ended) = &ended
+                && (handoff.proof.is_empty() || ended.proof != "no capsule")
+            {
+                handoff.proof.clone_from(&ended.proof);
+            }
+        }
+        self.step_failed |= ended.is_err();
+        self.tell(Event::Stepped(turn, ended.is_ok()));
+    }
+
+    pub(super) fn news(&mut self, news: CapsuleNews) {
+        match news {
+            CapsuleNews::Windows(windows) => {
+                let newer =
+                    windows.iter().any(|window| self.windows.iter().all(|old| old.window != window.window));
+                for window in &windows {
+                    if let Some(state) = window.app.and_then(|app| self.apps.get_mut(usize::from(app.0))) {
+                        *state = AppState::Running;
+                    }
+                }
+                if newer {
+                    self.launcher = false;
+                } else if windows.is_empty() {
+                    self.launcher = true;
+                }
+                self.windows = windows;
+            }
+            CapsuleNews::Starting(app) => self.app_is(app, AppState::Starting),
+            CapsuleNews::AppFailed(app, why) => {
+                self.app_is(app, AppState::Failed(why));
+                self.launcher = true;
+            }
+            CapsuleNews::AppEnded(app) => self.app_is(app, AppState::Idle),
+            CapsuleNews::Lost(what) => {
+                tracing::error!(what, "the capsule ended by itself");
+                self.tell(Event::CapsuleLost);
+            }
+        }
+        self.order_views();
+    }
+
+    pub(super) fn app_is(&mut self, app: crate::handoff::App, new: AppState) {
+        if let Some(state) = self.apps.get_mut(usize::from(app.0)) {
+            *state = new;
+        }
+    }
+
+    pub(super) fn reader(&mut self, event: ReaderEvent) {
+        match event {
+            ReaderEvent::Came { reader, uid } => {
+                self.readers.came(&reader);
+                let (roster, now, clock) =
+                    (self.ports.roster.clone(), self.ports.clock.now(), self.ports.clock.clone());
+                self.work(move || Inbox::Shown(reader, roster.find(&uid, now), clock.micros()));
+            }
+            ReaderEvent::Unreadable { reader } => {
+                self.readers.came(&reader);
+                let _ = self.readers.resolved(&reader, None);
+                self.tell(Event::BadgeIn(crate::handoff::Presented::Unreadable));
+            }
+            ReaderEvent::Went { reader } => {
+                if let Some(operator) = self.readers.went(&reader) {
+                    self.tell(Event::BadgeOut(operator));
+                }
+            }
+            ReaderEvent::Lost { why } => {
+                tracing::warn!(why, "no reader");
+                self.reader_there = false;
+                self.readers = Readers::default();
+                self.tell(Event::ReaderLost);
+            }
+            ReaderEvent::Back => {
+                self.reader_there = true;
+                self.tell(Event::ReaderBack);
+            }
+        }
+    }
+
+    pub(super) fn shown(&mut self, reader: &str, shown: Result<crate::ports::Shown, PortError>) {
+        let shown = match shown {
+            Ok(shown) => shown,
+            Err(error) => {
+                tracing::error!(%error, "failed to read the roster");
+                let _ = self.readers.resolved(reader, None);
+                self.notify(Notice::CannotOpen);
+                return;
+            }
+        };
+        let whose = shown.person.as_ref().map(|person| person.id);
+        if let Some(person) = shown.person {
+            self.book.meet(person);
+        }
+        let gone = self.readers.resolved(reader, whose);
+        self.tell(Event::BadgeIn(shown.presented));
+        // The badge was pulled while the roster was asked: its going comes after its coming.
+        if let (true, Some(operator)) = (gone, whose) {
+            self.tell(Event::BadgeOut(operator));
+        }
+    }
+
+    pub(super) fn wish(&mut self, wish: Wish) {
+        match wish {
+            Wish::Attach(window) => {
+                let screen = self.ports.screen.clone();
+                if let Err(error) = tokio::task::block_in_place(|| screen.attach(window)) {
+                    tracing::error!(%error, "failed to attach to the shell's window");
+                }
+            }
+            Wish::Cancel => self.tell(Event::Cancelled),
+            Wish::CloseLog => self.tell(Event::LogClosed),
+            Wish::CloseWindow(window) => self.tell(Event::AppWished(AppWish::Close(window))),
+            Wish::Enable(number) => self.enable(number),
+            Wish::End => self.tell(Event::EndWished),
+            Wish::Launcher(front) => self.launcher = front || self.windows.is_empty(),
+            Wish::Launch(app) => self.tell(Event::AppWished(AppWish::Launch(app))),
+            Wish::MoreLog => self.more_log(),
+            Wish::OpenLog => self.tell(Event::LogWished),
+            Wish::PinEntered => self.pin_entered(),
+            Wish::Raise(window) => {
+                self.launcher = false;
+                self.tell(Event::AppWished(AppWish::Raise(window)));
+            }
+            Wish::Retry => self.tell(Event::RetryWished),
+            Wish::Stay => self.tell(Event::Active(self.ports.clock.now())),
+            Wish::Stop => self.tell(Event::Stopping),
+        }
+        self.order_views();
+    }
+
+    pub(super) fn enable(&mut self, number: u32) {
+        let Some(Station::Attended(attended)) = &self.station else {
+            return;
+        };
+        if !(attended.operator.supervisor && self.settings.rules.supervisors.enable_badge) {
+            return;
+        }
+        let (roster, by) = (self.ports.roster.clone(), attended.operator.id);
+        self.work(move || {
+            if let Err(error) = roster.enable(crate::handoff::OperatorId(number), by) {
+                tracing::error!(%error, "failed to enable a badge");
+            }
+            Inbox::Disabled(roster.disabled())
+        });
+    }
+
+    pub(super) fn pin_entered(&mut self) {
+        use crate::handoff::station::Stage;
+        let stage = self.guest().map(|guest| guest.stage);
+        match stage {
+            Some(Stage::New(_)) => {
+                self.first_pin = Some(self.pad.take());
+                self.pin_problem = None;
+                self.tell(Event::PinGiven);
+            }
+            Some(Stage::Pin) if self.pad.len() < self.settings.least_digits => {}
+            Some(Stage::Pin) => {
+                self.tell(Event::PinGiven);
+                if self.guest().is_some_and(|guest| guest.stage == Stage::Pin) {
+                    // The core did not take it (the wait is not over): it must not linger.
+                    self.pad.wipe();
+                }
+            }
+            Some(Stage::Again(_)) => self.tell(Event::PinGiven),
+            Some(Stage::Checking(_) | Stage::Recording(..) | Stage::Setting(..) | Stage::Verified(_))
+            | None => {
+                self.pad.wipe();
+            }
+        }
+    }
+}

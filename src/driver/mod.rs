@@ -1,0 +1,367 @@
+//! The loop that owns the only station: one inbox → handle → effects in order → results as events.
+//!
+//! Whatever happens (a badge, a key, a deadline, the end of a step) comes in through one queue. The
+//! core answers with effects, which are carried out in order. Effects that are done at once (cover,
+//! uncover, forgetting the PIN) are done here, on the spot; effects that take time run on threads
+//! of their own and come back as events, so that nothing ever stands between a badge that goes and
+//! the cover. Entries for the ledger go through one thread, in order.
+
+mod book;
+mod compose;
+mod effects;
+mod inbox;
+mod intake;
+mod log;
+mod phase;
+mod readers;
+pub mod scene;
+
+pub use scene::{Scene, Wish};
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::handoff::station::LogView;
+use crate::handoff::{AppWish, Effect, Event, Finding, Moment, Notice, Rules, Station, Trigger, Turn};
+use crate::pin::{Pin, PinPad};
+use crate::ports::{
+    Answer, AppWindow, Body, CapsuleNews, Entry, GateAnswer, Intent, PinProblem, PortError, Ports,
+    ReaderEvent,
+};
+
+use book::{Book, Gathering};
+use effects::{Job, ledger_thread};
+use inbox::Inbox;
+use phase::{PhaseName, leaving};
+use readers::Readers;
+use scene::{AppState, LogScene, StationFacts};
+
+/// How long a notice stands, milliseconds.
+const NOTICE: u64 = 4_000;
+/// How long the opening screen tells of the clean-up before it, milliseconds.
+const FRESH: u64 = 2_000;
+/// How often idle is asked for while the warning stands, milliseconds.
+const WARNED_POLL: u64 = 200;
+/// How long a step waits for its intent to be durable before it goes on without: a hung disk must
+/// not keep a capsule alive, and the receipt that cannot be written then bars the station.
+const INTENT_PATIENCE: Duration = Duration::from_millis(500);
+/// How many entries the log shows at a time.
+const LOG_PAGE: usize = 100;
+
+/// What the driver needs beside the ports.
+pub struct Settings {
+    /// What the core needs.
+    pub rules: Rules,
+    /// What does not change while the shell runs.
+    pub facts: StationFacts,
+    /// Hash of the policy in force, hexadecimal.
+    pub policy: String,
+    /// The least digits of a PIN.
+    pub least_digits: usize,
+    /// The shell's version.
+    pub version: String,
+}
+
+/// The outer ends of a driver that is about to run.
+pub struct Ends {
+    /// The newest picture of the station.
+    pub scenes: watch::Receiver<Scene>,
+    /// What the screens ask.
+    pub wishes: mpsc::UnboundedSender<Wish>,
+    /// Where readers tell what they see.
+    pub readers: Box<dyn Fn(ReaderEvent) + Send + Sync>,
+    /// Where digits go.
+    pub pad: PinPad,
+}
+
+/// The loop.
+pub struct Driver {
+    station: Option<Station>,
+    settings: Settings,
+    ports: Ports,
+    inbox: mpsc::UnboundedReceiver<Inbox>,
+    post: mpsc::UnboundedSender<Inbox>,
+    wishes: mpsc::UnboundedReceiver<Wish>,
+    scenes: watch::Sender<Scene>,
+    ledger: std::sync::mpsc::Sender<Job>,
+    pad: PinPad,
+    first_pin: Option<Pin>,
+    pin_problem: Option<String>,
+    book: Book,
+    readers: Readers,
+    reader_there: bool,
+    notice: Option<(Notice, Moment)>,
+    fresh_until: Option<Moment>,
+    windows: Vec<AppWindow>,
+    apps: Vec<AppState>,
+    launcher: bool,
+    in_front: Option<bool>,
+    log: Option<LogScene>,
+    disabled: Vec<(u32, String)>,
+    quarantined_utc_ms: i64,
+    step_failed: bool,
+    arrived_us: u64,
+    stopped: bool,
+}
+
+impl Driver {
+    /// A driver that has not begun, and its outer ends.
+    #[must_use]
+    pub fn new(settings: Settings, ports: Ports) -> (Self, Ends) {
+        let (post, inbox) = mpsc::unbounded_channel();
+        let (wish, wishes) = mpsc::unbounded_channel();
+        let pad = PinPad::default();
+        let (scenes, scene) = watch::channel(compose::before_start(&settings, &*ports.clock));
+        let ledger = ledger_thread(&ports, post.clone());
+        let (clock, readers_post) = (ports.clock.clone(), post.clone());
+        let ends = Ends {
+            scenes: scene,
+            wishes: wish,
+            readers: Box::new(move |event| {
+                let _ = readers_post.send(Inbox::Reader(event, clock.micros()));
+            }),
+            pad: pad.clone(),
+        };
+        let apps = vec![AppState::Idle; settings.facts.apps.len()];
+        let mut book = Book::default();
+        book.policy.clone_from(&settings.policy);
+        let driver = Self {
+            station: None,
+            settings,
+            ports,
+            inbox,
+            post,
+            wishes,
+            scenes,
+            ledger,
+            pad,
+            first_pin: None,
+            pin_problem: None,
+            book,
+            readers: Readers::default(),
+            reader_there: true,
+            notice: None,
+            fresh_until: None,
+            windows: Vec::new(),
+            apps,
+            launcher: true,
+            in_front: None,
+            log: None,
+            disabled: Vec::new(),
+            quarantined_utc_ms: 0,
+            step_failed: false,
+            arrived_us: 0,
+            stopped: false,
+        };
+        (driver, ends)
+    }
+
+    /// Runs until the station is told to stop and is clean.
+    pub async fn run(mut self) {
+        self.begin();
+        while !self.stopped {
+            self.publish();
+            let wake = self.next_wake();
+            let item = tokio::select! {
+                biased;
+                Some(item) = self.inbox.recv() => Some(item),
+                Some(wish) = self.wishes.recv() => Some(Inbox::Wish(wish)),
+                () = sleep_until(wake, &*self.ports.clock) => None,
+            };
+            match item {
+                Some(item) => self.take(item),
+                None => self.time_came(),
+            }
+        }
+        self.publish();
+        self.append(None, Entry { at: self.ports.clock.stamp(), body: Body::Stopped });
+        self.flush();
+    }
+
+    /// The first thing of all: cover, then look at what the journal says of the shell before.
+    fn begin(&mut self) {
+        let post = self.post.clone();
+        self.ports.capsules.listen(Box::new(move |news| {
+            let _ = post.send(Inbox::News(news));
+        }));
+        let now = self.ports.clock.now();
+        let mut gathering = Gathering::new(self.ports.clock.stamp(), self.ports.clock.micros());
+        let (station, effects) = Station::start(now, &self.settings.rules);
+        self.station = Some(station);
+        // Covering comes before anything is asked of the disk.
+        let (covering, rest): (Vec<_>, Vec<_>) =
+            effects.into_iter().partition(|effect| *effect == Effect::Cover);
+        self.carry_out(covering);
+        gathering.covered_us = Some(self.ports.clock.micros());
+        self.book.capabilities = self.ports.gates.capabilities();
+        if let Ok(Some(unfinished)) = self.ports.ledger.unfinished() {
+            gathering.outgoing = unfinished.person;
+            gathering.opened = unfinished.opened;
+        }
+        self.book.handoff = Some(gathering);
+        let started = Body::Started {
+            version: self.settings.version.clone(),
+            policy: self.settings.policy.clone(),
+            capabilities: self.book.capabilities.clone(),
+        };
+        self.append(None, Entry { at: self.ports.clock.stamp(), body: started });
+        self.carry_out(rest);
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // Time
+    // -----------------------------------------------------------------------------------------
+
+    fn next_wake(&self) -> Option<Moment> {
+        let station = self.station.as_ref()?;
+        let warned = matches!(station, Station::Attended(attended) if attended.warned);
+        let poll = warned.then(|| self.ports.clock.now().after(WARNED_POLL));
+        let notice = self.notice.map(|(_, until)| until);
+        [station.deadline(&self.settings.rules), poll, notice, self.fresh_until].into_iter().flatten().min()
+    }
+
+    fn time_came(&mut self) {
+        let now = self.ports.clock.now();
+        self.arrived_us = self.ports.clock.micros();
+        if self.notice.is_some_and(|(_, until)| until <= now) {
+            self.notice = None;
+        }
+        if self.fresh_until.is_some_and(|until| until <= now) {
+            self.fresh_until = None;
+        }
+        if matches!(self.station, Some(Station::Attended(_))) {
+            let idle = self.ports.idle.clone();
+            // An unknown idle time counts as idle: the station may end a session too soon, never too late.
+            if let Ok(idle) = tokio::task::block_in_place(|| idle.since_input()) {
+                let ago = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
+                self.tell(Event::Active(Moment(now.0.saturating_sub(ago))));
+            }
+        }
+        let due = self.station.as_ref().and_then(|station| station.deadline(&self.settings.rules));
+        if due.is_some_and(|due| due <= now) {
+            self.tell(Event::TimeCame);
+        }
+        self.order_views();
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // The core
+    // -----------------------------------------------------------------------------------------
+
+    fn tell(&mut self, event: Event) {
+        let Some(station) = self.station.take() else {
+            return;
+        };
+        let was = PhaseName::of(&station);
+        let before = leaving(&station);
+        let (station, effects) = station.handle(self.ports.clock.now(), event, &self.settings.rules);
+        let is = PhaseName::of(&station);
+        self.station = Some(station);
+        if is == PhaseName::CleanUp && was != PhaseName::CleanUp && was != PhaseName::Quarantine {
+            self.gather(before);
+        }
+        self.carry_out(effects);
+        if was != is {
+            self.phase_changed(was, is);
+        }
+        self.log_changed();
+        self.order_views();
+    }
+
+    /// A handoff begins: from now on the book gathers what its receipt will tell.
+    fn gather(&mut self, before: Option<crate::handoff::Operator>) {
+        let Some(Station::CleanUp(clean_up)) = &self.station else {
+            return;
+        };
+        let mut gathering = Gathering::new(self.ports.clock.stamp(), self.arrived_us);
+        gathering.outgoing = before.map(|operator| self.book.operator(operator));
+        gathering.opened = before.and(self.book.opened.clone());
+        if clean_up.trigger == Trigger::Takeover {
+            gathering.incoming = clean_up.guest.map(|guest| self.book.operator(guest.operator));
+        }
+        self.book.handoff = Some(gathering);
+        let (done, _) = std::sync::mpsc::channel();
+        let _ = self.ledger.send(Job::Intend(Intent::Begin(clean_up.trigger), done));
+    }
+
+    fn phase_changed(&mut self, was: PhaseName, is: PhaseName) {
+        self.step_failed = false;
+        match is {
+            PhaseName::Attended => {
+                self.fresh_until = Some(self.ports.clock.now().after(FRESH));
+                let roster = self.ports.roster.clone();
+                self.work(move || Inbox::Disabled(roster.disabled()));
+            }
+            PhaseName::Vacant | PhaseName::Challenge if was == PhaseName::CleanUp => {
+                let utc_ms = self.ports.clock.stamp().utc_ms;
+                self.book.finish(utc_ms);
+            }
+            PhaseName::Quarantine => self.quarantined_utc_ms = self.ports.clock.stamp().utc_ms,
+            PhaseName::Vacant | PhaseName::Challenge | PhaseName::CleanUp => {}
+        }
+        if is != PhaseName::Attended {
+            self.fresh_until = None;
+            self.windows.clear();
+            self.apps.fill(AppState::Idle);
+            self.launcher = true;
+            self.log = None;
+            self.in_front = None;
+        }
+    }
+
+    /// While attended: puts the shell's own view or the session in front, as the scene has it.
+    fn order_views(&mut self) {
+        let Some(Station::Attended(attended)) = &self.station else {
+            return;
+        };
+        let front = self.launcher || attended.warned || attended.log != LogView::Closed;
+        if self.in_front == Some(front) {
+            return;
+        }
+        self.in_front = Some(front);
+        let screen = self.ports.screen.clone();
+        if let Err(error) = tokio::task::block_in_place(|| screen.show_shell(front)) {
+            tracing::error!(%error, "failed to order the views");
+            self.in_front = None;
+        }
+    }
+
+    fn publish(&mut self) {
+        let scene = compose::scene(self);
+        let (was, is) = (compose::label(&self.scenes.borrow().phase), compose::label(&scene.phase));
+        if was != is {
+            // What IT and the tests follow a station by; it names nobody.
+            tracing::info!("station: {is}");
+        }
+        drop(self.scenes.send_replace(scene));
+    }
+
+    fn guest(&self) -> Option<crate::handoff::Guest> {
+        match self.station.as_ref()? {
+            Station::Challenge(challenge) => Some(challenge.guest),
+            Station::CleanUp(clean_up) => clean_up.guest,
+            Station::Quarantine(quarantine) => quarantine.guest,
+            Station::Attended(_) | Station::Vacant(_) => None,
+        }
+    }
+}
+
+/// All answers taken together: one trace is residue, one blind gate is unknown (promise 4). A look
+/// that answered nothing at all has not looked.
+fn judge(answers: &[GateAnswer]) -> Finding {
+    if answers.iter().any(|gate| gate.answer == Answer::Present) {
+        Finding::Residue
+    } else if answers.is_empty() || answers.iter().any(|gate| gate.answer == Answer::Unknown) {
+        Finding::Unknown
+    } else {
+        Finding::Clean
+    }
+}
+
+async fn sleep_until(wake: Option<Moment>, clock: &dyn crate::ports::Clock) {
+    match wake {
+        Some(wake) => tokio::time::sleep(Duration::from_millis(wake.since(clock.now()))).await,
+        None => std::future::pending().await,
+    }
+}

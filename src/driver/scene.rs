@@ -1,0 +1,319 @@
+//! What the screens may see ([`Scene`]) and what they may ask ([`Wish`]).
+//!
+//! A scene is plain data without secrets, published whole after every event. The screens decide
+//! nothing: a bug there can draw wrongly, but cannot open the station.
+
+use std::sync::Arc;
+
+use crate::handoff::{App, BadgeMode, Notice, Trigger, Window};
+pub use crate::ports::{Answer, GateAnswer, Written};
+
+/// The picture of the station.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scene {
+    /// What does not change while the shell runs.
+    pub station: Arc<StationFacts>,
+    /// Wall-clock milliseconds (UTC) that belong to `now_ms`, so that deadlines can be drawn.
+    pub utc_ms: i64,
+    /// Milliseconds on the shell's own clock when this scene was made.
+    pub now_ms: u64,
+    /// Whether an allowed reader is there.
+    pub reader: bool,
+    /// What the person at the station is told just now.
+    pub notice: Option<Notice>,
+    /// The phase, with what its screen needs.
+    pub phase: Phase,
+}
+
+/// What does not change while the shell runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StationFacts {
+    /// The station's name: `Station 12`.
+    pub name: String,
+    /// Where it stands: `Ward 4 · Bay B`.
+    pub place: String,
+    /// What leaving and tapping mean here.
+    pub badge_mode: BadgeMode,
+    /// Whom to call, from the policy: `IT: 4411`. May be empty.
+    pub help: String,
+    /// The nearest other station, from the policy. May be empty.
+    pub neighbour: String,
+    /// The least and the most digits of a PIN.
+    pub pin_digits: (u8, u8),
+    /// Whether this is a demo, which every screen says.
+    pub demo: bool,
+    /// Look: `light`, `dark` or `contrast`.
+    pub look: Look,
+    /// The permitted apps, in the policy's order: name and icon (a name of the embedded set, or a file).
+    pub apps: Vec<(String, String)>,
+}
+
+/// How the screens look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Look {
+    /// High contrast.
+    Contrast,
+    /// Dark on the ward at night.
+    Dark,
+    /// The default.
+    #[default]
+    Light,
+}
+
+/// The phase, with what its screen needs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Phase {
+    /// Nobody is in.
+    Vacant(VacantScene),
+    /// Somebody has shown a badge and is asked for the PIN.
+    Challenge(PinScene),
+    /// An operator is at work.
+    Attended(Box<AttendedScene>),
+    /// A session has ended, and the station is being made ready.
+    CleanUp(CleanUpScene),
+    /// The station is not clean.
+    Quarantine(QuarantineScene),
+    /// The station cannot run: wrong policy, unfit host. The text is what `cleanshiftctl` prints.
+    OutOfService(String),
+}
+
+/// Nobody is in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VacantScene {
+    /// What the last look found.
+    pub clean: Option<CleanSummary>,
+    /// Whether the next capsule stands ready.
+    pub ready: bool,
+}
+
+/// What a finished clean-up found, counted by kind of answer (promise 4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CleanSummary {
+    /// When, in UTC milliseconds.
+    pub at_utc_ms: i64,
+    /// How many gates answered absent.
+    pub absent: u16,
+    /// How many classes do not exist here.
+    pub not_here: u16,
+    /// How many are settings.
+    pub settings: u16,
+    /// From the trigger to the proof, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// A person is asked for the PIN. How many digits stand in the pad is known by the pad itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PinScene {
+    /// Her name.
+    pub name: String,
+    /// Her role.
+    pub role: String,
+    /// What she is asked.
+    pub ask: PinAsk,
+    /// Tries left, after a wrong one.
+    pub tries_left: Option<u8>,
+    /// Until when (shell clock) the next try must wait.
+    pub wait_until_ms: Option<u64>,
+    /// What was wrong with a new PIN, for the screen.
+    pub problem: Option<String>,
+    /// When (shell clock) patience ends.
+    pub until_ms: u64,
+    /// The clean-up that still runs, in a takeover.
+    pub clean_up: Option<Vec<StepScene>>,
+}
+
+/// What the PIN pad asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinAsk {
+    /// The new PIN a second time.
+    Again,
+    /// Nothing now: the PIN is being checked.
+    Checking,
+    /// An own PIN, in place of the one-time PIN.
+    New,
+    /// Nothing now: the PIN was right, and the session is opening.
+    Opening,
+    /// The PIN.
+    Pin,
+}
+
+/// An operator is at work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttendedScene {
+    /// Her name.
+    pub name: String,
+    /// Her role.
+    pub role: String,
+    /// Since when, in UTC milliseconds.
+    pub since_utc_ms: i64,
+    /// When (shell clock) the session ends for want of touch, if nothing happens.
+    pub idle_end_ms: u64,
+    /// When (shell clock) the session ends in any case.
+    pub end_ms: u64,
+    /// When (shell clock) the warning's countdown ends; `Some` while the warning stands.
+    pub warning: Option<u64>,
+    /// The apps that she may start.
+    pub apps: Vec<AppTile>,
+    /// The windows that stand.
+    pub windows: Vec<WindowScene>,
+    /// Whether the launcher is in front of the session's windows.
+    pub launcher: bool,
+    /// Whether she may read the log.
+    pub reads_log: bool,
+    /// The handoff log, when she reads it.
+    pub log: Option<LogScene>,
+    /// The clean-up before this session, told for two seconds after opening.
+    pub fresh: Option<CleanSummary>,
+    /// Operators whose badges are disabled, for a supervisor to enable: number and name.
+    pub disabled: Vec<(u32, String)>,
+}
+
+/// An app on the launcher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppTile {
+    /// Which.
+    pub app: App,
+    /// How it is.
+    pub state: AppState,
+}
+
+/// How an app is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppState {
+    /// It did not start, or ended with a failure; the sentence says why.
+    Failed(String),
+    /// Not started.
+    Idle,
+    /// It has a window.
+    Running,
+    /// It was started and has no window yet.
+    Starting,
+}
+
+/// A window on the bar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WindowScene {
+    /// Which.
+    pub window: Window,
+    /// The app, where known.
+    pub app: Option<App>,
+    /// Its title, escaped.
+    pub title: String,
+    /// Whether it is in front.
+    pub front: bool,
+}
+
+/// The handoff log as far as it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogScene {
+    /// Entries, newest first; the screen reads them by `evidence`.
+    pub entries: Vec<Written>,
+    /// How many there are in all.
+    pub total: u64,
+    /// The verdict of the verification: entries that hold, or what is wrong. `None` while it runs.
+    pub verdict: Option<Result<u64, String>>,
+}
+
+/// A session has ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CleanUpScene {
+    /// Whose session it was.
+    pub name: Option<String>,
+    /// Why it ended.
+    pub trigger: Trigger,
+    /// When (shell clock) it began.
+    pub began_ms: u64,
+    /// The steps.
+    pub steps: Vec<StepScene>,
+    /// Somebody who waits and may type already.
+    pub guest: Option<PinScene>,
+}
+
+/// One line of the clean-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepScene {
+    /// Which step.
+    pub step: StepName,
+    /// How far it is.
+    pub state: StepState,
+}
+
+/// The steps as people see them, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepName {
+    /// The session is covered.
+    Covered,
+    /// The apps are asked to close.
+    AppsAsked,
+    /// The capsule is destroyed.
+    Destroyed,
+    /// The gates look.
+    Checked,
+    /// The receipt is written.
+    Receipt,
+}
+
+/// How far a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepState {
+    /// It is done.
+    Done,
+    /// It failed.
+    Failed,
+    /// It is being done.
+    Now,
+    /// It has not begun.
+    Waiting,
+}
+
+/// The station is not clean.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuarantineScene {
+    /// What was found, in plain words, one sentence each.
+    pub findings: Vec<String>,
+    /// The gates behind them.
+    pub gates: Vec<GateAnswer>,
+    /// Since when, in UTC milliseconds.
+    pub since_utc_ms: i64,
+    /// When (shell clock) it tries again by itself.
+    pub retry_at_ms: Option<u64>,
+    /// A supervisor who has shown her badge and is asked for the PIN.
+    pub guest: Option<PinScene>,
+    /// Whether a supervisor may release it here.
+    pub release: bool,
+}
+
+/// What the screens may ask. None of it carries a secret: digits go straight into the PIN's home.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    /// The shell's window is there, by its native id.
+    Attach(u64),
+    /// Give up the PIN.
+    Cancel,
+    /// Close the log.
+    CloseLog,
+    /// Close a window.
+    CloseWindow(Window),
+    /// Let this operator's disabled badge work again.
+    Enable(u32),
+    /// End the session.
+    End,
+    /// Put the launcher in front (true) or the apps (false).
+    Launcher(bool),
+    /// Start an app.
+    Launch(App),
+    /// More entries of the log.
+    MoreLog,
+    /// Open the log.
+    OpenLog,
+    /// A whole PIN stands in the pad.
+    PinEntered,
+    /// Bring a window to the front.
+    Raise(Window),
+    /// Try the clean-up again.
+    Retry,
+    /// Still there.
+    Stay,
+    /// Stop the shell (a signal, a package upgrade).
+    Stop,
+}

@@ -1,0 +1,170 @@
+//! The wire type of an entry: canonical JSON (RFC 8785), version 1.
+//!
+//! The core's types are never serialised; this is the only shape that leaves the station.
+
+use serde::{Deserialize, Serialize};
+
+/// An entry of the ledger, as it is stored, shown and exported.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// `cleanshift/receipt/1`.
+    pub schema: String,
+    /// The station's name, from the policy.
+    pub station: String,
+    /// The number of the entry, from 0.
+    pub index: u64,
+    /// The leaf hash of the entry before, hexadecimal; empty for the first.
+    pub previous: String,
+    /// When.
+    pub at: Time,
+    /// What: `handoff`, `opened`, `denied`, `disabled`, `badge-unknown`, `quarantine`, `released`,
+    /// `viewed`, `started`, `stopped`, `roster`, `policy`, `key`.
+    pub kind: String,
+    /// Who it was about, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operator: Option<Who>,
+    /// What else people should know.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub note: String,
+    /// The facts of a handoff.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub handoff: Option<HandoffFacts>,
+    /// The facts of a change.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub change: Option<ChangeFacts>,
+    /// The capability report, where it belongs to the entry.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub capabilities: Vec<Capability>,
+    /// Hash of the policy in force, where it belongs to the entry.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub policy: String,
+}
+
+/// A point in time (requirement E-10).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Time {
+    /// RFC 3339 in UTC with milliseconds: `2026-11-23T07:42:10.123Z`.
+    pub utc: String,
+    /// Milliseconds since the host booted, suspend counted.
+    pub boot_ms: u64,
+    /// The kernel's random id of this boot.
+    pub boot_id: String,
+}
+
+/// Who.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Who {
+    /// The roster's key.
+    pub key: String,
+    /// The name on the screen.
+    pub name: String,
+    /// The role on the screen.
+    pub role: String,
+}
+
+/// A name and what was found of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Capability {
+    /// `userns`, `pidns`, `cgroup`, `swap`, …
+    pub name: String,
+    /// What was found.
+    pub found: String,
+}
+
+/// The facts of a handoff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandoffFacts {
+    /// Why it began: `badge-out`, `tap-out`, `takeover`, `idle`, `ended`, `expired`, `reader-lost`, …
+    pub trigger: String,
+    /// Whose badge began it, in a takeover.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub incoming: Option<Who>,
+    /// When the session began.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub opened: Option<Time>,
+    /// When the handoff began.
+    pub began: Time,
+    /// Microseconds until the cover was confirmed.
+    pub covered_after_us: u64,
+    /// Microseconds until everything was proved clean.
+    pub clean_after_us: u64,
+    /// How many rounds of clean-up it took.
+    pub rounds: u8,
+    /// Each app that was open.
+    pub apps: Vec<AppClosed>,
+    /// How the capsule's end was proved.
+    pub proof: String,
+    /// What the gates saw inside the capsule before its end.
+    pub inside: Vec<GateSaw>,
+    /// What the gates saw after it.
+    pub after: Vec<GateSaw>,
+    /// Directories that the policy shares, not checked.
+    pub shared: Vec<String>,
+    /// How the operator was proved: computed, never claimed.
+    pub assurance: String,
+}
+
+/// An app at the end of its session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppClosed {
+    /// Its name.
+    pub name: String,
+    /// Whether it closed by itself; else it was forced.
+    pub gracefully: bool,
+}
+
+/// What a gate saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GateSaw {
+    /// The trace class (requirements.md §2.2).
+    pub class: u8,
+    /// The gate's name.
+    pub gate: String,
+    /// `absent`, `present`, `unknown`, `not-applicable`, `setting`.
+    pub answer: String,
+    /// What was seen.
+    pub saw: String,
+    /// How.
+    pub method: String,
+    /// Microseconds.
+    pub took_us: u64,
+}
+
+/// The facts of a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeFacts {
+    /// Who made it.
+    pub by: String,
+    /// What was done, without secrets.
+    pub deed: String,
+    /// Hash before, hexadecimal; empty for none.
+    pub before: String,
+    /// Hash after, hexadecimal.
+    pub after: String,
+}
+
+impl Receipt {
+    /// Reads an entry from its canonical JSON.
+    ///
+    /// # Errors
+    /// A sentence fragment with the place, when the bytes are not an entry of version 1.
+    pub fn read(json: &[u8]) -> Result<Self, String> {
+        serde_json::from_slice(json).map_err(|error| format!("read entry: {error}"))
+    }
+
+    /// Its canonical JSON (RFC 8785): the bytes that are hashed, stored and exported.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        // Only a map with keys that are no strings, or a number that is none, cannot be written;
+        // this type has neither. The store refuses an empty entry all the same.
+        serde_json_canonicalizer::to_vec(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,51 @@
+//! Who is at the station, as far as the core needs to know.
+
+/// An operator, by the roster's number for her. Names, badges and PINs stay outside the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperatorId(pub u32);
+
+/// A set of roles, one bit for each role that the policy names, in the policy's order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Roles(pub u16);
+
+impl Roles {
+    /// Whether the two sets share a role.
+    #[must_use]
+    pub fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// An operator as the roster answers for her badge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Operator {
+    /// Her number.
+    pub id: OperatorId,
+    /// Her roles, which decide her apps.
+    pub roles: Roles,
+    /// Whether she may read the log and release a quarantine.
+    pub supervisor: bool,
+    /// When her time on the roster ends, if it does: a session that still runs then is ended.
+    pub until: Option<super::Moment>,
+}
+
+/// The proof that an operator's own PIN was found right. [`super::Attended`] cannot be made
+/// without it, and only the roster's PIN check makes one (`tests/architecture.rs` holds it to that).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PinVerified {
+    operator: OperatorId,
+}
+
+impl PinVerified {
+    /// Made by the PIN check that has just found `operator`'s PIN right, and by nobody else.
+    #[must_use]
+    pub fn of(operator: OperatorId) -> Self {
+        Self { operator }
+    }
+
+    /// Whose PIN it was.
+    #[must_use]
+    pub fn operator(self) -> OperatorId {
+        self.operator
+    }
+}

@@ -1,0 +1,138 @@
+//! Attended: an operator is at work; everything that ends her session covers first.
+
+use super::*;
+use crate::handoff::planted::{self, Bug};
+
+impl Attended {
+    /// The proof that let her in.
+    #[must_use]
+    pub fn proof(&self) -> PinVerified {
+        self.proof
+    }
+
+    pub(super) fn handle(mut self, now: Moment, event: Event, rules: &Rules) -> Next {
+        if self.common.note(now, event) {
+            return self.end(now, rules, Trigger::Fault);
+        }
+        match event {
+            Event::Active(moment) if moment > self.active => {
+                self.active = moment.min(now);
+                self.warned = false;
+                self.on()
+            }
+            Event::AppWished(AppWish::Launch(app)) => {
+                let permitted = planted::is(Bug::LaunchUnchecked)
+                    || rules
+                        .apps
+                        .get(usize::from(app.0))
+                        .is_some_and(|roles| roles.meets(self.operator.roles));
+                let effects = if permitted { vec![Effect::Serve(AppWish::Launch(app))] } else { Vec::new() };
+                (Station::Attended(self), effects)
+            }
+            Event::AppWished(wish @ (AppWish::Close(_) | AppWish::Raise(_))) => {
+                (Station::Attended(self), vec![Effect::Serve(wish)])
+            }
+            Event::BadgeIn(Presented::Rostered(operator)) if operator.id == self.operator.id => {
+                match rules.badge_mode {
+                    BadgeMode::Hold => self.on(),
+                    BadgeMode::Tap => self.end(now, rules, Trigger::TapOut),
+                }
+            }
+            Event::BadgeIn(Presented::Rostered(_)) if planted::is(Bug::TakeoverIgnored) => self.on(),
+            Event::BadgeIn(Presented::Unknown) if planted::is(Bug::UnknownBadgeEnds) => {
+                self.end(now, rules, Trigger::Fault)
+            }
+            Event::BadgeOut(_) if planted::is(Bug::BadgeOutIgnored) => self.on(),
+            Event::BadgeIn(Presented::Rostered(operator)) => {
+                let guest = Some(Guest::new(operator, now, rules));
+                let outgoing = Some(self.operator.id);
+                let ending = Ending { outgoing, trigger: Trigger::Takeover, guest, stopping: false };
+                clean_up(self.common, now, rules, ending)
+            }
+            Event::BadgeIn(presented) => {
+                let effects = refuse(&mut self.common, presented);
+                (Station::Attended(self), effects)
+            }
+            Event::BadgeOut(id) if id == self.operator.id && rules.badge_mode == BadgeMode::Hold => {
+                self.end(now, rules, Trigger::BadgeOut)
+            }
+            Event::EndWished => self.end(now, rules, Trigger::Ended),
+            Event::LogClosed => {
+                self.log = LogView::Closed;
+                self.on()
+            }
+            Event::LogWished if self.may_read_log(rules) && self.log == LogView::Closed => {
+                let turn = self.common.ask();
+                self.log = LogView::Asked(turn);
+                let record = Record::Viewed(self.operator.id);
+                (Station::Attended(self), vec![Effect::Record(turn, record)])
+            }
+            Event::ReaderLost => self.end(now, rules, Trigger::ReaderLost),
+            Event::Recorded(turn, durable) if self.log == LogView::Asked(turn) => {
+                self.log = if durable { LogView::Open } else { LogView::Closed };
+                let effects = if durable { Vec::new() } else { vec![Effect::Notify(Notice::CannotRecord)] };
+                (Station::Attended(self), effects)
+            }
+            Event::Stopping => {
+                let outgoing = Some(self.operator.id);
+                let ending = Ending { outgoing, trigger: Trigger::Maintenance, guest: None, stopping: true };
+                clean_up(self.common, now, rules, ending)
+            }
+            Event::Suspending => self.end(now, rules, Trigger::Suspend),
+            Event::TimeCame => self.time_came(now, rules),
+            Event::Active(_)
+            | Event::BadgeOut(_)
+            | Event::Cancelled
+            | Event::CapsuleLost
+            | Event::LogWished
+            | Event::Looked(..)
+            | Event::PinChanged(..)
+            | Event::PinChecked(..)
+            | Event::PinGiven
+            | Event::Prepared(..)
+            | Event::ReaderBack
+            | Event::Recorded(..)
+            | Event::RetryWished
+            | Event::Stepped(..) => self.on(),
+        }
+    }
+
+    fn may_read_log(&self, rules: &Rules) -> bool {
+        self.operator.supervisor && rules.supervisors.read_log
+    }
+
+    fn on(self) -> Next {
+        (Station::Attended(self), Vec::new())
+    }
+
+    fn end(self, now: Moment, rules: &Rules, trigger: Trigger) -> Next {
+        let outgoing = Some(self.operator.id);
+        clean_up(self.common, now, rules, Ending { outgoing, trigger, guest: None, stopping: false })
+    }
+
+    /// When the session ends in any case.
+    fn over(&self, rules: &Rules) -> Moment {
+        let absolute = self.since.after(rules.absolute);
+        self.operator.until.map_or(absolute, |until| until.min(absolute))
+    }
+
+    fn warning(&self, rules: &Rules) -> Moment {
+        self.active.after(rules.idle.saturating_sub(rules.warning))
+    }
+
+    fn time_came(mut self, now: Moment, rules: &Rules) -> Next {
+        if self.over(rules) <= now {
+            self.end(now, rules, Trigger::Expired)
+        } else if self.active.after(rules.idle) <= now {
+            self.end(now, rules, Trigger::Idle)
+        } else {
+            self.warned = self.warning(rules) <= now;
+            self.on()
+        }
+    }
+
+    pub(super) fn deadline(&self, rules: &Rules) -> Moment {
+        let idle = if self.warned { self.active.after(rules.idle) } else { self.warning(rules) };
+        idle.min(self.over(rules))
+    }
+}

@@ -1,0 +1,256 @@
+//! Clean-up: destroy, look, write the receipt; the only way out makes an [`Attested`].
+
+use super::*;
+use crate::handoff::planted::{self, Bug};
+
+/// What a clean-up is begun with.
+pub(super) struct Ending {
+    pub(super) outgoing: Option<OperatorId>,
+    pub(super) trigger: Trigger,
+    pub(super) guest: Option<Guest>,
+    pub(super) stopping: bool,
+}
+
+/// Begins a clean-up: whatever the cause, covering is the first effect.
+pub(super) fn clean_up(mut common: Common, now: Moment, rules: &Rules, ending: Ending) -> Next {
+    let step = if ending.outgoing.is_some() && rules.grace > 0 { Step::AskApps } else { Step::Destroy };
+    let turn = common.ask();
+    common.capsule = Capsule::None;
+    let station = CleanUp {
+        common,
+        outgoing: ending.outgoing,
+        trigger: ending.trigger,
+        doing: Doing::Step(step),
+        turn,
+        until: now.after(step_limit(step, rules)),
+        round: 0,
+        quarantine_rounds: 0,
+        guest: ending.guest,
+        stopping: ending.stopping,
+    };
+    let mut effects = vec![Effect::Cover, Effect::ForgetPin, Effect::Step(turn, step)];
+    if planted::is(Bug::CoverMissing) {
+        let _ = effects.remove(0);
+    } else if planted::is(Bug::CoverLate) {
+        effects.swap(0, 2);
+    }
+    (Station::CleanUp(station), effects)
+}
+
+pub(super) fn step_limit(step: Step, rules: &Rules) -> u64 {
+    match step {
+        Step::AskApps => rules.grace.saturating_add(rules.step_limit),
+        Step::Destroy => rules.step_limit,
+    }
+}
+
+impl CleanUp {
+    pub(super) fn handle(mut self, now: Moment, event: Event, rules: &Rules) -> Next {
+        let _ = self.common.note(now, event);
+        if let Some(mut guest) = self.guest {
+            match guest.pin_event(&mut self.common, now, event, rules) {
+                Some(PinStep::On(effects)) => {
+                    self.guest = Some(guest);
+                    return (Station::CleanUp(self), effects);
+                }
+                Some(PinStep::Gone(effects)) => {
+                    self.guest = None;
+                    return (Station::CleanUp(self), effects);
+                }
+                Some(PinStep::Verified(_)) => {
+                    // The right PIN waits; the station opens only after the receipt.
+                    self.guest = Some(guest);
+                    return (Station::CleanUp(self), vec![Effect::ForgetPin]);
+                }
+                None => {}
+            }
+        }
+        match event {
+            Event::Stepped(turn, done) if turn == self.turn || planted::is(Bug::StaleAnswer) => {
+                self.stepped(now, done, rules)
+            }
+            Event::Looked(turn, finding) if turn == self.turn && self.doing == Doing::Looking => {
+                match finding {
+                    Finding::Clean if planted::is(Bug::ReceiptNotAwaited) => self.attested(now, rules),
+                    Finding::Residue if planted::is(Bug::ResidueForgotten) => self.receipt(now, rules),
+                    Finding::Clean => self.receipt(now, rules),
+                    Finding::Residue => self.unclean(now, Reason::Residue, rules),
+                    Finding::Unknown => self.unclean(now, Reason::Unknown, rules),
+                }
+            }
+            Event::Recorded(turn, durable) if turn == self.turn && self.doing == Doing::Receipt => {
+                if durable {
+                    self.attested(now, rules)
+                } else {
+                    self.quarantine(now, Reason::NotRecorded, rules)
+                }
+            }
+            Event::TimeCame => self.time_came(now, rules),
+            Event::BadgeIn(Presented::Rostered(operator))
+                if self.guest.is_some_and(|guest| guest.operator.id == operator.id) =>
+            {
+                (Station::CleanUp(self), Vec::new())
+            }
+            Event::BadgeIn(Presented::Rostered(operator)) if !self.stopping => {
+                self.guest = Some(Guest::new(operator, now, rules));
+                (Station::CleanUp(self), vec![Effect::ForgetPin])
+            }
+            Event::BadgeIn(
+                presented @ (Presented::Refused(..) | Presented::Unreadable | Presented::Unknown),
+            ) => {
+                let effects = refuse(&mut self.common, presented);
+                (Station::CleanUp(self), effects)
+            }
+            Event::BadgeOut(id) if rules.badge_mode == BadgeMode::Hold => {
+                if self.guest.is_some_and(|guest| guest.operator.id == id) {
+                    self.without_guest()
+                } else {
+                    self.on()
+                }
+            }
+            Event::Cancelled | Event::ReaderLost | Event::Suspending => self.without_guest(),
+            Event::Stopping => {
+                self.stopping = true;
+                self.without_guest()
+            }
+            Event::Active(_)
+            | Event::AppWished(_)
+            | Event::BadgeIn(_)
+            | Event::BadgeOut(_)
+            | Event::CapsuleLost
+            | Event::EndWished
+            | Event::LogClosed
+            | Event::LogWished
+            | Event::Looked(..)
+            | Event::PinChanged(..)
+            | Event::PinChecked(..)
+            | Event::PinGiven
+            | Event::Prepared(..)
+            | Event::ReaderBack
+            | Event::Recorded(..)
+            | Event::RetryWished
+            | Event::Stepped(..) => self.on(),
+        }
+    }
+
+    fn on(self) -> Next {
+        (Station::CleanUp(self), Vec::new())
+    }
+
+    /// The look was clean: the receipt is written before anything else.
+    fn receipt(mut self, now: Moment, rules: &Rules) -> Next {
+        let turn = self.common.ask();
+        self.turn = turn;
+        self.doing = Doing::Receipt;
+        self.until = now.after(rules.step_limit);
+        let record = Record::Handoff(self.outgoing, self.trigger);
+        (Station::CleanUp(self), vec![Effect::Record(turn, record)])
+    }
+
+    fn without_guest(mut self) -> Next {
+        match self.guest.take() {
+            Some(_) => (Station::CleanUp(self), vec![Effect::ForgetPin]),
+            None => self.on(),
+        }
+    }
+
+    fn stepped(mut self, now: Moment, done: bool, rules: &Rules) -> Next {
+        match self.doing {
+            // Apps that would not be asked are forced by the next step.
+            Doing::Step(Step::AskApps) => self.take(now, Step::Destroy, rules),
+            Doing::Step(Step::Destroy) if done => {
+                let turn = self.common.ask();
+                self.turn = turn;
+                self.doing = Doing::Looking;
+                self.until = now.after(rules.step_limit);
+                (Station::CleanUp(self), vec![Effect::Look(turn)])
+            }
+            Doing::Step(Step::Destroy) => self.unclean(now, Reason::NotDestroyed, rules),
+            Doing::Looking | Doing::Receipt => self.on(),
+        }
+    }
+
+    fn take(mut self, now: Moment, step: Step, rules: &Rules) -> Next {
+        let turn = self.common.ask();
+        self.turn = turn;
+        self.doing = Doing::Step(step);
+        self.until = now.after(step_limit(step, rules));
+        (Station::CleanUp(self), vec![Effect::Step(turn, step)])
+    }
+
+    fn time_came(mut self, now: Moment, rules: &Rules) -> Next {
+        let mut effects = Vec::new();
+        if self.guest.is_some_and(|guest| guest.until <= now && !matches!(guest.stage, Stage::Verified(_))) {
+            self.guest = None;
+            effects.push(Effect::ForgetPin);
+        }
+        if self.until > now || planted::is(Bug::StepWithoutEnd) {
+            return (Station::CleanUp(self), effects);
+        }
+        let (station, more) = match self.doing {
+            Doing::Step(Step::AskApps) => self.take(now, Step::Destroy, rules),
+            Doing::Step(Step::Destroy) | Doing::Looking => self.unclean(now, Reason::Silent, rules),
+            Doing::Receipt => self.quarantine(now, Reason::NotRecorded, rules),
+        };
+        effects.extend(more);
+        (station, effects)
+    }
+
+    /// Something was found or could not be done: once more from the start, then quarantine.
+    fn unclean(mut self, now: Moment, reason: Reason, rules: &Rules) -> Next {
+        if self.round < rules.retries {
+            self.round += 1;
+            self.take(now, Step::Destroy, rules)
+        } else {
+            self.quarantine(now, reason, rules)
+        }
+    }
+
+    fn quarantine(mut self, now: Moment, reason: Reason, rules: &Rules) -> Next {
+        let turn = self.common.ask();
+        let again = self.quarantine_rounds < rules.quarantine_retries;
+        let release = rules.supervisors.release;
+        let guest =
+            self.guest.filter(|guest| release && guest.operator.supervisor && guest.stage == Stage::Pin);
+        let station = Quarantine {
+            common: self.common,
+            outgoing: self.outgoing,
+            trigger: self.trigger,
+            reason,
+            until: now.after(rules.quarantine_pause),
+            again,
+            rounds: self.quarantine_rounds,
+            guest,
+            stopping: self.stopping,
+        };
+        let effects = vec![Effect::ForgetPin, Effect::Record(turn, Record::Quarantined(reason))];
+        (Station::Quarantine(station), effects)
+    }
+
+    /// Every gate attested and the receipt durable: the only way out, and the only place where an
+    /// [`Attested`] is made.
+    fn attested(mut self, now: Moment, rules: &Rules) -> Next {
+        let attested = Attested(());
+        if self.stopping {
+            return (Station::Vacant(Vacant { common: self.common, attested }), vec![Effect::Stop]);
+        }
+        if self.common.unbuilt > rules.retries {
+            self.common.unbuilt = 0;
+            return self.quarantine(now, Reason::Unprepared, rules);
+        }
+        let turn = self.common.ask();
+        self.common.capsule = Capsule::Building(turn, now.after(rules.step_limit));
+        let effects = vec![Effect::Prepare(turn)];
+        let station = match self.guest {
+            Some(mut guest) => {
+                if matches!(guest.stage, Stage::Verified(_)) {
+                    // The capsule is now what this guest waits for.
+                    guest.until = now.after(rules.step_limit.saturating_mul(2));
+                }
+                Station::Challenge(Challenge { common: self.common, guest, attested })
+            }
+            None => Station::Vacant(Vacant { common: self.common, attested }),
+        };
+        (station, effects)
+    }
+}

@@ -1,0 +1,74 @@
+//! Cleanshift: a fullscreen kiosk shell for workstations that many people share. It invalidates old
+//! context at every handoff, and proves that the next operator starts from a clean session.
+//!
+//! This page is the map. A stranger should be able to say here where a change goes.
+//!
+//! ```text
+//!   badge/   roster/   platform/{linux,rehearsal}   store/ (SQLite)
+//!       \        |          |   implement            /
+//!        v       v          v                       v
+//!        +------------------ ports -----------------+
+//!                              ^ carries out effects, in order
+//!   ui/ <--- Scene --- driver/ (owns the only Station) --- event ---> handoff/ (pure core)
+//!       ---- Wish --->                                 <-- effects --
+//! ```
+//!
+//! # Reading order
+//!
+//! 1. [`handoff`]: the words, the phases and the rules. Pure: no clock, no disk, no thread. Every rule
+//!    is checked on every state it can reach by `tests/handoff_walk.rs`.
+//! 2. [`ports`]: what the driver asks of the world, and the plain data that goes through it.
+//! 3. [`driver`]: one inbox, effects in order, results as events; [`driver::scene`] is all that the
+//!    screens may see and ask.
+//! 4. [`platform`]: the capsule, the displays, the gates. The only place where systems differ.
+//! 5. [`manual::promises`]: what holds in each phase, and the test that shows it.
+//!
+//! # Where a change goes
+//!
+//! | to change | look in |
+//! |---|---|
+//! | when a session ends, what opens a station | [`handoff::station`], one file for each phase |
+//! | what a hospital may write into its policy | [`policy::file`] (the types), [`policy`] (the checks) |
+//! | how a PIN is checked, one-time PINs, lock-out | [`roster`] |
+//! | what a reader or a card does | [`badge`] |
+//! | what apps can see and reach | `platform/linux/root.rs`, `network.rs` |
+//! | how a session is destroyed, and the proof of it | `platform/linux/capsule.rs` |
+//! | covering, the nested display, the list of windows | `platform/linux/display/` |
+//! | what is looked for after a handoff | `platform/linux/gates/` |
+//! | what a receipt says, how it is signed and verified | [`evidence`] |
+//! | what is on the disk, in which transaction | [`store`] |
+//! | a screen, a word on a screen, a colour | [`ui`] |
+//! | a command of `cleanshiftctl`, the demo | [`ctl`] |
+//!
+//! # Invariants
+//!
+//! * Covering is the first effect whenever control ends, and never waits for a disk or a thread.
+//! * Vacant is made from an `Attested` alone, which only a finished clean-up makes; Attended from a
+//!   [`handoff::PinVerified`], which only the roster's check makes.
+//! * The receipt is durable before the station is vacant; the opening entry before it opens.
+//! * The PIN has one home, [`pin`]; no message, log, receipt or argument carries a digit.
+//! * The screens decide nothing.
+//! * `unsafe` and `cfg(target_os)` live under [`platform`] alone; who may name whom is held by
+//!   `tests/architecture.rs`.
+//!
+//! # What differs from the plan, and why
+//!
+//! * `shell` and `ctl` put parts together; the bins are three lines each.
+//! * The keyring of a session is given its in-memory default by `dbus-send` inside the capsule, not by
+//!   a D-Bus crate in the shell: the shell has no way into a capsule's bus, and should have none.
+//! * A capsule's end is waited for with the kernel's pidfd; no control group is made for it yet.
+
+pub mod badge;
+pub mod ctl;
+pub mod driver;
+pub mod evidence;
+pub mod handoff;
+pub mod manual;
+pub mod pin;
+pub mod platform;
+pub mod policy;
+pub mod ports;
+pub mod roster;
+pub mod shell;
+pub mod store;
+pub mod ui;

@@ -1,0 +1,72 @@
+//! What the shell asks of the host it runs on.
+
+use std::path::PathBuf;
+
+use rustix::process::{Resource, Rlimit};
+
+use super::display::outer::Outer;
+use crate::ports::{PortError, Result};
+
+/// Where the package puts init.
+const INSTALLED_INIT: &str = "/usr/lib/cleanshift/cleanshift-init";
+
+/// Whether this process has the rights of the system.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root() || rustix::process::getuid().is_root()
+}
+
+/// The shell itself leaves no core: it is asked PINs. A hard limit of 1, because 0 still feeds a
+/// core_pattern that is a pipe. `WAYLAND_DISPLAY` is taken away because the screens are X11's.
+pub fn harden() {
+    let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(1), maximum: Some(1) });
+    forget_wayland();
+}
+
+#[expect(unsafe_code, reason = "the environment is changed before any thread is started")]
+fn forget_wayland() {
+    // SAFETY: called first thing in main, while this is the only thread.
+    unsafe { std::env::remove_var("WAYLAND_DISPLAY") };
+}
+
+/// Writes the shell's own log to standard error; `CLEANSHIFT_LOG` chooses how much.
+pub fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CLEANSHIFT_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// Whether a keyring of the host can be asked without waiting for one to be started.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the host's session bus is named by the environment")]
+pub fn has_keyring() -> bool {
+    std::env::var("DBUS_SESSION_BUS_ADDRESS").is_ok_and(|address| !address.is_empty())
+}
+
+/// The account's name, for who did what.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "who works at the command line is named by the environment")]
+pub fn account() -> String {
+    let who =
+        std::env::var("SUDO_USER").or_else(|_| std::env::var("LOGNAME")).or_else(|_| std::env::var("USER"));
+    who.map_or_else(|_| "it".to_owned(), |who| format!("it:{who}"))
+}
+
+/// The program that becomes PID 1 of a capsule: beside the shell, else where the package puts it.
+///
+/// # Errors
+/// When it is in neither place.
+pub fn init_program() -> Result<PathBuf> {
+    let beside = std::env::current_exe().ok().and_then(|shell| Some(shell.parent()?.join("cleanshift-init")));
+    beside.into_iter().chain([PathBuf::from(INSTALLED_INIT)]).find(|path| path.exists()).ok_or_else(|| {
+        PortError::new(
+            "find cleanshift-init beside the shell or in /usr/lib/cleanshift: install the package anew",
+        )
+    })
+}
+
+/// The size of the station's screen, where there is a display.
+#[must_use]
+pub fn screen_size() -> Option<(u16, u16)> {
+    Outer::open().ok().map(|outer| outer.size)
+}

@@ -1,0 +1,118 @@
+//! What the shell and a capsule's init say to each other: one JSON message in one packet of a
+//! socketpair that keeps packets apart (SOCK_SEQPACKET), bounded on both sides.
+//!
+//! The shell never believes a word of it where it matters: an end is proved by pidfd alone.
+
+use std::os::fd::AsFd;
+
+use rustix::net::{RecvFlags, SendFlags};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// The longest message, in bytes. A longer one is cut by the kernel and then fails to parse.
+pub const LONGEST: usize = 64 * 1024;
+
+/// What the shell orders.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// Make the capsule ready; the first message of all.
+    Begin(Begin),
+    /// Start an app.
+    Launch(Launch),
+    /// Count what is in the capsule now.
+    Look(u32),
+    /// Say which app this pid (in the capsule's numbering) belongs to.
+    Whose(u32),
+}
+
+/// How the capsule is made ready.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Begin {
+    /// The environment of everything inside.
+    pub environment: Vec<(String, String)>,
+    /// The most processes.
+    pub processes: u32,
+    /// The window manager's command line.
+    pub window_manager: Vec<String>,
+}
+
+/// An app to start.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Launch {
+    /// The app, by its place in the policy.
+    pub app: u8,
+    /// The program.
+    pub command: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Extra environment.
+    pub environment: Vec<(String, String)>,
+    /// Whether it has network.
+    pub network: bool,
+    /// Where in the capsule the golden profile lies whose content is copied into the home first.
+    pub profile: Option<String>,
+}
+
+/// What init tells.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Word {
+    /// Which app a pid belongs to. For attribution on the bar only.
+    Belongs {
+        /// The pid that was asked for.
+        pid: u32,
+        /// The app, where it is known.
+        app: Option<u8>,
+    },
+    /// An app has ended: as it should, or with a reason.
+    Ended {
+        /// The app.
+        app: u8,
+        /// Why, when it did not end as it should.
+        why: Option<String>,
+    },
+    /// The capsule could not be made ready.
+    Failed(String),
+    /// The first word of all: by the credentials that come with it the kernel tells init's pid.
+    Hello,
+    /// The answer to a look: what was counted, by name.
+    Looked(u32, Vec<(String, u64)>),
+    /// The capsule is ready.
+    Ready,
+    /// An app runs, with this pid inside the capsule.
+    Started {
+        /// The app.
+        app: u8,
+        /// The pid, in the capsule's own numbering.
+        pid: u32,
+    },
+}
+
+/// Sends one message, without ever waiting: an end that does not read must not hold up the other.
+///
+/// # Errors
+/// When the other end is gone or the message is too long.
+pub fn send<T: Serialize>(socket: impl AsFd, message: &T) -> std::io::Result<()> {
+    let bytes = serde_json::to_vec(message)?;
+    if bytes.len() > LONGEST {
+        return Err(std::io::Error::other("the message is too long"));
+    }
+    let _sent = rustix::net::send(socket, &bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT)?;
+    Ok(())
+}
+
+/// Receives one message; `None` when the other end is gone.
+///
+/// # Errors
+/// When what came is no message of ours.
+pub fn receive<T: DeserializeOwned>(socket: impl AsFd) -> std::io::Result<Option<T>> {
+    let mut buffer = vec![0; LONGEST];
+    let (_, length) = loop {
+        match rustix::net::recv(&socket, &mut buffer[..], RecvFlags::empty()) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => break other?,
+        }
+    };
+    match buffer.get(..length) {
+        None | Some([]) => Ok(None),
+        Some(bytes) => Ok(Some(serde_json::from_slice(bytes)?)),
+    }
+}

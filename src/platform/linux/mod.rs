@@ -1,0 +1,15 @@
+//! The Linux station.
+
+pub mod capability;
+pub mod capsule;
+pub mod cgroup;
+pub mod clock;
+pub mod display;
+pub mod gates;
+pub mod host;
+pub mod init;
+pub mod network;
+pub mod places;
+pub mod root;
+pub mod spawn;
+pub mod station;

@@ -1,0 +1,42 @@
+//! Where the policy, the state and the runtime files of a station lie.
+
+use std::path::{Path, PathBuf};
+
+use directories::ProjectDirs;
+
+/// The policy of an installed station.
+const POLICY: &str = "/etc/cleanshift/policy.toml";
+/// The state of an installed station.
+const STATE: &str = "/var/lib/cleanshift";
+
+/// The policy file: the installed station's, else the account's own.
+#[must_use]
+pub fn policy() -> PathBuf {
+    let installed = PathBuf::from(POLICY);
+    if installed.exists() {
+        return installed;
+    }
+    own().map_or(installed, |own| own.config_dir().join("policy.toml"))
+}
+
+/// The state directory: the installed station's where this account may write there, else its own.
+#[must_use]
+pub fn state() -> PathBuf {
+    let installed = Path::new(STATE);
+    let writable = rustix::fs::access(installed, rustix::fs::Access::WRITE_OK).is_ok();
+    match own() {
+        Some(own) if !writable => own.data_local_dir().to_owned(),
+        Some(_) | None => installed.to_owned(),
+    }
+}
+
+/// Where sockets and cookies of the running shell lie: in memory where the host has such a place,
+/// else beside the state.
+#[must_use]
+pub fn runtime(state: &Path) -> PathBuf {
+    own().and_then(|own| Some(own.runtime_dir()?.to_owned())).unwrap_or_else(|| state.join("run"))
+}
+
+fn own() -> Option<ProjectDirs> {
+    ProjectDirs::from("", "", "cleanshift")
+}

@@ -1,0 +1,393 @@
+//! The Linux station as the driver sees it: display, capsule and gates joined behind the ports.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use super::capsule::{self, Capsule, Spec};
+use super::cgroup::Delegated;
+use super::display::nested::Nested;
+use super::display::outer::Outer;
+use super::display::windows::{self, Seen, Windows};
+use super::gates::{self, Baseline, Remains};
+use super::init::protocol::Launch;
+use super::network::Network;
+use super::{capability, root};
+use crate::handoff::{App, Window};
+use crate::policy::Policy;
+use crate::ports::{
+    AppWindow, CapsuleNews, Capsules, Closing, Destroyed, GateAnswer, Gates, Idle, PortError, Result, Screen,
+};
+
+/// How long the shell's window may take to appear before a capsule cannot be built.
+const WINDOW: Duration = Duration::from_secs(8);
+
+/// The Linux station.
+pub struct LinuxStation {
+    this: Weak<Self>,
+    outer: Outer,
+    policy: Policy,
+    run_dir: PathBuf,
+    init: PathBuf,
+    network: Network,
+    delegated: Option<Delegated>,
+    capabilities: Mutex<Vec<(String, String)>>,
+    baseline: Baseline,
+    news: OnceLock<Box<dyn Fn(CapsuleNews) + Send + Sync>>,
+    generation: AtomicU64,
+    session: Mutex<Session>,
+    container: Mutex<Option<u32>>,
+    attached: Condvar,
+    apps: Mutex<Apps>,
+    apps_changed: Condvar,
+}
+
+/// What stands for the session that is open or ready.
+#[derive(Default)]
+struct Session {
+    capsule: Option<Capsule>,
+    nested: Option<Nested>,
+    windows: Option<Windows>,
+    remains: Remains,
+}
+
+/// The apps that run and the windows that stand.
+#[derive(Default)]
+struct Apps {
+    running: BTreeMap<u8, u32>,
+    owners: BTreeMap<u32, Option<u8>>,
+    seen: Vec<Seen>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LinuxStation {
+    /// Opens the station on the display that the environment names.
+    ///
+    /// # Errors
+    /// When there is no display, or the host cannot contain a session.
+    pub fn open(policy: &Policy, run_dir: &Path, init: &Path) -> Result<Arc<Self>> {
+        let outer = Outer::open()?;
+        if let Some(why) = capability::refusal() {
+            return Err(PortError(why));
+        }
+        capsule::private_dir(run_dir)
+            .map_err(|error| PortError(format!("make {}: {error}", run_dir.display())))?;
+        // What a shell that was killed has left must be gone before the baseline is taken, or it
+        // would count as having always been there.
+        capsule::sweep(run_dir)?;
+        let delegated = Delegated::take();
+        if let Ok(delegated) = &delegated {
+            delegated
+                .sweep()
+                .map_err(|error| PortError(format!("end what the shell before has left: {error}")))?;
+        }
+        let wanted = policy.apps.iter().any(|app| app.network);
+        let network = Network::choose(wanted, &policy.capsule.reach);
+        let mut capabilities = capability::report(&network, &delegated);
+        if delegated.is_err() && policy.capsule.memory_bytes.is_some() {
+            let unheld = "the policy's `memory` is not held: there is no control group".to_owned();
+            capabilities.push(("memory limit".to_owned(), unheld));
+        }
+        let baseline = Baseline::take();
+        Ok(Arc::new_cyclic(|this| Self {
+            this: this.clone(),
+            outer,
+            policy: policy.clone(),
+            run_dir: run_dir.to_owned(),
+            init: init.to_owned(),
+            network,
+            delegated: delegated.ok(),
+            capabilities: Mutex::new(capabilities),
+            baseline,
+            news: OnceLock::new(),
+            generation: AtomicU64::new(0),
+            session: Mutex::default(),
+            container: Mutex::default(),
+            attached: Condvar::new(),
+            apps: Mutex::default(),
+            apps_changed: Condvar::new(),
+        }))
+    }
+
+    /// The size of the station's screen, in pixels.
+    #[must_use]
+    pub fn screen_size(&self) -> (u16, u16) {
+        self.outer.size
+    }
+
+    /// Replaces the capability report by one that others have added to.
+    pub fn report(&self, capabilities: Vec<(String, String)>) {
+        *lock(&self.capabilities) = capabilities;
+    }
+
+    fn tell(&self, news: CapsuleNews) {
+        if let Some(listener) = self.news.get() {
+            listener(news);
+        }
+    }
+
+    /// News of a capsule counts only while that capsule is the one in use.
+    fn current(&self, generation: u64) -> bool {
+        self.generation.load(Ordering::SeqCst) == generation
+    }
+
+    fn capsule_news(&self, generation: u64, news: capsule::News) {
+        if !self.current(generation) {
+            return;
+        }
+        match news {
+            capsule::News::Belongs(pid, app) => {
+                let _ = lock(&self.apps).owners.insert(pid, app);
+                self.tell_windows();
+            }
+            capsule::News::Ended(app, why) => {
+                let _ = lock(&self.apps).running.remove(&app);
+                self.apps_changed.notify_all();
+                self.tell(match why {
+                    None => CapsuleNews::AppEnded(App(app)),
+                    Some(why) => CapsuleNews::AppFailed(App(app), why),
+                });
+            }
+            capsule::News::Lost => self.tell(CapsuleNews::Lost("its first process".to_owned())),
+            capsule::News::Started(app, pid) => {
+                let _ = lock(&self.apps).running.insert(app, pid);
+                self.tell(CapsuleNews::Starting(App(app)));
+            }
+        }
+    }
+
+    fn window_news(&self, generation: u64, news: windows::News) {
+        if !self.current(generation) {
+            return;
+        }
+        match news {
+            windows::News::Lost => self.tell(CapsuleNews::Lost("its display".to_owned())),
+            windows::News::Windows(seen) => {
+                let unknown: Vec<u32> = {
+                    let mut apps = lock(&self.apps);
+                    apps.seen = seen;
+                    let pids = apps.seen.iter().map(|seen| seen.pid).filter(|pid| *pid != 0);
+                    pids.filter(|pid| !apps.owners.contains_key(pid)).collect()
+                };
+                if unknown.is_empty() {
+                    self.tell_windows();
+                }
+                // The answers bring the windows with their apps; asked from here because this is a
+                // thread of its own, and the session's lock is not held by any caller that waits for it.
+                if let Some(capsule) = &lock(&self.session).capsule {
+                    unknown.into_iter().for_each(|pid| capsule.ask_whose(pid));
+                }
+            }
+        }
+    }
+
+    fn tell_windows(&self) {
+        let windows = {
+            let apps = lock(&self.apps);
+            let window = |seen: &Seen| AppWindow {
+                window: Window(seen.window),
+                app: apps.owners.get(&seen.pid).copied().flatten().map(App),
+                title: seen.title.clone(),
+                front: seen.front,
+            };
+            apps.seen.iter().map(window).collect()
+        };
+        self.tell(CapsuleNews::Windows(windows));
+    }
+
+    /// Waits for the shell's own window, in which the session's display will be shown.
+    fn container(&self) -> Result<u32> {
+        let (container, _) = self
+            .attached
+            .wait_timeout_while(lock(&self.container), WINDOW, |container| container.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        container.ok_or_else(|| PortError::new("see the shell's own window in time"))
+    }
+
+    fn profiles(&self) -> Vec<PathBuf> {
+        self.policy.apps.iter().filter_map(|app| app.profile.clone()).collect()
+    }
+}
+
+impl Capsules for LinuxStation {
+    fn listen(&self, news: Box<dyn Fn(CapsuleNews) + Send + Sync>) {
+        let _ = self.news.set(news);
+    }
+
+    fn prepare(&self) -> Result<()> {
+        let container = self.container()?;
+        let mut session = lock(&self.session);
+        if session.capsule.is_some() || session.nested.is_some() {
+            return Err(PortError::new("build a capsule while another stands"));
+        }
+        let generation = self.generation.fetch_add(1, Ordering::SeqCst) + 1;
+        *lock(&self.apps) = Apps::default();
+        let nested = Nested::start(&self.run_dir, self.outer.number, container)?;
+        // From here on something stands that a destroy must find, whatever fails below.
+        let nested = session.nested.insert(nested);
+        let this = self.this.clone();
+        let spec = Spec {
+            run_dir: self.run_dir.clone(),
+            init: self.init.clone(),
+            x11: nested.sockets.clone(),
+            cookie: nested.cookie_file.clone(),
+            display: nested.number,
+            policy: self.policy.capsule.clone(),
+            profiles: self.profiles(),
+            network: self.network.clone(),
+            delegated: self.delegated.clone(),
+            window_manager: windows::window_manager(),
+        };
+        let (socket, number, cookie) = (nested.socket(), nested.number, nested.cookie.clone());
+        let tell = move |news| {
+            if let Some(station) = this.upgrade() {
+                station.capsule_news(generation, news);
+            }
+        };
+        let capsule = Capsule::build(&spec, Box::new(tell))?;
+        session.remains = Remains {
+            pid_namespace: capsule.pid_namespace,
+            devices: capsule.devices.clone(),
+            proved: false,
+            display: Some(socket.clone()),
+            run_dir: self.run_dir.clone(),
+            group: capsule.group().map(Path::to_owned),
+        };
+        session.capsule = Some(capsule);
+        let this = self.this.clone();
+        let tell = move |news| {
+            if let Some(station) = this.upgrade() {
+                station.window_news(generation, news);
+            }
+        };
+        session.windows = Some(Windows::watch(&socket, number, &cookie, Box::new(tell))?);
+        Ok(())
+    }
+
+    fn launch(&self, app: App) -> Result<()> {
+        let entry = self.policy.apps.get(usize::from(app.0)).ok_or_else(|| PortError::new("find the app"))?;
+        if entry.single && lock(&self.apps).running.contains_key(&app.0) {
+            let standing = {
+                let apps = lock(&self.apps);
+                let belongs = |seen: &&Seen| apps.owners.get(&seen.pid).copied().flatten() == Some(app.0);
+                apps.seen.iter().find(belongs).map(|seen| seen.window)
+            };
+            if let Some(window) = standing {
+                return self.raise(Window(window));
+            }
+        }
+        let before =
+            self.policy.apps.iter().take(usize::from(app.0)).filter(|app| app.profile.is_some()).count();
+        let order = Launch {
+            app: app.0,
+            command: entry.command.clone(),
+            arguments: entry.arguments.clone(),
+            environment: entry.environment.clone(),
+            network: entry.network,
+            profile: entry.profile.as_ref().map(|_| root::profile_place(before)),
+        };
+        match &lock(&self.session).capsule {
+            Some(capsule) => capsule.launch(order),
+            None => Err(PortError::new("start the app: there is no session")),
+        }
+    }
+
+    fn raise(&self, window: Window) -> Result<()> {
+        lock(&self.session).windows.as_ref().map_or(Ok(()), |windows| windows.raise(window.0))
+    }
+
+    fn close(&self, window: Window) -> Result<()> {
+        lock(&self.session).windows.as_ref().map_or(Ok(()), |windows| windows.close(window.0))
+    }
+
+    fn ask_to_close(&self, grace: Duration) -> Closing {
+        let asked: Vec<u32> = lock(&self.apps).seen.iter().map(|seen| seen.window).collect();
+        for window in asked {
+            let _ = self.close(Window(window));
+        }
+        let open: Vec<u8> = lock(&self.apps).running.keys().copied().collect();
+        let (apps, _) = self
+            .apps_changed
+            .wait_timeout_while(lock(&self.apps), grace, |apps| !apps.running.is_empty())
+            .unwrap_or_else(PoisonError::into_inner);
+        let name =
+            |app: u8| self.policy.apps.get(usize::from(app)).map_or_else(String::new, |app| app.name.clone());
+        Closing { apps: open.into_iter().map(|app| (name(app), !apps.running.contains_key(&app))).collect() }
+    }
+
+    fn destroy(&self) -> Result<Destroyed> {
+        // News of what is about to end is no news.
+        let _ = self.generation.fetch_add(1, Ordering::SeqCst);
+        let mut session = lock(&self.session);
+        session.windows = None;
+        let ended = match &mut session.capsule {
+            Some(capsule) => capsule.destroy()?,
+            None => {
+                capsule::sweep(&self.run_dir)?;
+                Destroyed { proof: "no capsule".to_owned(), took: Duration::ZERO }
+            }
+        };
+        if session.capsule.take().is_some() {
+            session.remains.proved = true;
+        }
+        if let Some(nested) = &mut session.nested {
+            nested.kill()?;
+        }
+        session.nested = None;
+        Ok(ended)
+    }
+
+    fn shared(&self) -> Vec<String> {
+        self.policy.capsule.shared.iter().map(|path| path.display().to_string()).collect()
+    }
+}
+
+impl Gates for LinuxStation {
+    fn look_inside(&self) -> Vec<GateAnswer> {
+        let counts = lock(&self.session).capsule.as_ref().and_then(Capsule::look);
+        counts.map(|counts| gates::inside(&counts)).unwrap_or_default()
+    }
+
+    fn look(&self) -> Vec<GateAnswer> {
+        let mut remains = lock(&self.session).remains.clone();
+        remains.run_dir.clone_from(&self.run_dir);
+        gates::look(&remains, &self.baseline, &self.policy.require)
+    }
+
+    fn capabilities(&self) -> Vec<(String, String)> {
+        lock(&self.capabilities).clone()
+    }
+}
+
+impl Screen for LinuxStation {
+    fn attach(&self, window: u64) -> Result<()> {
+        let window = u32::try_from(window).map_err(|_| PortError::new("understand the shell window's id"))?;
+        let container = self.outer.attach(window)?;
+        *lock(&self.container) = Some(container);
+        self.attached.notify_all();
+        Ok(())
+    }
+
+    fn cover(&self) -> Result<()> {
+        self.outer.cover()
+    }
+
+    fn uncover(&self, shell_in_front: bool) -> Result<()> {
+        if shell_in_front { Ok(()) } else { self.outer.show() }
+    }
+
+    fn show_shell(&self, shell_in_front: bool) -> Result<()> {
+        if shell_in_front { self.outer.cover() } else { self.outer.show() }
+    }
+}
+
+impl Idle for LinuxStation {
+    fn since_input(&self) -> Result<Duration> {
+        self.outer.since_input()
+    }
+}

@@ -1,0 +1,1 @@
+//! A station made of memory, for tests and simulation.

@@ -1,0 +1,116 @@
+//! The file that the hospital writes → a [`Policy`] that cannot be wrong.
+
+pub mod file;
+pub mod problem;
+mod read;
+
+pub use file::Look;
+pub use problem::Problems;
+pub use read::schema;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::handoff::Rules;
+
+/// A policy whose every value has been checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// The station's name, place, help line and neighbour.
+    pub station: StationPolicy,
+    /// Readers that count: glob-free name prefixes. Empty: every reader that is not virtual.
+    pub readers: Vec<String>,
+    /// What the core needs.
+    pub rules: Rules,
+    /// PIN rules.
+    pub pin: PinPolicy,
+    /// The names of the roles, in the order of [`crate::handoff::Roles`]' bits.
+    pub roles: Vec<String>,
+    /// Which roles are supervisors', by name.
+    pub supervisors: SupervisorPolicy,
+    /// The permitted apps, in the order of [`crate::handoff::App`].
+    pub apps: Vec<AppPolicy>,
+    /// The capsule's limits and openings.
+    pub capsule: CapsulePolicy,
+    /// Settings and classes that bar the station when they are not as required: gate names.
+    pub require: Vec<String>,
+    /// SHA-256 of the file, hexadecimal: stands in every receipt.
+    pub hash: String,
+}
+
+/// The station's name, place, help line and neighbour.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StationPolicy {
+    /// `Station 12`.
+    pub name: String,
+    /// `Ward 4 · Bay B`.
+    pub place: String,
+    /// `IT: 4411`.
+    pub help: String,
+    /// `Station 11, across the corridor`.
+    pub neighbour: String,
+    /// How the screens look.
+    pub look: Look,
+}
+
+/// PIN rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinPolicy {
+    /// The least digits (4 to 15).
+    pub least: u8,
+    /// The most digits.
+    pub most: u8,
+    /// Wrong tries before the delay begins to grow (5).
+    pub slow_after: u8,
+    /// Wrong tries before the badge is disabled (10).
+    pub disable_after: u8,
+}
+
+/// Who supervisors are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SupervisorPolicy {
+    /// The roles that are supervisors'. What they may do is the core's to know: [`Rules::supervisors`].
+    pub roles: Vec<String>,
+}
+
+/// A permitted app.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AppPolicy {
+    /// Its name on the tile: `Chart`.
+    pub name: String,
+    /// Its icon: a name of the embedded set (`chart`, `pill`, `book`, `terminal`, `globe`, …) or an absolute file.
+    pub icon: String,
+    /// The program: an absolute path inside the capsule, or a name looked up in /usr/bin.
+    pub command: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// One window only: starting it again raises the one that is there.
+    pub single: bool,
+    /// Extra environment.
+    pub environment: Vec<(String, String)>,
+    /// A directory on the host whose content is copied into the app's home before it starts.
+    pub profile: Option<PathBuf>,
+    /// Whether it has network.
+    pub network: bool,
+}
+
+/// The capsule's limits and openings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CapsulePolicy {
+    /// Size limit of the home tmpfs, bytes.
+    pub home_bytes: u64,
+    /// Size limit of each other tmpfs, bytes.
+    pub tmp_bytes: u64,
+    /// The most processes.
+    pub processes: u32,
+    /// The most memory, bytes, where a cgroup is there to hold it.
+    pub memory_bytes: Option<u64>,
+    /// Host ports that the capsule may reach: `127.0.0.1:PORT`.
+    pub reach: Vec<u16>,
+    /// Printers that apps may use, by CUPS name.
+    pub printers: Vec<String>,
+    /// Host directories bound writable into the capsule: named in every receipt, not checked.
+    pub shared: Vec<PathBuf>,
+    /// How long a whole graceful close may take (the same as `rules.grace`).
+    pub grace: Duration,
+}

@@ -1,0 +1,517 @@
+//! TOML → [`Policy`]: parse, don't validate. Keys that nobody reads are problems with a suggestion.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::file::{File, Many, Mode, Size, Time};
+use super::problem::{Problem, Problems};
+use super::{AppPolicy, CapsulePolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
+use crate::handoff::{BadgeMode, Roles, Rules, SupervisorRights};
+
+/// How long any single step of a clean-up, look, write or build may take, milliseconds.
+const STEP_LIMIT: u64 = 12_000;
+/// How often an unclean result is tried again before quarantine.
+const RETRIES: u8 = 1;
+/// The most roles: a set of them is 16 bits.
+const MOST_ROLES: usize = 16;
+/// The names of all gates that `require` may name.
+const SETTINGS: [&str; 1] = ["swap"];
+
+impl Policy {
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// Every problem that was found, with its place and remedy.
+    pub fn read(path: &Path) -> Result<Self, Problems> {
+        let name = path.display().to_string();
+        let whole = |what: String, help: &str| Problems {
+            path: name.clone(),
+            text: String::new(),
+            list: vec![Problem { what, help: help.to_owned(), place: None }],
+        };
+        let bytes = std::fs::read(path).map_err(|error| {
+            whole(
+                format!("the policy cannot be read: {error}"),
+                "write one (start from a sample in /usr/share/cleanshift/policies), or name another with --policy",
+            )
+        })?;
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::parse(&text, &name),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                Err(whole(format!("the policy is not UTF-8 text (byte {at})"), "save the file as UTF-8"))
+            }
+        }
+    }
+
+    /// Reads a policy from text; `path` stands in the problems.
+    ///
+    /// # Errors
+    /// Every problem that was found, with its place and remedy.
+    pub fn parse(text: &str, path: &str) -> Result<Self, Problems> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut list = Vec::new();
+        match DeTable::parse(text) {
+            Err(error) => list.push(Problem {
+                what: one_line(error.message()),
+                help: "correct the TOML; strings stand in quotes, tables in [brackets]".to_owned(),
+                place: error.span(),
+            }),
+            Ok(table) => unknown_keys(table.get_ref(), &schema(), &schema(), &mut list),
+        }
+        if list.is_empty() {
+            match toml::from_str::<File>(text) {
+                Err(error) => list.push(wrong_type(&error)),
+                Ok(file) => {
+                    let mut check = Check { list };
+                    let policy = check.policy(&file, text);
+                    if check.list.is_empty() {
+                        return Ok(policy);
+                    }
+                    list = check.list;
+                }
+            }
+        }
+        list.sort_by_key(|problem| problem.place.as_ref().map(|place| place.start));
+        Err(Problems { path: path.to_owned(), text: text.to_owned(), list })
+    }
+
+    /// The set of these roles.
+    #[must_use]
+    pub fn role_bits(&self, names: &[String]) -> Roles {
+        bits(&self.roles, names.iter().map(String::as_str))
+    }
+}
+
+/// The JSON Schema of a policy file.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(File).to_value()
+}
+
+fn bits<'a>(roles: &[String], names: impl Iterator<Item = &'a str>) -> Roles {
+    let places = names.filter_map(|name| roles.iter().position(|role| role == name));
+    Roles(places.filter(|place| *place < MOST_ROLES).fold(0, |bits, place| bits | (1 << place)))
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join(", ")
+}
+
+fn wrong_type(error: &toml::de::Error) -> Problem {
+    let what = one_line(error.message());
+    let help = match what.strip_prefix("missing field ") {
+        Some(field) => format!("add {field}; the samples show every key"),
+        None if what.contains("a time with its unit") => {
+            "write a number and ms, s, min or h, in quotes: \"2 min\"".to_owned()
+        }
+        None if what.contains("a size with its unit") => {
+            "write a number and KiB, MiB or GiB, in quotes: \"256 MiB\"".to_owned()
+        }
+        None if what.starts_with("unknown variant") => "use one of the words that are named".to_owned(),
+        None => "give the kind of value that is expected; the samples show every key".to_owned(),
+    };
+    Problem { what, help, place: error.span() }
+}
+
+/// Walks the file beside the schema of the types that read it: a key that the types do not know is
+/// said aloud, with the nearest that they do.
+fn unknown_keys(
+    table: &DeTable<'_>,
+    schema: &serde_json::Value,
+    root: &serde_json::Value,
+    list: &mut Vec<Problem>,
+) {
+    let Some(properties) = schema.get("properties").and_then(|properties| properties.as_object()) else {
+        return;
+    };
+    for (key, value) in table {
+        let name = key.get_ref().as_ref();
+        match properties.get(name) {
+            Some(of) => descend(value, resolve(of, root), root, list),
+            None => list.push(Problem {
+                what: format!("unknown key `{name}`"),
+                help: match nearest(name, properties.keys().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => {
+                        let known: Vec<_> = properties.keys().map(String::as_str).collect();
+                        format!("remove it; known here are: {}", known.join(", "))
+                    }
+                },
+                place: Some(key.span()),
+            }),
+        }
+    }
+}
+
+fn descend(
+    value: &Spanned<DeValue<'_>>,
+    schema: &serde_json::Value,
+    root: &serde_json::Value,
+    list: &mut Vec<Problem>,
+) {
+    if let Some(table) = value.get_ref().as_table() {
+        unknown_keys(table, schema, root, list);
+    } else if let (Some(array), Some(items)) = (value.get_ref().as_array(), schema.get("items")) {
+        for item in array.iter() {
+            descend(item, resolve(items, root), root, list);
+        }
+    }
+}
+
+fn resolve<'a>(schema: &'a serde_json::Value, root: &'a serde_json::Value) -> &'a serde_json::Value {
+    let pointer =
+        schema.get("$ref").and_then(|reference| reference.as_str()).and_then(|text| text.strip_prefix('#'));
+    pointer.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema)
+}
+
+/// The known word that is meant, if one is near enough.
+pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = known.map(|known| (strsim::damerau_levenshtein(word, known), known));
+    scored.filter(|(distance, known)| *distance <= 2.max(known.len() / 3)).min().map(|(_, known)| known)
+}
+
+/// Checks what the types alone cannot.
+struct Check {
+    list: Vec<Problem>,
+}
+
+impl Check {
+    fn wrong(&mut self, place: Range<usize>, what: impl Into<String>, help: impl Into<String>) {
+        self.list.push(Problem { what: what.into(), help: help.into(), place: Some(place) });
+    }
+
+    fn policy(&mut self, file: &File, text: &str) -> Policy {
+        let roles = self.roles(&file.roles);
+        let supervisors = SupervisorPolicy { roles: self.known_roles(&file.supervisors.roles, &roles) };
+        for name in &file.require {
+            if !SETTINGS.contains(&name.get_ref().as_str()) {
+                let help = format!("settings that can be required are: {}", SETTINGS.join(", "));
+                self.wrong(name.span(), format!("`{}` is no setting of the host", name.get_ref()), help);
+            }
+        }
+        let rules = self.rules(file, &roles);
+        let grace = Duration::from_millis(rules.grace);
+        Policy {
+            station: self.station(file),
+            readers: file.badge.readers.clone(),
+            rules,
+            pin: self.pin(file),
+            supervisors,
+            apps: self.apps(file),
+            capsule: self.capsule(file, grace),
+            require: file.require.iter().map(|name| name.get_ref().clone()).collect(),
+            hash: hex::encode(Sha256::digest(text.as_bytes())),
+            roles,
+        }
+    }
+
+    fn station(&mut self, file: &File) -> StationPolicy {
+        let mut line = |text: &Spanned<String>| {
+            self.plain(text);
+            text.get_ref().clone()
+        };
+        let station = StationPolicy {
+            name: line(&file.station.name),
+            place: line(&file.station.place),
+            help: line(&file.station.help),
+            neighbour: line(&file.station.neighbour),
+            look: file.station.look,
+        };
+        if station.name.trim().is_empty() {
+            self.wrong(
+                file.station.name.span(),
+                "the station has no name",
+                "give the name that stands on the machine",
+            );
+        }
+        station
+    }
+
+    /// Text for the screen has no characters that could disguise it.
+    fn plain(&mut self, text: &Spanned<String>) {
+        if text.get_ref().chars().any(is_disguise) {
+            self.wrong(text.span(), "this text has control or direction characters", "write it without them");
+        }
+        if text.get_ref().chars().count() > 80 {
+            self.wrong(
+                text.span(),
+                "this text is longer than 80 characters",
+                "shorten it, so that the screen can show it",
+            );
+        }
+    }
+
+    fn roles(&mut self, list: &[Spanned<String>]) -> Vec<String> {
+        if let Some(first_over) = list.get(MOST_ROLES) {
+            self.wrong(
+                first_over.span(),
+                "there are more than 16 roles",
+                "join roles that have the same apps",
+            );
+        }
+        let mut roles: Vec<String> = Vec::new();
+        for role in list {
+            self.plain(role);
+            if roles.contains(role.get_ref()) {
+                self.wrong(role.span(), format!("role `{}` is there twice", role.get_ref()), "remove one");
+            }
+            roles.push(role.get_ref().clone());
+        }
+        roles
+    }
+
+    fn known_roles(&mut self, list: &[Spanned<String>], known: &[String]) -> Vec<String> {
+        for role in list {
+            if !known.contains(role.get_ref()) {
+                let help = match nearest(role.get_ref(), known.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("name it in `roles`, or use one of: {}", known.join(", ")),
+                };
+                self.wrong(role.span(), format!("unknown role `{}`", role.get_ref()), help);
+            }
+        }
+        list.iter().map(|role| role.get_ref().clone()).collect()
+    }
+
+    fn rules(&mut self, file: &File, roles: &[String]) -> Rules {
+        let times = &file.times;
+        let idle = self.time(times.idle.as_ref(), 120_000, (30_000, 3_600_000), "idle");
+        let warning = self.time(times.warning.as_ref(), 20_000, (5_000, 300_000), "warning");
+        let absolute =
+            self.time(times.absolute.as_ref(), 12 * 3_600_000, (600_000, 24 * 3_600_000), "absolute");
+        let patience = self.time(times.patience.as_ref(), 30_000, (10_000, 300_000), "patience");
+        let grace = self.time(times.close_grace.as_ref(), 3_000, (0, 30_000), "close_grace");
+        if warning >= idle
+            && let Some(place) = times.warning.as_ref().or(times.idle.as_ref())
+        {
+            self.wrong(
+                place.span(),
+                "the warning would stand as long as the idle time",
+                "make `warning` shorter than `idle`",
+            );
+        }
+        let retries = &file.quarantine.retries;
+        if let Some(retries) = retries
+            && *retries.get_ref() > 20
+        {
+            self.wrong(retries.span(), "more than 20 tries help nobody", "write 0 to 20");
+        }
+        let pause = self.time(file.quarantine.pause.as_ref(), 15_000, (1_000, 600_000), "pause");
+        let mut apps = Vec::new();
+        for app in &file.apps {
+            let names = self.known_roles(&app.roles, roles);
+            apps.push(if names.is_empty() {
+                Roles(u16::MAX)
+            } else {
+                bits(roles, names.iter().map(String::as_str))
+            });
+        }
+        let supervisors = SupervisorRights {
+            read_log: file.supervisors.read_log,
+            release: file.supervisors.release,
+            enable_badge: file.supervisors.enable_badge,
+        };
+        Rules {
+            supervisors,
+            badge_mode: match file.badge.mode {
+                Mode::Hold => BadgeMode::Hold,
+                Mode::Tap => BadgeMode::Tap,
+            },
+            idle,
+            warning,
+            absolute,
+            patience,
+            grace,
+            step_limit: STEP_LIMIT,
+            retries: RETRIES,
+            quarantine_retries: retries.as_ref().map_or(2, |retries| *retries.get_ref()),
+            quarantine_pause: pause,
+            apps,
+        }
+    }
+
+    fn time(&mut self, given: Option<&Spanned<Time>>, default: u64, range: (u64, u64), name: &str) -> u64 {
+        let Some(given) = given else { return default };
+        let Time(value) = *given.get_ref();
+        if !(range.0..=range.1).contains(&value) {
+            let help = format!("write {} to {}", in_words(range.0), in_words(range.1));
+            self.wrong(given.span(), format!("`{name}` is out of range"), help);
+        }
+        value
+    }
+
+    fn number(&mut self, given: Option<&Spanned<u8>>, default: u8, range: (u8, u8), name: &str) -> u8 {
+        let Some(given) = given else { return default };
+        let value = *given.get_ref();
+        if !(range.0..=range.1).contains(&value) {
+            self.wrong(
+                given.span(),
+                format!("`{name}` is out of range"),
+                format!("write {} to {}", range.0, range.1),
+            );
+        }
+        value
+    }
+
+    fn size(&mut self, given: Option<&Spanned<Size>>, default: u64, name: &str) -> u64 {
+        let Some(given) = given else { return default };
+        let Size(value) = *given.get_ref();
+        if !((1 << 20)..=(1 << 40)).contains(&value) {
+            self.wrong(given.span(), format!("`{name}` is out of range"), "write 1 MiB to 1024 GiB");
+        }
+        value
+    }
+
+    fn pin(&mut self, file: &File) -> PinPolicy {
+        let least = self.number(file.pin.least.as_ref(), 6, (4, 15), "least");
+        let most = self.number(file.pin.most.as_ref(), 12.max(least), (4, 15), "most");
+        if let Some(place) = file.pin.most.as_ref().or(file.pin.least.as_ref())
+            && most < least
+        {
+            self.wrong(
+                place.span(),
+                "a PIN could have no length at all",
+                "make `most` at least as large as `least`",
+            );
+        }
+        PinPolicy {
+            least,
+            most,
+            slow_after: self.number(file.pin.slow_after.as_ref(), 5, (1, 50), "slow_after"),
+            disable_after: self.number(file.pin.disable_after.as_ref(), 10, (3, 100), "disable_after"),
+        }
+    }
+
+    fn apps(&mut self, file: &File) -> Vec<AppPolicy> {
+        if let Some(app) = file.apps.get(255) {
+            self.wrong(app.name.span(), "there are more than 255 apps", "remove some");
+        }
+        let mut names: Vec<&str> = Vec::new();
+        for app in &file.apps {
+            self.plain(&app.name);
+            if names.contains(&app.name.get_ref().as_str()) {
+                self.wrong(
+                    app.name.span(),
+                    format!("app `{}` is there twice", app.name.get_ref()),
+                    "give each its own name",
+                );
+            }
+            names.push(app.name.get_ref());
+            let command = app.command.get_ref();
+            if command.is_empty() || (command.contains('/') && !command.starts_with('/')) {
+                let help = "write an absolute path, or the name of a program in /usr/bin";
+                self.wrong(app.command.span(), format!("`{command}` names no program"), help);
+            }
+            for argument in &app.arguments {
+                if argument.get_ref().starts_with("--no-sandbox") {
+                    let help = "remove it: the capsule leaves the browser's own sandbox on";
+                    self.wrong(argument.span(), "this argument switches the browser's own sandbox off", help);
+                }
+            }
+            if let Some(profile) = &app.profile {
+                self.absolute(profile);
+            }
+        }
+        let apps = file.apps.iter().map(|app| AppPolicy {
+            name: app.name.get_ref().clone(),
+            icon: app.icon.clone().unwrap_or_else(|| "app".to_owned()),
+            command: app.command.get_ref().clone(),
+            arguments: app.arguments.iter().map(|argument| argument.get_ref().clone()).collect(),
+            single: app.windows == Many::Single,
+            environment: app.environment.clone().into_iter().collect(),
+            profile: app.profile.as_ref().map(|profile| PathBuf::from(profile.get_ref())),
+            network: app.network,
+        });
+        apps.collect()
+    }
+
+    fn absolute(&mut self, path: &Spanned<String>) {
+        if !path.get_ref().starts_with('/') || path.get_ref().contains("/../") {
+            self.wrong(path.span(), format!("`{}` is no absolute path", path.get_ref()), "begin it with /");
+        }
+    }
+
+    fn capsule(&mut self, file: &File, grace: Duration) -> CapsulePolicy {
+        let capsule = &file.capsule;
+        let mut reach = Vec::new();
+        for place in &capsule.reach {
+            match place
+                .get_ref()
+                .strip_prefix("127.0.0.1:")
+                .and_then(|port| port.parse::<u16>().ok())
+                .filter(|port| *port > 0)
+            {
+                Some(port) => reach.push(port),
+                None => self.wrong(
+                    place.span(),
+                    format!("`{}` is no port of the host's loopback", place.get_ref()),
+                    "write \"127.0.0.1:PORT\"; other hosts are reached by `network = true` of an app",
+                ),
+            }
+        }
+        for path in &capsule.shared {
+            self.absolute(path);
+            const OWN: [&str; 10] = [
+                "/bin",
+                "/dev",
+                "/etc",
+                "/lib",
+                "/proc",
+                "/run",
+                "/session",
+                "/sys",
+                "/usr",
+                "/var/lib/cleanshift",
+            ];
+            let inside = |own: &str| Path::new(path.get_ref()).starts_with(own);
+            if OWN.iter().any(|own| inside(own)) || path.get_ref() == "/" || path.get_ref() == "/tmp" {
+                let help = "share a directory made for it, such as /srv/exchange";
+                self.wrong(
+                    path.span(),
+                    format!("`{}` cannot be shared with a session", path.get_ref()),
+                    help,
+                );
+            }
+        }
+        let processes = capsule.processes.as_ref().map_or(1500, |given| *given.get_ref());
+        if let Some(given) = &capsule.processes
+            && !(100..=100_000).contains(&processes)
+        {
+            self.wrong(
+                given.span(),
+                "`processes` is out of range",
+                "write 100 to 100000; a browser needs some 300",
+            );
+        }
+        CapsulePolicy {
+            home_bytes: self.size(capsule.home.as_ref(), 1 << 30, "home"),
+            tmp_bytes: self.size(capsule.tmp.as_ref(), 256 << 20, "tmp"),
+            processes,
+            memory_bytes: capsule.memory.as_ref().map(|given| self.size(Some(given), 0, "memory")),
+            reach,
+            printers: capsule.printers.iter().map(|name| name.get_ref().clone()).collect(),
+            shared: capsule.shared.iter().map(|path| PathBuf::from(path.get_ref())).collect(),
+            grace,
+        }
+    }
+}
+
+fn is_disguise(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+fn in_words(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{} s", ms / 1_000),
+        60_000..3_600_000 => format!("{} min", ms / 60_000),
+        _ => format!("{} h", ms / 3_600_000),
+    }
+}

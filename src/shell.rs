@@ -1,0 +1,212 @@
+//! Puts the parts of the shell together: policy → store → ports → driver → screens.
+//!
+//! Whatever is wrong with the policy, the store or the host is told on the terminal and, where there
+//! is a display, on the station's screen, which stays locked.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use tokio::sync::{mpsc, watch};
+
+use crate::badge::Readers;
+use crate::driver::scene::{Look, Phase, Scene, StationFacts};
+use crate::driver::{Driver, Settings, Wish};
+use crate::pin::PinPad;
+use crate::platform::linux::clock::HostClock;
+use crate::platform::linux::station::LinuxStation;
+use crate::platform::linux::{host, places};
+use crate::policy::{self, Policy};
+use crate::ports::{Clock, Gates, Ports, RosterRows};
+use crate::roster::{Directory, Pepper, RosterRules};
+use crate::store::Store;
+use crate::ui;
+
+/// The station could not run.
+const COULD_NOT_RUN: u8 = 2;
+
+/// Covers the station, opens it for a badge and PIN, and cleans up after every session.
+#[derive(Parser)]
+#[command(name = "cleanshift", version)]
+struct Arguments {
+    /// The policy file.
+    #[arg(long)]
+    policy: Option<PathBuf>,
+    /// The directory of the station's state.
+    #[arg(long)]
+    state: Option<PathBuf>,
+    /// Show that this is a demo, and let virtual readers count.
+    #[arg(long)]
+    demo: bool,
+}
+
+/// Runs the shell.
+#[must_use]
+pub fn main() -> ExitCode {
+    host::log_to_stderr();
+    let arguments = Arguments::parse();
+    if host::is_root() {
+        eprintln!(
+            "cleanshift: refuses to run as root: a session must not have the rights of the system.\n\
+             help: start it as an ordinary account of its own"
+        );
+        return ExitCode::from(COULD_NOT_RUN);
+    }
+    host::harden();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprint!("cleanshift: {problem}");
+            show(out_of_service(&arguments, problem));
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+/// Runs the station until it is told to stop. An error is what to tell people, whole lines.
+fn run(arguments: &Arguments) -> Result<(), String> {
+    let path = arguments.policy.clone().unwrap_or_else(places::policy);
+    let policy = Policy::read(&path).map_err(|problems| problems.to_string())?;
+    let state = arguments.state.clone().unwrap_or_else(places::state);
+    let parts = Parts::assemble(&policy, &state).map_err(|error| format!("failed to {error}\n"))?;
+    let settings = Settings {
+        rules: policy.rules.clone(),
+        facts: facts(&policy, arguments.demo),
+        policy: policy.hash.clone(),
+        least_digits: usize::from(policy.pin.least),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let (driver, ends) = Driver::new(settings, parts.ports.clone());
+    let readers = Readers { allowed: policy.readers.clone(), allow_virtual: arguments.demo };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("failed to start the shell's threads: {error}\n"))?;
+    // The readers are watched before the first screen stands, so that no badge's going is missed.
+    let watch = readers.watch(ends.readers);
+    drop(runtime.spawn(stop_on_signals(ends.wishes.clone())));
+    drop(runtime.spawn(async move {
+        driver.run().await;
+        drop(watch);
+        // Nothing of a session is left, and the ledger says so: the windows go with the process.
+        std::process::exit(0);
+    }));
+    let (width, height) = parts.station.screen_size();
+    ui::run(ends.scenes, ends.wishes, ends.pad, (f32::from(width), f32::from(height)))
+        .map_err(|error| format!("failed to draw the screens: {error}\n"))
+}
+
+/// The parts behind the ports.
+struct Parts {
+    station: Arc<LinuxStation>,
+    ports: Ports,
+}
+
+impl Parts {
+    fn assemble(policy: &Policy, state: &Path) -> crate::ports::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(HostClock::begin());
+        let store = Arc::new(Store::open(state, &policy.station.name)?);
+        drop(store.note_policy(&policy.hash, "it", &clock.stamp())?);
+        let rows: Arc<dyn RosterRows> = store.clone();
+        let in_use = rows.all()?.iter().any(|row| row.pin.is_some());
+        let (pepper, home) = Pepper::open(state, &policy.station.name, host::has_keyring(), in_use)?;
+        let station = LinuxStation::open(policy, &places::runtime(state), &host::init_program()?)?;
+        let directory = Arc::new(Directory::new(rows, Arc::clone(&clock), pepper, roster_rules(policy)));
+        let mut capabilities = station.capabilities();
+        capabilities.push(("pepper".to_owned(), home.report().to_owned()));
+        station.report(capabilities);
+        let ports = Ports {
+            clock,
+            roster: directory.clone(),
+            pins: directory,
+            capsules: station.clone(),
+            gates: station.clone(),
+            screen: station.clone(),
+            idle: station.clone(),
+            ledger: store,
+        };
+        Ok(Self { station, ports })
+    }
+}
+
+/// What the roster needs of the policy.
+#[must_use]
+pub fn roster_rules(policy: &Policy) -> RosterRules {
+    RosterRules {
+        roles: policy.roles.clone(),
+        supervisors: policy.supervisors.roles.clone(),
+        least: policy.pin.least,
+        most: policy.pin.most,
+        slow_after: policy.pin.slow_after,
+        disable_after: policy.pin.disable_after,
+    }
+}
+
+fn facts(policy: &Policy, demo: bool) -> StationFacts {
+    StationFacts {
+        name: policy.station.name.clone(),
+        place: policy.station.place.clone(),
+        badge_mode: policy.rules.badge_mode,
+        help: policy.station.help.clone(),
+        neighbour: policy.station.neighbour.clone(),
+        pin_digits: (policy.pin.least, policy.pin.most),
+        demo,
+        look: match policy.station.look {
+            policy::Look::Contrast => Look::Contrast,
+            policy::Look::Dark => Look::Dark,
+            policy::Look::Light => Look::Light,
+        },
+        apps: policy.apps.iter().map(|app| (app.name.clone(), app.icon.clone())).collect(),
+    }
+}
+
+async fn stop_on_signals(wishes: mpsc::UnboundedSender<Wish>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return;
+    };
+    loop {
+        let _ = tokio::select! {
+            got = terminate.recv() => got,
+            got = interrupt.recv() => got,
+        };
+        let _ = wishes.send(Wish::Stop);
+    }
+}
+
+/// The screen of a station that cannot run: the same words as on the terminal.
+fn out_of_service(arguments: &Arguments, problem: String) -> Scene {
+    let station = StationFacts {
+        name: "This station".to_owned(),
+        place: String::new(),
+        badge_mode: crate::handoff::BadgeMode::Hold,
+        help: String::new(),
+        neighbour: String::new(),
+        pin_digits: (4, 15),
+        demo: arguments.demo,
+        look: Look::Light,
+        apps: Vec::new(),
+    };
+    let stamp = HostClock::begin().stamp();
+    Scene {
+        station: Arc::new(station),
+        utc_ms: stamp.utc_ms,
+        now_ms: 0,
+        reader: true,
+        notice: None,
+        phase: Phase::OutOfService(problem),
+    }
+}
+
+/// Shows one scene until the shell is ended, where there is a display to show it on.
+fn show(scene: Scene) {
+    let Some((width, height)) = host::screen_size() else { return };
+    let (keep, scenes) = watch::channel(scene);
+    let (wishes, _) = mpsc::unbounded_channel();
+    let _ = ui::run(scenes, wishes, PinPad::default(), (f32::from(width), f32::from(height)));
+    drop(keep);
+}

@@ -1,0 +1,209 @@
+//! The one place where the core's records become receipts: the core's types are never serialised.
+
+use crate::evidence::Receipt;
+use crate::evidence::receipt::{AppClosed, Capability, ChangeFacts, GateSaw, HandoffFacts, Time, Who};
+use crate::handoff::record::{Denial, Record, Trigger};
+use crate::handoff::{OperatorId, Reason};
+use crate::ports::{Answer, Body, Entry, GateAnswer, Handoff, Person, PortError, Result, Stamp};
+
+/// What an entry means for the journal.
+pub(super) enum Means {
+    /// A session is open.
+    Opened(Person, Stamp),
+    /// A handoff is complete.
+    Finished,
+    /// Nothing.
+    Nothing,
+}
+
+/// The receipt of an entry, without its number and what it follows, and what it means.
+pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
+    let mut receipt = blank(&entry.at);
+    let mut means = Means::Nothing;
+    match &entry.body {
+        Body::Core { record, person, note } => {
+            receipt.kind = kind(*record)?.to_owned();
+            receipt.operator = person.as_ref().map(who);
+            receipt.note.clone_from(note);
+            if let Record::Quarantined(reason) = record {
+                let reason = reason_words(*reason);
+                receipt.note = if note.is_empty() { reason.to_owned() } else { format!("{reason}: {note}") };
+            }
+            if let Record::Opened(operator) = record {
+                let person = person.clone().unwrap_or_else(|| unnamed(*operator));
+                means = Means::Opened(person, entry.at.clone());
+            }
+        }
+        Body::Handoff(facts) => {
+            receipt.kind = "handoff".to_owned();
+            receipt.operator = facts.outgoing.as_ref().map(who);
+            receipt.capabilities = capabilities(&facts.capabilities);
+            receipt.policy.clone_from(&facts.policy);
+            receipt.handoff = Some(handoff(facts));
+            means = Means::Finished;
+        }
+        Body::Change { what, by, deed, before, after } => {
+            if !matches!(what.as_str(), "roster" | "policy" | "key") {
+                return Err(PortError::new(format!("write the entry: nothing called {what} can change")));
+            }
+            receipt.kind.clone_from(what);
+            receipt.change = Some(ChangeFacts {
+                by: by.clone(),
+                deed: deed.clone(),
+                before: before.clone(),
+                after: after.clone(),
+            });
+        }
+        Body::Started { version, policy, capabilities: found } => {
+            receipt.kind = "started".to_owned();
+            receipt.note = format!("version {version}");
+            receipt.policy.clone_from(policy);
+            receipt.capabilities = capabilities(found);
+        }
+        Body::Stopped => receipt.kind = "stopped".to_owned(),
+    }
+    Ok((receipt, means))
+}
+
+/// The entry that begins a ledger and names its key.
+pub(super) fn key_made(at: &Stamp, public: &str, after: String) -> Receipt {
+    let mut receipt = blank(at);
+    receipt.kind = "key".to_owned();
+    receipt.note = public.to_owned();
+    receipt.change = Some(ChangeFacts {
+        by: "station".to_owned(),
+        deed: "make the station's key".to_owned(),
+        before: String::new(),
+        after,
+    });
+    receipt
+}
+
+fn blank(at: &Stamp) -> Receipt {
+    Receipt {
+        schema: "cleanshift/receipt/1".to_owned(),
+        station: String::new(),
+        index: 0,
+        previous: String::new(),
+        at: time(at),
+        kind: String::new(),
+        operator: None,
+        note: String::new(),
+        handoff: None,
+        change: None,
+        capabilities: Vec::new(),
+        policy: String::new(),
+    }
+}
+
+fn kind(record: Record) -> Result<&'static str> {
+    Ok(match record {
+        Record::Denied(_, Denial::Disabled) => "disabled",
+        Record::Denied(_, Denial::Badge(_) | Denial::Unchecked | Denial::WrongPin) => "denied",
+        Record::BadgeUnknown => "badge-unknown",
+        Record::Opened(_) => "opened",
+        Record::Quarantined(_) => "quarantine",
+        Record::Released(_) => "released",
+        Record::Viewed(_) => "viewed",
+        Record::Handoff(..) => {
+            return Err(PortError::new("write the entry: a handoff came without its facts"));
+        }
+    })
+}
+
+fn reason_words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NotDestroyed => "the capsule could not be destroyed",
+        Reason::NotRecorded => "the receipt could not be written",
+        Reason::Residue => "a trace was found",
+        Reason::Silent => "a step did not answer in time",
+        Reason::Unknown => "a gate could not look",
+        Reason::Unprepared => "a new capsule could not be built",
+    }
+}
+
+/// A trigger in the words of design and receipts.
+pub(super) fn trigger(trigger: Trigger) -> &'static str {
+    match trigger {
+        Trigger::BadgeOut => "badge-out",
+        Trigger::Ended => "ended",
+        Trigger::Expired => "expired",
+        Trigger::Fault => "fault",
+        Trigger::Idle => "idle",
+        Trigger::Maintenance => "maintenance",
+        Trigger::ReaderLost => "reader-lost",
+        Trigger::Recovery => "recovery",
+        Trigger::Suspend => "suspend",
+        Trigger::Takeover => "takeover",
+        Trigger::TapOut => "tap-out",
+    }
+}
+
+fn handoff(facts: &Handoff) -> HandoffFacts {
+    let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    HandoffFacts {
+        trigger: trigger(facts.trigger).to_owned(),
+        incoming: facts.incoming.as_ref().map(who),
+        opened: facts.opened.as_ref().map(time),
+        began: time(&facts.began),
+        covered_after_us: micros(facts.covered_after),
+        clean_after_us: micros(facts.clean_after),
+        rounds: facts.rounds,
+        apps: facts
+            .apps
+            .iter()
+            .map(|(name, gracefully)| AppClosed { name: name.clone(), gracefully: *gracefully })
+            .collect(),
+        proof: facts.proof.clone(),
+        inside: facts.inside.iter().map(gate).collect(),
+        after: facts.after.iter().map(gate).collect(),
+        shared: facts.shared.clone(),
+        assurance: facts.assurance.clone(),
+    }
+}
+
+fn gate(answer: &GateAnswer) -> GateSaw {
+    let word = match answer.answer {
+        Answer::Absent => "absent",
+        Answer::NotApplicable => "not-applicable",
+        Answer::Present => "present",
+        Answer::Setting => "setting",
+        Answer::Unknown => "unknown",
+    };
+    GateSaw {
+        class: answer.class,
+        gate: answer.gate.clone(),
+        answer: word.to_owned(),
+        saw: answer.saw.clone(),
+        method: answer.method.clone(),
+        took_us: u64::try_from(answer.took.as_micros()).unwrap_or(u64::MAX),
+    }
+}
+
+fn capabilities(found: &[(String, String)]) -> Vec<Capability> {
+    found.iter().map(|(name, found)| Capability { name: name.clone(), found: found.clone() }).collect()
+}
+
+fn who(person: &Person) -> Who {
+    Who { key: person.key.clone(), name: person.name.clone(), role: person.role.clone() }
+}
+
+fn unnamed(operator: OperatorId) -> Person {
+    let number = operator.0;
+    Person {
+        id: operator,
+        key: format!("#{number}"),
+        name: format!("Operator {number}"),
+        role: String::new(),
+    }
+}
+
+fn time(at: &Stamp) -> Time {
+    // A clock beyond what a calendar can tell is written as its own end of the calendar.
+    let utc = jiff::Timestamp::from_millisecond(at.utc_ms).unwrap_or(if at.utc_ms < 0 {
+        jiff::Timestamp::MIN
+    } else {
+        jiff::Timestamp::MAX
+    });
+    Time { utc: format!("{utc:.3}"), boot_ms: at.boot_ms, boot_id: at.boot_id.clone() }
+}

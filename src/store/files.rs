@@ -1,0 +1,103 @@
+//! Every file of the store is its owner's alone, whatever the umask, and is on the disk before
+//! anything relies on it.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::ports::{PortError, Result};
+
+/// The mode of the state directory.
+const DIRECTORY: u32 = 0o700;
+/// The mode of the files in it.
+const FILE: u32 = 0o600;
+
+/// Makes the directory where it is missing, and closes it to others where it is open to them.
+pub(super) fn private_dir(dir: &Path) -> Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(DIRECTORY).create(dir);
+    made.map_err(|error| wrong("make the state directory", dir, &error))?;
+    let mode = std::fs::metadata(dir).map_err(|error| wrong("read", dir, &error))?.mode() & 0o7777;
+    if mode != DIRECTORY {
+        std::fs::set_permissions(dir, Permissions::from_mode(DIRECTORY))
+            .map_err(|error| wrong("close to others", dir, &error))?;
+    }
+    Ok(())
+}
+
+/// Opens a file for writing and makes it where it is missing; only its owner may read it. Root makes
+/// it for the owner of the directory, so that IT's first command does not lock the station out.
+pub(super) fn private_file(path: &Path) -> Result<File> {
+    let say = |error: std::io::Error| wrong("open", path, &error);
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE).open(path);
+    let file = file.map_err(say)?;
+    let meta = file.metadata().map_err(say)?;
+    if meta.mode() & 0o7777 != FILE {
+        file.set_permissions(Permissions::from_mode(FILE)).map_err(say)?;
+    }
+    if let Some(Ok(dir)) = path.parent().map(std::fs::metadata)
+        && (dir.uid(), dir.gid()) != (meta.uid(), meta.gid())
+        && meta.uid() == 0
+    {
+        std::os::unix::fs::fchown(&file, Some(dir.uid()), Some(dir.gid())).map_err(say)?;
+    }
+    Ok(file)
+}
+
+/// Takes the lock file for as long as the answer lives; `None` where another process has it.
+pub(super) fn lock(path: &Path) -> Result<Option<File>> {
+    let file = private_file(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(wrong("lock", path, &error)),
+    }
+}
+
+/// Writes a secret into a file; on return it is on the disk.
+pub(super) fn write_secret(path: &Path, secret: &[u8]) -> Result<()> {
+    let say = |error: std::io::Error| wrong("write", path, &error);
+    let mut file = private_file(path)?;
+    file.set_len(0).map_err(say)?;
+    file.write_all(secret).map_err(say)?;
+    file.sync_all().map_err(say)?;
+    sync_dir(path)
+}
+
+/// Reads a secret of a known size; `None` where there is no such file.
+pub(super) fn read_secret(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>> {
+    let mut secret = Zeroizing::new([0; 32]);
+    let mut more = [0];
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(wrong("read", path, &error)),
+    };
+    let read = file.read_exact(&mut *secret).and_then(|()| file.read(&mut more));
+    match read {
+        Ok(0) => Ok(Some(secret)),
+        Ok(_) | Err(_) => {
+            let text =
+                format!("read {}: it is not a key of 32 bytes; put the right one back", path.display());
+            Err(PortError::new(text))
+        }
+    }
+}
+
+/// Gives a file its final name; on return that is on the disk.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
+    std::fs::rename(from, to).map_err(|error| wrong("rename", from, &error))?;
+    sync_dir(to)
+}
+
+/// Makes the names in a file's directory durable.
+pub(super) fn sync_dir(path: &Path) -> Result<()> {
+    let Some(dir) = path.parent() else { return Ok(()) };
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| wrong("sync", dir, &error))
+}
+
+fn wrong(doing: &str, path: &Path, error: &std::io::Error) -> PortError {
+    PortError::new(format!("{doing} {}: {error}", path.display()))
+}

@@ -1,0 +1,374 @@
+//! An entry is durable with its leaf, root, checkpoint and journal step, or it is not there at all.
+//! Nothing is signed on top of a head that this station's key did not sign.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use sha2::{Digest as _, Sha256};
+
+use super::{Store, Writer, disk, entry, journal, roster};
+use crate::evidence::verify::{Bad, Fault};
+use crate::evidence::{Audit, Frontier, Hash, Receipt, StationKey, StationSeal, Stored, Verdict, leaf_hash};
+use crate::ports::{Body, Entry, Intent, Ledger, PortError, Result, Stamp, Unfinished, Written};
+
+const WRITE: &str = "write the entry";
+const READ: &str = "read the ledger";
+
+impl Ledger for Store {
+    fn append(&self, entry: &Entry) -> Result<Written> {
+        let (receipt, means) = entry::receipt(entry)?;
+        self.writer()?.transact(&self.station, |ledger| {
+            let written = ledger.append(receipt)?;
+            match &means {
+                entry::Means::Opened(person, at) => journal::opened(&ledger.tx, person, at),
+                entry::Means::Finished => journal::clear(&ledger.tx),
+                entry::Means::Nothing => Ok(()),
+            }
+            .map_err(disk(WRITE))?;
+            Ok(written)
+        })
+    }
+
+    fn intend(&self, intent: Intent) -> Result<()> {
+        let wrong = disk("write the intent");
+        let mut writer = self.writer()?;
+        let tx = Transaction::new(&mut writer.db, TransactionBehavior::Immediate).map_err(&wrong)?;
+        journal::intend(&tx, &intent).map_err(&wrong)?;
+        tx.commit().map_err(&wrong)
+    }
+
+    fn unfinished(&self) -> Result<Option<Unfinished>> {
+        journal::unfinished(&self.reader())
+    }
+
+    fn page(&self, before: Option<u64>, limit: usize) -> Result<Vec<Written>> {
+        let wrong = disk(READ);
+        let db = self.reader();
+        let mut rows = db
+            .prepare_cached(
+                "SELECT number, json, leaf, checkpoint FROM ledger WHERE number < ?1 ORDER BY number DESC LIMIT ?2",
+            )
+            .map_err(&wrong)?;
+        let before = before.map_or(i64::MAX, |number| i64::try_from(number).unwrap_or(i64::MAX));
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        rows.query_map([before, limit], |row| {
+            Ok(Written {
+                index: row.get::<_, i64>(0)?.cast_unsigned(),
+                json: row.get::<_, Vec<u8>>(1)?.into(),
+                leaf: row.get(2)?,
+                checkpoint: row.get::<_, String>(3)?.into(),
+            })
+        })
+        .and_then(Iterator::collect)
+        .map_err(&wrong)
+    }
+
+    fn entries(&self) -> Result<u64> {
+        count(&self.reader())
+    }
+
+    fn verify(&self) -> Result<std::result::Result<u64, String>> {
+        let verdict = self.audit(Some(&self.public_key()?), false)?;
+        Ok(if verdict.whole() { Ok(verdict.entries) } else { Err(verdict.sentence()) })
+    }
+}
+
+impl Store {
+    /// Verifies the whole ledger, the stored frontier, and that the roster is what its newest entry
+    /// left. With `key`, signatures are checked against it (the newest; each with
+    /// `all_signatures`). Reads one snapshot over a connection of its own and delays no write.
+    ///
+    /// # Errors
+    /// When the store cannot be read at all; a damaged entry is no error but the verdict.
+    pub fn audit(&self, key: Option<&StationKey>, all_signatures: bool) -> Result<Verdict> {
+        let wrong = disk(READ);
+        let db = super::connect_to_read(&self.dir)?;
+        let tx = db.unchecked_transaction().map_err(&wrong)?;
+        let mut verdict = walk(&tx, key, all_signatures);
+        let unsigned = verdict
+            .first_bad
+            .as_ref()
+            .is_some_and(|bad| matches!(bad.fault, Fault::BadSignature | Fault::WrongKey));
+        if unsigned && !all_signatures {
+            // Whoever changed an old entry and all that follows could not sign anew; the first
+            // signature that does not hold tells where.
+            verdict = walk(&tx, key, true);
+        }
+        if verdict.whole() {
+            verdict.first_bad = beside(&tx, &verdict);
+        }
+        Ok(verdict)
+    }
+
+    /// Appends an entry of kind `policy` when this hash differs from the last one's.
+    ///
+    /// # Errors
+    /// When the entry cannot be written.
+    pub fn note_policy(&self, hash: &str, by: &str, at: &Stamp) -> Result<Option<Written>> {
+        self.writer()?.transact(&self.station, |ledger| {
+            let before = ledger.latest("policy")?;
+            if before == hash {
+                return Ok(None);
+            }
+            let deed = if before.is_empty() { "take the first policy" } else { "take a new policy" };
+            ledger.change("policy", by, deed, before, hash.to_owned(), at).map(Some)
+        })
+    }
+
+    /// Where the store lies.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+}
+
+/// Reads all entries in their order and verifies them.
+fn walk(db: &Connection, key: Option<&StationKey>, all_signatures: bool) -> Verdict {
+    let mut audit = Audit::new(key.cloned(), all_signatures);
+    if let Err(error) = feed(db, &mut audit) {
+        audit.unreadable(&super::reason(&error));
+    }
+    audit.finish()
+}
+
+fn feed(db: &Connection, audit: &mut Audit) -> rusqlite::Result<()> {
+    let mut query = db.prepare("SELECT number, json, leaf, root, checkpoint FROM ledger ORDER BY number")?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        // Lent, not copied: a million entries are read through one page cache.
+        let entry = Stored {
+            index: row.get::<_, i64>(0)?.cast_unsigned(),
+            json: row.get_ref(1)?.as_blob()?,
+            leaf: row.get_ref(2)?.as_blob()?,
+            root: row.get_ref(3)?.as_blob()?,
+            checkpoint: row.get_ref(4)?.as_str()?,
+        };
+        if let ControlFlow::Break(()) = audit.entry(&entry) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What stands beside the entries and must agree with them: the frontier, the newest hashes, the
+/// roster's rows.
+fn beside(db: &Connection, verdict: &Verdict) -> Option<Bad> {
+    let next = verdict.entries;
+    let bad = |index: u64, fault: Fault, what: &str| Some(Bad { index, fault, what: what.to_owned() });
+    match head(db) {
+        Ok(Some(kept)) if kept == verdict.tree => {}
+        Ok(Some(kept)) if kept.size() > next => {
+            let what = format!("missing: the store has known {} entries", kept.size());
+            return bad(next, Fault::Missing, &what);
+        }
+        Ok(None) if next == 0 => {}
+        Ok(_) => {
+            let what = "wrong root: the stored frontier of the tree is not that of the entries";
+            return bad(next.saturating_sub(1), Fault::WrongRoot, what);
+        }
+        Err(error) => return bad(next, Fault::Edited, &error.to_string()),
+    }
+    let newest = next.saturating_sub(1);
+    let rows = roster::hash_of_all(db);
+    if rows.is_ok_and(|now| now == verdict.latest.get("roster").cloned().unwrap_or_default()) {
+        let agrees = verdict.latest.iter().all(|(what, after)| latest(db, what).as_ref() == Ok(after));
+        let what = "edited: the newest hashes beside the ledger are not those of its entries";
+        return if agrees { None } else { bad(newest, Fault::ChangedOutside, what) };
+    }
+    bad(newest, Fault::ChangedOutside, "the roster was changed outside Cleanshift after this entry")
+}
+
+/// How many entries there are.
+pub(super) fn count(db: &Connection) -> Result<u64> {
+    // The newest number plus one costs nothing; entries that are missing below it are the audit's.
+    db.query_row("SELECT coalesce(max(number) + 1, 0) FROM ledger", [], |row| row.get::<_, i64>(0))
+        .map(i64::cast_unsigned)
+        .map_err(disk(READ))
+}
+
+/// The key that the ledger's first entry names.
+pub(super) fn first_key(db: &Connection) -> Result<StationKey> {
+    let json: Option<Vec<u8>> = db
+        .query_row("SELECT json FROM ledger WHERE number = 0", [], |row| row.get(0))
+        .optional()
+        .map_err(disk(READ))?;
+    json.and_then(|json| Receipt::read(&json).ok())
+        .filter(|receipt| receipt.kind == "key")
+        .and_then(|receipt| StationKey::read(&receipt.note).ok())
+        .ok_or_else(|| PortError::new("read the ledger: its first entry does not name the station's key"))
+}
+
+fn head(db: &Connection) -> Result<Option<Frontier>> {
+    let row: Option<(i64, Vec<u8>)> = db
+        .query_row("SELECT size, frontier FROM head", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .map_err(disk(READ))?;
+    let Some((size, bytes)) = row else { return Ok(None) };
+    Frontier::from_bytes(size.cast_unsigned(), &bytes)
+        .map(Some)
+        .ok_or_else(|| PortError::new("read the ledger: the frontier of its tree is damaged"))
+}
+
+fn latest(db: &Connection, what: &str) -> Result<String> {
+    db.query_row("SELECT after FROM latest WHERE what = ?1", [what], |row| row.get(0))
+        .optional()
+        .map(Option::unwrap_or_default)
+        .map_err(disk(READ))
+}
+
+/// Writes the first entry, which names the key.
+pub(super) fn begin(db: &mut Connection, seal: &StationSeal, station: &str, at: &Stamp) -> Result<()> {
+    let wrong = disk(WRITE);
+    let tx = Transaction::new(db, TransactionBehavior::Immediate).map_err(&wrong)?;
+    let public = seal.public();
+    let after = hex::encode(Sha256::digest(&public));
+    let mut ledger = Appending { tx, seal, station, tree: Frontier::default(), previous: String::new() };
+    let _ = ledger.append(entry::key_made(at, &public, after.clone()))?;
+    ledger.set_latest("key", &after)?;
+    ledger.tx.commit().map_err(&wrong)
+}
+
+/// A transaction in which entries are appended.
+pub(super) struct Appending<'a> {
+    pub(super) tx: Transaction<'a>,
+    seal: &'a StationSeal,
+    station: &'a str,
+    tree: Frontier,
+    previous: String,
+}
+
+impl Appending<'_> {
+    /// Appends a receipt, whose number, station and `previous` are filled in here.
+    pub(super) fn append(&mut self, mut receipt: Receipt) -> Result<Written> {
+        receipt.index = self.tree.size();
+        receipt.station = self.station.to_owned();
+        receipt.previous = std::mem::take(&mut self.previous);
+        if receipt.kind != "key"
+            && let Some(change) = &receipt.change
+        {
+            self.set_latest(&receipt.kind, &change.after)?;
+        }
+        let json = receipt.canonical();
+        if json.is_empty() {
+            return Err(PortError::new("write the entry: it has no canonical form"));
+        }
+        let leaf = leaf_hash(&json);
+        self.tree.push(leaf);
+        let root = self.tree.root();
+        let checkpoint = self.seal.sign(self.tree.size(), &root).map_err(PortError::new)?;
+        self.store(receipt.index, &json, &leaf, &root, &checkpoint).map_err(disk(WRITE))?;
+        self.previous = hex::encode(leaf);
+        Ok(Written { index: receipt.index, json: json.into(), leaf, checkpoint: Arc::from(checkpoint) })
+    }
+
+    /// Appends an entry of kind `what` about a change.
+    pub(super) fn change(
+        &mut self,
+        what: &str,
+        by: &str,
+        deed: &str,
+        before: String,
+        after: String,
+        at: &Stamp,
+    ) -> Result<Written> {
+        let (what, by, deed) = (what.to_owned(), by.to_owned(), deed.to_owned());
+        let body = Body::Change { what, by, deed, before, after };
+        let (receipt, _) = entry::receipt(&Entry { at: at.clone(), body })?;
+        self.append(receipt)
+    }
+
+    fn store(
+        &self,
+        index: u64,
+        json: &[u8],
+        leaf: &Hash,
+        root: &Hash,
+        checkpoint: &str,
+    ) -> rusqlite::Result<()> {
+        let _ = self
+            .tx
+            .prepare_cached(
+                "INSERT INTO ledger (number, json, leaf, root, checkpoint) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![index.cast_signed(), json, leaf, root, checkpoint])?;
+        let _ = self
+            .tx
+            .prepare_cached("INSERT OR REPLACE INTO head (one, size, frontier) VALUES (1, ?1, ?2)")?
+            .execute(params![self.tree.size().cast_signed(), self.tree.to_bytes()])?;
+        Ok(())
+    }
+
+    fn latest(&self, what: &str) -> Result<String> {
+        latest(&self.tx, what)
+    }
+
+    fn set_latest(&self, what: &str, after: &str) -> Result<()> {
+        self.tx
+            .execute("INSERT OR REPLACE INTO latest (what, after) VALUES (?1, ?2)", [what, after])
+            .map(drop)
+            .map_err(disk(WRITE))
+    }
+}
+
+impl Writer {
+    /// Runs `work` in one transaction at the ledger's head and commits it.
+    pub(super) fn transact<T>(
+        &mut self,
+        station: &str,
+        work: impl FnOnce(&mut Appending<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let wrong = disk(WRITE);
+        let tx = Transaction::new(&mut self.db, TransactionBehavior::Immediate).map_err(&wrong)?;
+        let (tree, previous) = trusted_head(&tx, &self.seal, self.trusted)?;
+        let mut ledger = Appending { tx, seal: &self.seal, station, tree, previous: hex::encode(previous) };
+        let answer = work(&mut ledger)?;
+        let now = (ledger.tree.size(), ledger.tree.root());
+        ledger.tx.commit().map_err(&wrong)?;
+        self.trusted = Some(now);
+        Ok(answer)
+    }
+
+    /// Checks that the newest entry is what this key has signed.
+    pub(super) fn check_head(&mut self) -> Result<()> {
+        let (tree, _) = trusted_head(&self.db, &self.seal, None)?;
+        self.trusted = Some((tree.size(), tree.root()));
+        Ok(())
+    }
+}
+
+/// The tree to append to and the newest leaf. A log must not sign what does not follow from what it
+/// has signed: the frontier must give the newest checkpoint's root, and the checkpoint be signed by
+/// this key, unless `trusted` says that this process has seen that already.
+fn trusted_head(
+    db: &Connection,
+    seal: &StationSeal,
+    trusted: Option<(u64, Hash)>,
+) -> Result<(Frontier, Hash)> {
+    let broken = |what: &str| {
+        PortError::new(format!(
+            "write to the ledger: {what}; `cleanshiftctl log verify` tells more, and the state directory must be \
+             put back from a copy or moved away"
+        ))
+    };
+    let tree = head(db)?.ok_or_else(|| broken("the frontier of its tree is gone"))?;
+    let (index, json, leaf, root, checkpoint): (i64, Vec<u8>, Hash, Hash, String) = db
+        .query_row(
+            "SELECT number, json, leaf, root, checkpoint FROM ledger ORDER BY number DESC LIMIT 1",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+        )
+        .map_err(disk(READ))?;
+    let size = index.cast_unsigned() + 1;
+    if tree.size() != size || tree.root() != root || leaf_hash(&json) != leaf {
+        return Err(broken("its newest entry is not what was written"));
+    }
+    if trusted != Some((size, root)) {
+        // Ed25519 signs the same text always the same, so that signing again checks both.
+        if seal.sign(size, &root).as_deref() != Ok(checkpoint.as_str()) {
+            return Err(broken("its newest entry is not signed by this station's key"));
+        }
+    }
+    Ok((tree, leaf))
+}

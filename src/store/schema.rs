@@ -1,0 +1,123 @@
+//! What stands in `station.db`. A file of a newer version, or one that is no store, is refused.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::disk;
+use crate::ports::{PortError, Result};
+
+/// `CLSH`: tells `file` and the store what this file is.
+const APPLICATION: i32 = 0x434c_5348;
+
+/// The version of the tables that this code reads and writes.
+const VERSION: i32 = 1;
+
+/// Waiting for another program's short write (roster changes by IT beside a running shell).
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+const TABLES: &str = "
+-- The entries. `json` is the canonical text, `leaf` its hash, `root` the root of the tree that ends
+-- with it, `checkpoint` the signed note over that tree.
+CREATE TABLE ledger (
+    number INTEGER PRIMARY KEY,
+    json BLOB NOT NULL,
+    leaf BLOB NOT NULL CHECK (length(leaf) = 32),
+    root BLOB NOT NULL CHECK (length(root) = 32),
+    checkpoint TEXT NOT NULL
+) STRICT;
+-- The frontier of the tree: what an append needs of all entries before.
+CREATE TABLE head (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    size INTEGER NOT NULL,
+    frontier BLOB NOT NULL
+) STRICT;
+-- The hash that the newest change of each kind left.
+CREATE TABLE latest (
+    what TEXT PRIMARY KEY,
+    after TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+-- What was begun and is not finished. Empty when a handoff is complete.
+CREATE TABLE journal (
+    step INTEGER PRIMARY KEY,
+    doing TEXT NOT NULL,
+    operator INTEGER,
+    key TEXT,
+    name TEXT,
+    role TEXT,
+    utc_ms INTEGER,
+    boot_ms INTEGER,
+    boot_id TEXT
+) STRICT;
+-- AUTOINCREMENT: the number of somebody who has left is never given to another.
+CREATE TABLE roster (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    roles TEXT NOT NULL,
+    valid_from INTEGER,
+    valid_until INTEGER,
+    pin TEXT,
+    pin_one_time INTEGER NOT NULL DEFAULT 0,
+    wrong INTEGER NOT NULL DEFAULT 0,
+    wrong_last INTEGER NOT NULL DEFAULT 0,
+    disabled INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE badges (
+    uid TEXT PRIMARY KEY,
+    operator INTEGER NOT NULL REFERENCES roster(id) ON DELETE CASCADE,
+    place INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX badges_of ON badges (operator, place);
+";
+
+/// Sets what every connection needs.
+pub(super) fn prepare(db: &Connection) -> rusqlite::Result<()> {
+    db.busy_timeout(PATIENCE)?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "trusted_schema", false)?;
+    db.pragma_update(None, "cell_size_check", true)?;
+    // An old PIN hash is overwritten, not left in a free page.
+    db.pragma_update(None, "secure_delete", true)?;
+    db.pragma_update(None, "synchronous", "FULL")
+}
+
+/// What kind of file it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing was written yet.
+    Empty,
+    /// A store of this version.
+    Store,
+}
+
+/// Looks what kind of file it is.
+pub(super) fn look(db: &Connection) -> Result<Found> {
+    let number = |name: &str| -> Result<i32> {
+        db.pragma_query_value(None, name, |row| row.get(0)).map_err(disk("read the store"))
+    };
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    let tables: i64 = db
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(disk("read the store"))?;
+    match (application, version, tables) {
+        (0, 0, 0) => Ok(Found::Empty),
+        (APPLICATION, VERSION, _) => Ok(Found::Store),
+        (APPLICATION, newer, _) if newer > VERSION => Err(PortError::new(format!(
+            "open the store: a newer Cleanshift wrote it (store version {newer}, this one knows {VERSION}); \
+             install that version again"
+        ))),
+        _ => Err(PortError::new("open the store: station.db is not a store of Cleanshift")),
+    }
+}
+
+/// Makes the tables.
+pub(super) fn create(db: &mut Connection) -> Result<()> {
+    let wrong = disk("make the store");
+    let _: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(&wrong)?;
+    let tx = Transaction::new(db, TransactionBehavior::Immediate).map_err(&wrong)?;
+    if look(&tx)? == Found::Empty {
+        tx.execute_batch(TABLES).map_err(&wrong)?;
+        tx.pragma_update(None, "application_id", APPLICATION).map_err(&wrong)?;
+        tx.pragma_update(None, "user_version", VERSION).map_err(&wrong)?;
+    }
+    tx.commit().map_err(&wrong)
+}

@@ -1,0 +1,508 @@
+//! The screens: they are shown a [`Scene`] and send [`Wish`]es, and decide nothing.
+//!
+//! One fullscreen window. Each screen of `screen/` is a pure function of its part of the scene.
+//! A digit of a PIN goes from the key straight into the [`PinPad`]; no message prints it, no widget
+//! keeps it. Nothing is drawn again unless something on the screen changes: each screen says when it
+//! next looks different, and one alarm is set for that moment.
+//!
+//! Reading order: this file, [`screen`], then [`parts`] (what screens are made of), [`theme`],
+//! [`words`].
+
+#![forbid(unsafe_code)]
+
+pub mod icon;
+pub mod keypad;
+pub mod keys;
+pub mod log;
+pub mod parts;
+pub mod screen;
+pub mod theme;
+pub mod words;
+
+pub use log::Log;
+
+use std::hash::{Hash, Hasher};
+use std::time::{Duration, Instant};
+
+use iced::futures::{Stream, StreamExt, stream};
+use iced::widget::{operation, scrollable};
+use iced::{Element, Point, Size, Subscription, Task, window};
+use jiff::tz::TimeZone;
+use tokio::sync::{mpsc, watch};
+
+use crate::driver::Wish;
+use crate::driver::scene::{Phase, Scene};
+use crate::pin::{PinKey, PinPad};
+use parts::Look;
+use theme::Colours;
+
+/// What happens on the screens. No message tells a digit: [`PinKey`] prints as a dot.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// The moment has come at which the screen looks different.
+    Alarm(Instant),
+    /// The window has a native id.
+    Attached(u64),
+    /// The PIN in the pad is whole.
+    Enter,
+    /// The keyboard moves or presses.
+    Go(Go),
+    /// An entry of the log is opened, or closed when it is open.
+    Open(u64),
+    /// The window is there.
+    Opened(window::Id),
+    /// The driver has ended.
+    Over,
+    /// A key of the PIN pad.
+    Pad(PinKey),
+    /// A new scene, and when it came.
+    Shown(Box<Scene>, Instant),
+    /// Something is wished.
+    Wish(Wish),
+}
+
+/// What the keyboard does beside digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Go {
+    /// One step back: cancel, close.
+    Back,
+    /// Down.
+    Down,
+    /// To the first.
+    First,
+    /// To the last.
+    Last,
+    /// Left.
+    Left,
+    /// To the next.
+    Next,
+    /// A page down.
+    PageDown,
+    /// A page up.
+    PageUp,
+    /// Press what has the focus, or the primary action.
+    Press,
+    /// Press what has the focus.
+    PressFocused,
+    /// To the one before.
+    Previous,
+    /// Right.
+    Right,
+    /// Up.
+    Up,
+}
+
+impl Message {
+    /// The name of the place on the screen that sends this message. The keys of the pad have names
+    /// too: which keys there are is no secret, which were pressed is.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Pad(PinKey::Digit(digit)) => format!("key {digit}"),
+            Self::Pad(PinKey::Erase) => "key erase".to_owned(),
+            Self::Alarm(_)
+            | Self::Attached(_)
+            | Self::Enter
+            | Self::Go(_)
+            | Self::Open(_)
+            | Self::Opened(_)
+            | Self::Over
+            | Self::Shown(..)
+            | Self::Wish(_) => format!("{self:?}"),
+        }
+    }
+}
+
+/// The state of the screens.
+pub struct App {
+    scene: Scene,
+    came: Instant,
+    now: Instant,
+    wishes: mpsc::UnboundedSender<Wish>,
+    pad: PinPad,
+    size: Size,
+    zone: TimeZone,
+    colours: Colours,
+    focus: Option<Message>,
+    log: Log,
+    scenes: Option<Scenes>,
+}
+
+impl App {
+    /// The screens, showing this scene, which came `now`.
+    #[must_use]
+    pub fn new(
+        scene: Scene,
+        now: Instant,
+        wishes: mpsc::UnboundedSender<Wish>,
+        pad: PinPad,
+        size: Size,
+        zone: TimeZone,
+    ) -> Self {
+        let colours = Colours::of(scene.station.look);
+        let mut log = Log::default();
+        log.follow(log_of(&scene), &zone);
+        Self { scene, came: now, now, wishes, pad, size, zone, colours, focus: None, log, scenes: None }
+    }
+
+    /// Takes a message.
+    pub fn update(&mut self, message: Message) -> Task<Message> {
+        match message {
+            Message::Alarm(now) => self.now = now.max(self.came),
+            Message::Attached(window) => self.wish(Wish::Attach(window)),
+            Message::Enter => self.enter(),
+            Message::Go(go) => return self.go(go),
+            Message::Open(index) => {
+                self.log.open = (self.log.open != Some(index)).then_some(index);
+                self.focus = None;
+                return operation::scroll_to(
+                    screen::handoff_log::ENTRY,
+                    scrollable::AbsoluteOffset { x: None, y: Some(0.0) },
+                );
+            }
+            Message::Opened(window) => return window::raw_id::<Message>(window).map(Message::Attached),
+            Message::Over => return iced::exit(),
+            Message::Pad(key) => self.press(key),
+            Message::Shown(scene, came) => self.show(*scene, came),
+            Message::Wish(wish) => {
+                // Whoever touches has no need of the ring.
+                self.focus = None;
+                self.wish(wish);
+            }
+        }
+        Task::none()
+    }
+
+    /// The screen as it is now.
+    #[must_use]
+    pub fn view(&self) -> Element<'_, Message> {
+        screen::view(self.look())
+    }
+
+    /// The same for the shell's one window.
+    fn view_in(&self, _: window::Id) -> Element<'_, Message> {
+        self.view()
+    }
+
+    /// The theme of the station's look.
+    #[must_use]
+    pub fn theme(&self) -> iced::Theme {
+        theme::theme(self.colours)
+    }
+
+    /// What the keyboard can reach on this screen, in reading order.
+    #[must_use]
+    pub fn stops(&self) -> Vec<Message> {
+        screen::stops(self.look())
+    }
+
+    /// What has the keyboard's focus.
+    #[must_use]
+    pub fn focus(&self) -> Option<&Message> {
+        self.focus.as_ref()
+    }
+
+    /// What the screens listen to: scenes, the keyboard, and one alarm when one is needed.
+    pub fn subscription(&self) -> Subscription<Message> {
+        let alarm = self.next_change().map(|at| Subscription::run_with(at, alarm));
+        let scenes = self.scenes.clone().map(|scenes| Subscription::run_with(scenes, Scenes::stream));
+        let keys = iced::keyboard::listen().filter_map(|event| keys::meaning(&event));
+        Subscription::batch([Some(keys), scenes, alarm].into_iter().flatten())
+    }
+
+    /// When the screen next looks different by itself. `None` while it stands still.
+    #[must_use]
+    pub fn next_change(&self) -> Option<Instant> {
+        let look = self.look();
+        let minute = || {
+            let into = u64::try_from(look.utc_ms.rem_euclid(60_000)).unwrap_or(0);
+            Some(look.now_ms + 60_000 - into)
+        };
+        let now = look.now_ms;
+        let (clock, own) = match &self.scene.phase {
+            Phase::Attended(scene) => (None, screen::attended::next_change(scene, now)),
+            Phase::Challenge(pin) => (minute(), screen::challenge::next_change(pin, now)),
+            Phase::CleanUp(scene) => (minute(), screen::clean_up::next_change(scene, now)),
+            Phase::OutOfService(_) | Phase::Vacant(_) => (minute(), None),
+            Phase::Quarantine(scene) => (minute(), screen::quarantine::next_change(scene, now)),
+        };
+        let next = [clock, own].into_iter().flatten().min()?;
+        Some(self.came + Duration::from_millis(next.saturating_sub(self.scene.now_ms)))
+    }
+
+    fn look(&self) -> Look<'_> {
+        let passed = self.now.saturating_duration_since(self.came).as_millis();
+        let passed = u64::try_from(passed).unwrap_or(0);
+        Look {
+            scene: &self.scene,
+            now_ms: self.scene.now_ms.saturating_add(passed),
+            utc_ms: self.scene.utc_ms.saturating_add_unsigned(passed),
+            zone: &self.zone,
+            colours: self.colours,
+            size: self.size,
+            scale: theme::scale(self.size),
+            focus: self.focus.as_ref(),
+            typed: self.pad.len(),
+            log: &self.log,
+        }
+    }
+
+    fn wish(&self, wish: Wish) {
+        // A driver that has ended hears nothing; the window is about to close then.
+        let _ = self.wishes.send(wish);
+    }
+
+    fn show(&mut self, scene: Scene, came: Instant) {
+        self.colours = Colours::of(scene.station.look);
+        self.log.follow(log_of(&scene), &self.zone);
+        self.scene = scene;
+        self.came = came;
+        self.now = came;
+        if self.focus.as_ref().is_some_and(|focus| !self.stops().contains(focus)) {
+            self.focus = None;
+        }
+    }
+
+    /// A key of the pad: it counts only while a PIN is asked for.
+    fn press(&mut self, key: PinKey) {
+        let takes =
+            screen::asked(&self.scene.phase).is_some_and(|pin| keypad::takes_digits(pin, self.look().now_ms));
+        if !takes {
+            return;
+        }
+        let (least, most) = self.scene.station.pin_digits;
+        if key != PinKey::Erase && self.pad.len() >= usize::from(most) {
+            return;
+        }
+        self.pad.press(key);
+        // Where every PIN has the same length, the last digit is enough.
+        if least == most && key != PinKey::Erase && self.pad.len() == usize::from(most) {
+            self.wish(Wish::PinEntered);
+        }
+    }
+
+    fn enter(&mut self) {
+        let takes =
+            screen::asked(&self.scene.phase).is_some_and(|pin| keypad::takes_digits(pin, self.look().now_ms));
+        if takes && keypad::is_whole(self.pad.len(), self.scene.station.pin_digits) {
+            self.wish(Wish::PinEntered);
+        }
+    }
+
+    fn go(&mut self, go: Go) -> Task<Message> {
+        match go {
+            Go::Next | Go::Right => self.step(1),
+            Go::Previous | Go::Left => self.step(-1),
+            Go::Down => self.step(self.line()),
+            Go::Up => self.step(-self.line()),
+            Go::PageDown => return self.page(1.0),
+            Go::PageUp => return self.page(-1.0),
+            Go::First => self.focus = self.stops().first().cloned(),
+            Go::Last => self.focus = self.stops().last().cloned(),
+            Go::Press => return self.activate(true),
+            Go::PressFocused => return self.activate(false),
+            Go::Back => self.back(),
+        }
+        self.scroll_to_focus()
+    }
+
+    /// Moves what scrolls by half a screen.
+    fn page(&self, by: f32) -> Task<Message> {
+        let which = match (log_of(&self.scene), self.log.open) {
+            (Some(_), Some(_)) => screen::handoff_log::ENTRY,
+            (Some(_), None) => screen::handoff_log::LIST,
+            (None, _) => screen::PAGE,
+        };
+        let offset = scrollable::AbsoluteOffset { x: 0.0, y: by * self.size.height / 2.0 };
+        operation::scroll_by(which, offset)
+    }
+
+    /// How many stops a step up or down is: a row of tiles on the launcher.
+    fn line(&self) -> isize {
+        match (&self.scene.phase, &self.focus) {
+            (Phase::Attended(scene), Some(Message::Wish(Wish::Launch(_) | Wish::Raise(_))))
+                if scene.launcher && scene.log.is_none() && scene.warning.is_none() =>
+            {
+                isize::try_from(screen::launcher::columns(self.look())).unwrap_or(1)
+            }
+            _ => 1,
+        }
+    }
+
+    fn step(&mut self, by: isize) {
+        let stops = self.stops();
+        let Some(last) = stops.len().checked_sub(1) else {
+            self.focus = None;
+            return;
+        };
+        let place = self.focus.as_ref().and_then(|focus| stops.iter().position(|stop| stop == focus));
+        let next = match place {
+            None if by > 0 => 0,
+            None => last,
+            // One step goes around, a larger one stops at the end.
+            Some(place) if by == 1 && place == last => 0,
+            Some(0) if by == -1 => last,
+            Some(place) => place.saturating_add_signed(by).min(last),
+        };
+        self.focus = stops.get(next).cloned();
+    }
+
+    fn activate(&mut self, primary: bool) -> Task<Message> {
+        let focused = self.focus.clone().filter(|focus| self.stops().contains(focus));
+        let message = focused.or_else(|| primary.then(|| self.primary()).flatten());
+        let Some(message) = message else {
+            return Task::none();
+        };
+        let kept = self.focus.clone();
+        let task = self.update(message);
+        // Unlike a finger, the keyboard keeps its place.
+        self.focus = kept.filter(|focus| self.stops().contains(focus));
+        task
+    }
+
+    /// What Enter means when nothing has the focus.
+    fn primary(&self) -> Option<Message> {
+        if let Phase::Attended(scene) = &self.scene.phase {
+            return scene.warning.map(|_| Message::Wish(Wish::Stay));
+        }
+        screen::asked(&self.scene.phase).map(|_| Message::Enter)
+    }
+
+    fn back(&mut self) {
+        if screen::asked(&self.scene.phase).is_some() {
+            return self.wish(Wish::Cancel);
+        }
+        let Phase::Attended(scene) = &self.scene.phase else {
+            return;
+        };
+        if scene.warning.is_some() {
+            self.wish(Wish::Stay);
+        } else if scene.log.is_some() && self.log.open.is_some() {
+            self.focus = self.log.open.take().map(Message::Open);
+        } else if scene.log.is_some() {
+            self.wish(Wish::CloseLog);
+        } else if scene.launcher && !scene.windows.is_empty() {
+            self.wish(Wish::Launcher(false));
+        }
+    }
+
+    /// Moves what scrolls so that the focus is seen.
+    fn scroll_to_focus(&self) -> Task<Message> {
+        let (Phase::Attended(scene), Some(focus)) = (&self.scene.phase, &self.focus) else {
+            return Task::none();
+        };
+        let to =
+            |which, top| operation::scroll_to(which, scrollable::AbsoluteOffset { x: None, y: Some(top) });
+        let look = self.look();
+        if let Message::Open(index) = focus {
+            let place = self.log.entries.iter().position(|shown| shown.written.index == *index);
+            #[expect(clippy::cast_precision_loss, reason = "the list is far shorter than 2^24 rows")]
+            let above = place.map_or(0.0, |place| (place as f32 - 3.0).max(0.0));
+            to(screen::handoff_log::LIST, above * screen::handoff_log::row_step(look))
+        } else if *focus == Message::Wish(Wish::MoreLog) {
+            to(screen::handoff_log::LIST, f32::MAX)
+        } else if scene.log.is_none() && screen::launcher::stops(scene).contains(focus) {
+            to(screen::PAGE, screen::launcher::top_of(look, scene, focus))
+        } else {
+            Task::none()
+        }
+    }
+}
+
+fn log_of(scene: &Scene) -> Option<&crate::driver::scene::LogScene> {
+    match &scene.phase {
+        Phase::Attended(attended) => attended.log.as_ref(),
+        Phase::Challenge(_)
+        | Phase::CleanUp(_)
+        | Phase::OutOfService(_)
+        | Phase::Quarantine(_)
+        | Phase::Vacant(_) => None,
+    }
+}
+
+/// Where the scenes come from. There is one such source, so all are the same subscription.
+#[derive(Clone)]
+struct Scenes(watch::Receiver<Scene>);
+
+impl Hash for Scenes {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        "scenes".hash(state);
+    }
+}
+
+impl Scenes {
+    /// The newest scene at once, each new one when it comes, and the end.
+    fn stream(&self) -> impl Stream<Item = Message> + use<> {
+        let mut scenes = self.0.clone();
+        scenes.mark_changed();
+        let shown = stream::unfold(scenes, |mut scenes| async move {
+            scenes.changed().await.ok()?;
+            let scene = Box::new(scenes.borrow_and_update().clone());
+            Some((Message::Shown(scene, now()), scenes))
+        });
+        shown.chain(stream::once(async { Message::Over }))
+    }
+}
+
+fn alarm(at: &Instant) -> impl Stream<Item = Message> + use<> {
+    let at = *at;
+    stream::once(async move {
+        tokio::time::sleep_until(at.into()).await;
+        Message::Alarm(now().max(at))
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long ago a scene came is the screens' own business")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Opens the shell's one window at the origin of the display, without any window manager, and shows
+/// scenes in it until their source ends.
+///
+/// # Errors
+/// When no window can be opened on the display.
+pub fn run(
+    scenes: watch::Receiver<Scene>,
+    wishes: mpsc::UnboundedSender<Wish>,
+    pad: PinPad,
+    (width, height): (f32, f32),
+) -> iced::Result {
+    let size = Size::new(width, height);
+    let boot = move || {
+        let scene = scenes.borrow().clone();
+        let mut app = App::new(scene, now(), wishes.clone(), pad.clone(), size, TimeZone::system());
+        app.scenes = Some(Scenes(scenes.clone()));
+        let (_, opened) = window::open(window_settings(size));
+        (app, opened.map(Message::Opened))
+    };
+    let settings = iced::Settings {
+        id: Some("cleanshift".to_owned()),
+        fonts: theme::fonts().map(Into::into).to_vec(),
+        default_font: theme::TEXT,
+        default_text_size: 20.0.into(),
+        ..iced::Settings::default()
+    };
+    iced::daemon(boot, App::update, App::view_in)
+        .title(|app: &App, _| app.scene.station.name.clone())
+        .theme(|app: &App, _| app.theme())
+        .subscription(App::subscription)
+        .settings(settings)
+        .run()
+}
+
+fn window_settings(size: Size) -> window::Settings {
+    window::Settings {
+        size,
+        position: window::Position::Specific(Point::ORIGIN),
+        decorations: false,
+        resizable: false,
+        exit_on_close_request: false,
+        // Fullscreen alone does nothing where no window manager runs.
+        platform_specific: window::settings::PlatformSpecific {
+            override_redirect: true,
+            ..window::settings::PlatformSpecific::default()
+        },
+        ..window::Settings::default()
+    }
+}

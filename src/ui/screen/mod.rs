@@ -1,0 +1,56 @@
+//! One file for each screen. A screen is a pure function of its part of the scene, and says by
+//! itself which places the keyboard can reach, in reading order.
+
+pub mod attended;
+pub mod challenge;
+pub mod clean_up;
+pub mod handoff_log;
+pub mod launcher;
+pub mod out_of_service;
+pub mod quarantine;
+pub mod vacant;
+pub mod warning;
+
+use iced::Element;
+
+use super::Message;
+use super::parts::Look;
+use crate::driver::scene::{Phase, PinScene};
+
+/// What scrolls on a screen, where something does.
+pub const PAGE: &str = "page";
+
+/// The screen of the phase that the station is in.
+pub fn view<'a>(look: Look<'a>) -> Element<'a, Message> {
+    match &look.scene.phase {
+        Phase::Attended(scene) => attended::view(look, scene),
+        Phase::Challenge(pin) => challenge::view(look, pin),
+        Phase::CleanUp(scene) => clean_up::view(look, scene),
+        Phase::OutOfService(problem) => out_of_service::view(look, problem),
+        Phase::Quarantine(scene) => quarantine::view(look, scene),
+        Phase::Vacant(scene) => vacant::view(look, scene),
+    }
+}
+
+/// What the keyboard can reach, in reading order.
+#[must_use]
+pub fn stops(look: Look<'_>) -> Vec<Message> {
+    match &look.scene.phase {
+        Phase::Attended(scene) => attended::stops(look, scene),
+        Phase::Challenge(_) => challenge::stops(),
+        Phase::CleanUp(scene) => scene.guest.as_ref().map(|_| challenge::stops()).unwrap_or_default(),
+        Phase::OutOfService(_) | Phase::Vacant(_) => Vec::new(),
+        Phase::Quarantine(scene) => quarantine::stops(scene),
+    }
+}
+
+/// Who is asked for a PIN just now.
+#[must_use]
+pub fn asked(phase: &Phase) -> Option<&PinScene> {
+    match phase {
+        Phase::Challenge(pin) => Some(pin),
+        Phase::CleanUp(scene) => scene.guest.as_ref(),
+        Phase::Quarantine(scene) => scene.guest.as_ref(),
+        Phase::Attended(_) | Phase::OutOfService(_) | Phase::Vacant(_) => None,
+    }
+}

@@ -1,0 +1,160 @@
+//! The house's rules, read from the text: who may name whom, where the systems differ, where the
+//! unsafe lives. Each rule is shown to fail on a planted line.
+
+#![expect(clippy::unwrap_used, reason = "sources that cannot be read fail the test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A module and the crate's modules that it may name.
+const MAY_NAME: [(&str, &[&str]); 12] = [
+    ("handoff", &["handoff"]),
+    ("pin", &["pin"]),
+    ("policy", &["policy", "handoff"]),
+    ("evidence", &["evidence"]),
+    ("ports", &["ports", "handoff", "pin"]),
+    ("badge", &["badge", "ports"]),
+    ("roster", &["roster", "handoff", "pin", "ports"]),
+    ("store", &["store", "evidence", "handoff", "ports"]),
+    ("driver", &["driver", "handoff", "pin", "ports"]),
+    // The screens read receipts (evidence), show what the gates and the ledger said (ports' plain
+    // data, as the scene carries it) and lend the keypad its home (pin).
+    ("ui", &["ui", "handoff", "driver", "evidence", "pin", "ports"]),
+    ("platform", &["platform", "policy", "handoff", "pin", "ports"]),
+    ("manual", &["manual"]),
+];
+
+/// What the core must not touch: the world.
+const WORLD: [&str; 10] = [
+    "std::fs",
+    "std::env",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::time",
+    "tokio",
+    "serde",
+    "iced",
+    "async ",
+];
+
+/// Words that the design has better ones for.
+const AVOIDED: [&str; 7] = ["logout", "Manager", "Handler", "_helper", "helpers", "fn wipe_", "kiosk mode"];
+
+struct Source {
+    path: String,
+    text: String,
+}
+
+fn sources() -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut places = vec![PathBuf::from("src")];
+    while let Some(place) = places.pop() {
+        for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(&place)).unwrap().flatten() {
+            let path = place.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                places.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                let text = fs::read_to_string(entry.path()).unwrap();
+                found.push(Source { path: path.display().to_string(), text });
+            }
+        }
+    }
+    assert!(found.len() > 50, "the sources were not found");
+    found
+}
+
+/// The lines that are code, with their numbers.
+fn code(source: &Source) -> impl Iterator<Item = (usize, &str)> {
+    let lines = source.text.lines().enumerate().map(|(number, line)| (number + 1, line.trim()));
+    lines.filter(|(_, line)| !line.starts_with("//"))
+}
+
+fn module(source: &Source) -> &str {
+    let rest = source.path.strip_prefix("src/").unwrap_or(&source.path);
+    rest.split('/').next().unwrap_or_default().trim_end_matches(".rs")
+}
+
+fn broken(source: &Source) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut say = |line: usize, what: String| found.push(format!("{}:{line}: {what}", source.path));
+    if !source.text.starts_with("//!") {
+        say(1, "a file begins with what it promises (//!)".to_owned());
+    }
+    if source.text.lines().count() > 600 {
+        say(601, "over 600 lines: does it still hold one thing?".to_owned());
+    }
+    let own = module(source);
+    let allowed = MAY_NAME.iter().find(|(name, _)| *name == own).map(|(_, allowed)| *allowed);
+    // Tests beside the code may put parts together.
+    let is_test = source.path.ends_with("tests.rs");
+    let mut in_tests = is_test;
+    for (number, line) in code(source) {
+        in_tests |= line.starts_with("#[cfg(test)]");
+        if let Some(allowed) = allowed
+            && !in_tests
+        {
+            for part in line.split("crate::").skip(1) {
+                let named: String =
+                    part.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+                if !named.is_empty() && !allowed.contains(&named.as_str()) {
+                    say(number, format!("{own} may not name {named}"));
+                }
+            }
+        }
+        if line.contains("super::super") {
+            say(number, "super::super slips past the rules".to_owned());
+        }
+        if own == "handoff"
+            && let Some(world) = WORLD.iter().find(|world| line.contains(*world))
+        {
+            say(number, format!("the core does not know {world}"));
+        }
+        let platform = own == "platform" || own == "bin";
+        if line.contains("cfg(target_os") && !platform {
+            say(number, "the systems differ under platform/ alone".to_owned());
+        }
+        if line.contains("unsafe ") && !platform {
+            say(number, "unsafe lives under platform/ alone".to_owned());
+        }
+        let proof = matches!(own, "handoff" | "roster") || source.path.contains("rehearsal");
+        if line.contains("PinVerified::of") && !proof && !in_tests {
+            say(number, "only the PIN check makes the proof of a PIN".to_owned());
+        }
+        if let Some(word) = AVOIDED.iter().find(|word| line.contains(*word)) {
+            say(number, format!("`{word}`: the design has a better word"));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_house_keeps_its_rules() {
+    let found: Vec<_> = sources().iter().flat_map(broken).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn each_rule_can_fail() {
+    let planted = [
+        ("src/handoff/x.rs", "//! x\nuse crate::driver::Scene;", "may not name driver"),
+        ("src/handoff/x.rs", "//! x\nuse std::time::Instant;", "does not know std::time"),
+        ("src/ui/x.rs", "//! x\nuse crate::store::Store;", "may not name store"),
+        ("src/badge/x.rs", "//! x\nuse crate::roster::Directory;", "may not name roster"),
+        ("src/store/x.rs", "//! x\n#[cfg(target_os = \"linux\")]", "under platform/ alone"),
+        ("src/store/x.rs", "//! x\nunsafe { x() };", "unsafe lives"),
+        ("src/driver/x.rs", "//! x\nlet proof = PinVerified::of(id);", "only the PIN check"),
+        ("src/store/x.rs", "fn x() {}", "begins with what it promises"),
+        ("src/store/x.rs", "//! x\nuse super::super::y;", "super::super"),
+        ("src/store/x.rs", "//! x\nstruct StoreManager;", "better word"),
+    ];
+    for (path, text, rule) in planted {
+        let found = broken(&Source { path: path.to_owned(), text: text.to_owned() });
+        assert!(
+            found.iter().any(|found| found.contains(rule)),
+            "{rule}: not seen in {text:?}, only {found:?}"
+        );
+    }
+    let long = Source { path: "src/store/x.rs".to_owned(), text: format!("//! x\n{}", "\n".repeat(700)) };
+    assert!(broken(&long).iter().any(|found| found.contains("600 lines")));
+}

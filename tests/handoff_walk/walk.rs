@@ -1,0 +1,500 @@
+//! Walks every state that a small station can reach, over every event, and checks the seven rules of
+//! the core on each edge: what must never happen, and what must.
+//!
+//! The walk is finite because time is relative and turns are numbered by age: after each edge both
+//! are moved back to where they began, which changes nothing for a core that only compares them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a walk that cannot go on has failed, and a rule names the events it is about"
+)]
+
+use std::collections::{HashMap, VecDeque};
+
+use cleanshift::handoff::station::{Capsule, Common, Doing, LogView, Stage};
+use cleanshift::handoff::{
+    App, AppWish, BadgeMode, Effect, Event, Finding, Guest, Moment, Operator, OperatorId, PinAnswer,
+    PinVerified, Presented, Record, Refusal, Roles, Rules, Station, Step, SupervisorRights, Trigger, Turn,
+    Window,
+};
+
+/// The moment at which every edge begins.
+const NOW: Moment = Moment(1_000);
+/// Longer ago than this is all the same.
+const LONG_AGO: u64 = 7;
+
+fn operator(id: u32) -> Operator {
+    Operator {
+        id: OperatorId(id),
+        roles: Roles(if id == 1 { 0b01 } else { 0b11 }),
+        supervisor: id == 3,
+        until: None,
+    }
+}
+
+fn rules(badge_mode: BadgeMode) -> Rules {
+    Rules {
+        badge_mode,
+        idle: 4,
+        warning: 2,
+        absolute: 6,
+        patience: 3,
+        grace: 1,
+        step_limit: 2,
+        retries: 1,
+        quarantine_retries: 1,
+        quarantine_pause: 2,
+        // In one mode supervisors may do all, in the other nothing.
+        supervisors: SupervisorRights {
+            read_log: badge_mode == BadgeMode::Hold,
+            release: badge_mode == BadgeMode::Hold,
+            enable_badge: badge_mode == BadgeMode::Hold,
+        },
+        apps: vec![Roles(0b01), Roles(0b10)],
+    }
+}
+
+// ---------------------------------------------------------------------------------------------
+// Moving a state back to where the walk began
+// ---------------------------------------------------------------------------------------------
+
+fn common(station: &mut Station) -> &mut Common {
+    match station {
+        Station::Attended(phase) => &mut phase.common,
+        Station::Challenge(phase) => &mut phase.common,
+        Station::CleanUp(phase) => &mut phase.common,
+        Station::Quarantine(phase) => &mut phase.common,
+        Station::Vacant(phase) => &mut phase.common,
+    }
+}
+
+fn guest(station: &mut Station) -> Option<&mut Guest> {
+    match station {
+        Station::Challenge(phase) => Some(&mut phase.guest),
+        Station::CleanUp(phase) => phase.guest.as_mut(),
+        Station::Quarantine(phase) => phase.guest.as_mut(),
+        Station::Attended(_) | Station::Vacant(_) => None,
+    }
+}
+
+/// Every turn in a state, to be read or changed, but the newest.
+fn turns(station: &mut Station, visit: &mut dyn FnMut(&mut Turn)) {
+    if let Capsule::Building(turn, _) = &mut common(station).capsule {
+        visit(turn);
+    }
+    if let Some(guest) = guest(station)
+        && let Stage::Checking(turn) | Stage::Recording(turn, _) | Stage::Setting(turn, _) = &mut guest.stage
+    {
+        visit(turn);
+    }
+    match station {
+        Station::Attended(phase) => {
+            if let LogView::Asked(turn) = &mut phase.log {
+                visit(turn);
+            }
+        }
+        Station::CleanUp(phase) => visit(&mut phase.turn),
+        Station::Challenge(_) | Station::Quarantine(_) | Station::Vacant(_) => {}
+    }
+}
+
+/// Every moment in a state.
+fn moments(station: &mut Station, visit: &mut dyn FnMut(&mut Moment)) {
+    if let Capsule::Building(_, until) = &mut common(station).capsule {
+        visit(until);
+    }
+    if let Some(guest) = guest(station) {
+        visit(&mut guest.until);
+        if let Some(wait) = &mut guest.wait {
+            visit(wait);
+        }
+    }
+    match station {
+        Station::Attended(phase) => {
+            visit(&mut phase.since);
+            visit(&mut phase.active);
+        }
+        Station::CleanUp(phase) => visit(&mut phase.until),
+        Station::Quarantine(phase) => visit(&mut phase.until),
+        Station::Challenge(_) | Station::Vacant(_) => {}
+    }
+}
+
+fn move_back(mut station: Station, now: Moment) -> Station {
+    moments(&mut station, &mut |moment| {
+        let relative = i128::from(moment.0) - i128::from(now.0);
+        let clipped = relative.max(-i128::from(LONG_AGO));
+        *moment = Moment(u64::try_from(i128::from(NOW.0) + clipped).unwrap());
+    });
+    let newest = common(&mut station).turn;
+    let mut ages = Vec::new();
+    turns(&mut station, &mut |turn| ages.push(newest.0.wrapping_sub(turn.0)));
+    ages.sort_unstable();
+    ages.dedup();
+    let rank = |age: u8| u8::try_from(ages.iter().position(|other| *other == age).unwrap() + 1).unwrap();
+    turns(&mut station, &mut |turn| *turn = Turn(100 - rank(newest.0.wrapping_sub(turn.0))));
+    common(&mut station).turn = Turn(100);
+    station
+}
+
+fn outstanding(station: &Station) -> Vec<Turn> {
+    let mut found = Vec::new();
+    turns(&mut station.clone(), &mut |turn| found.push(*turn));
+    found
+}
+
+// ---------------------------------------------------------------------------------------------
+// Everything that can happen to a state
+// ---------------------------------------------------------------------------------------------
+
+fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
+    let mut list = vec![
+        Event::Active(NOW),
+        Event::AppWished(AppWish::Launch(App(0))),
+        Event::AppWished(AppWish::Launch(App(1))),
+        Event::AppWished(AppWish::Launch(App(9))),
+        Event::AppWished(AppWish::Raise(Window(7))),
+        Event::AppWished(AppWish::Close(Window(7))),
+        Event::BadgeIn(Presented::Refused(OperatorId(1), Refusal::Disabled)),
+        Event::BadgeIn(Presented::Refused(OperatorId(2), Refusal::Expired)),
+        Event::BadgeIn(Presented::Unknown),
+        Event::BadgeIn(Presented::Unreadable),
+        Event::Cancelled,
+        Event::CapsuleLost,
+        Event::EndWished,
+        Event::LogClosed,
+        Event::LogWished,
+        Event::PinGiven,
+        Event::ReaderBack,
+        Event::ReaderLost,
+        Event::RetryWished,
+        Event::Stopping,
+        Event::Suspending,
+        Event::TimeCame,
+    ];
+    for id in 1..=3 {
+        list.push(Event::BadgeIn(Presented::Rostered(operator(id))));
+        list.push(Event::BadgeOut(OperatorId(id)));
+    }
+    let mut turns = outstanding(station);
+    // An answer to a question that nobody asked.
+    turns.push(Turn(200));
+    for turn in turns {
+        for answer in [true, false] {
+            list.push(Event::Prepared(turn, answer));
+            list.push(Event::Recorded(turn, answer));
+            list.push(Event::Stepped(turn, answer));
+        }
+        for finding in [Finding::Clean, Finding::Residue, Finding::Unknown] {
+            list.push(Event::Looked(turn, finding));
+        }
+        for answer in [
+            PinAnswer::Disabled,
+            PinAnswer::Failed,
+            PinAnswer::Wrong { left: 1, wait: 0 },
+            PinAnswer::Wrong { left: 0, wait: 2 },
+        ] {
+            list.push(Event::PinChecked(turn, answer));
+        }
+        list.push(Event::PinChanged(turn, None));
+        for id in 1..=3 {
+            let proof = PinVerified::of(OperatorId(id));
+            list.push(Event::PinChecked(turn, PinAnswer::Right(proof)));
+            list.push(Event::PinChecked(turn, PinAnswer::OneTime(proof)));
+            list.push(Event::PinChanged(turn, Some(proof)));
+        }
+    }
+    let mut edges: Vec<_> = list.into_iter().map(|event| (NOW, event)).collect();
+    if let Some(deadline) = station.deadline(rules) {
+        edges.push((deadline.max(NOW), Event::TimeCame));
+    }
+    edges
+}
+
+// ---------------------------------------------------------------------------------------------
+// The rules
+// ---------------------------------------------------------------------------------------------
+
+fn proof_of(stage: Stage) -> Option<PinVerified> {
+    match stage {
+        Stage::Verified(proof) | Stage::Recording(_, proof) => Some(proof),
+        Stage::Again(_) | Stage::Checking(_) | Stage::New(_) | Stage::Pin | Stage::Setting(..) => None,
+    }
+}
+
+fn ensure(holds: bool, rule: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(rule.to_owned()) }
+}
+
+#[expect(clippy::too_many_lines, reason = "the seven rules stand in one place, in their order")]
+fn check(
+    before: &Station,
+    at: Moment,
+    event: Event,
+    after: &Station,
+    effects: &[Effect],
+    rules: &Rules,
+) -> Result<(), String> {
+    let covers_first = effects.first() == Some(&Effect::Cover);
+    let into_clean_up = matches!(after, Station::CleanUp(_));
+    // 1. Leaving Attended: the first effect covers, the next phase is CleanUp. And whatever begins a
+    //    clean-up covers first.
+    if matches!(before, Station::Attended(_)) && !matches!(after, Station::Attended(_)) {
+        ensure(into_clean_up, "1: Attended is left for CleanUp alone")?;
+    }
+    if into_clean_up && !matches!(before, Station::CleanUp(_)) {
+        ensure(covers_first, "1: a clean-up begins with the cover")?;
+    }
+    // 2. Uncover only from Challenge, on the answer to the outstanding question, after the opening
+    //    record is durable, for the operator whose PIN was right.
+    let uncovers = effects.contains(&Effect::Uncover);
+    let opens = !matches!(before, Station::Attended(_)) && matches!(after, Station::Attended(_));
+    ensure(uncovers == opens, "2: uncovering and opening are one")?;
+    let answered = match (before, event) {
+        (Station::Challenge(challenge), Event::Recorded(turn, true)) => match challenge.guest.stage {
+            Stage::Recording(asked, proof) if asked == turn => Some(proof),
+            _ => None,
+        },
+        _ => None,
+    };
+    if opens {
+        let proof = answered.ok_or("2: only the durable opening record uncovers")?;
+        ensure(
+            matches!(after, Station::Attended(attended) if attended.operator.id == proof.operator()),
+            "2: whose PIN",
+        )?;
+    }
+    if answered.is_some() {
+        ensure(opens, "2: the durable opening record does open")?;
+    }
+    if let Some(stage) = guest(&mut after.clone()).map(|guest| guest.stage)
+        && let Some(proof) = proof_of(stage)
+        && guest(&mut before.clone()).and_then(|guest| proof_of(guest.stage)).is_none()
+    {
+        let right = matches!(event, Event::PinChecked(_, PinAnswer::Right(said)) if said == proof)
+            || matches!(event, Event::PinChanged(_, Some(said)) if said == proof);
+        ensure(right, "2: only a right PIN verifies")?;
+    }
+    // 3. Out of CleanUp only with Attested, after the receipt is durable.
+    let settled = matches!(after, Station::Vacant(_) | Station::Challenge(_));
+    match before {
+        Station::CleanUp(clean_up) if settled => {
+            let durable = clean_up.doing == Doing::Receipt && event == Event::Recorded(clean_up.turn, true);
+            ensure(durable, "3: out of CleanUp only after the durable receipt")?;
+        }
+        Station::Quarantine(_) | Station::Attended(_) => ensure(!settled, "3: only CleanUp leads to Vacant")?,
+        Station::CleanUp(_) | Station::Challenge(_) | Station::Vacant(_) => {}
+    }
+    if let (Station::CleanUp(was), Station::CleanUp(is)) = (before, after)
+        && is.doing == Doing::Receipt
+        && was.doing != Doing::Receipt
+    {
+        let clean = was.doing == Doing::Looking && event == Event::Looked(was.turn, Finding::Clean);
+        ensure(clean, "3: a receipt only after a clean look")?;
+        ensure(matches!(effects, [Effect::Record(_, Record::Handoff(..))]), "3: the receipt is written")?;
+    }
+    // 4. Residue, unknown, or silence: another round or Quarantine; left only as the rules say.
+    if let Station::CleanUp(clean_up) = before {
+        let unclean = matches!(event, Event::Looked(turn, Finding::Residue | Finding::Unknown) if turn == clean_up.turn && clean_up.doing == Doing::Looking)
+            || matches!(event, Event::Stepped(turn, false) if turn == clean_up.turn && clean_up.doing == Doing::Step(Step::Destroy))
+            || (event == Event::TimeCame
+                && at >= clean_up.until
+                && matches!(clean_up.doing, Doing::Looking | Doing::Step(Step::Destroy)));
+        if unclean {
+            let again = matches!(after, Station::CleanUp(is) if is.round == clean_up.round + 1 && is.doing == Doing::Step(Step::Destroy));
+            let barred = matches!(after, Station::Quarantine(_))
+                && effects.iter().any(|effect| matches!(effect, Effect::Record(_, Record::Quarantined(_))));
+            ensure(
+                if clean_up.round < rules.retries { again } else { barred },
+                "4: unclean is tried again, then quarantined",
+            )?;
+        }
+        if event == Event::Recorded(clean_up.turn, false) && clean_up.doing == Doing::Receipt {
+            ensure(matches!(after, Station::Quarantine(_)), "4: no receipt, no vacancy")?;
+        }
+    }
+    if let Station::Quarantine(quarantine) = before
+        && !matches!(after, Station::Quarantine(_))
+    {
+        let released = match (event, quarantine.guest) {
+            (Event::Recorded(turn, true), Some(guest)) => {
+                guest.operator.supervisor
+                    && rules.supervisors.release
+                    && matches!(guest.stage, Stage::Recording(asked, _) if asked == turn)
+            }
+            _ => false,
+        };
+        let again = event == Event::TimeCame && quarantine.again && at >= quarantine.until;
+        let allowed = released || again || matches!(event, Event::RetryWished | Event::Stopping);
+        ensure(allowed && into_clean_up, "4: Quarantine is left for CleanUp, by a try or a supervisor")?;
+    }
+    if let Station::Quarantine(quarantine) = after {
+        ensure(
+            quarantine.guest.is_none_or(|guest| guest.operator.supervisor && rules.supervisors.release),
+            "4: only a supervisor who may release it stands before Quarantine",
+        )?;
+    }
+    if let Station::Attended(attended) = after {
+        ensure(
+            attended.log == LogView::Closed || (attended.operator.supervisor && rules.supervisors.read_log),
+            "only a supervisor who may read the log does",
+        )?;
+    }
+    // 5. Whoever waits, waits with a deadline, and the deadline moves something.
+    let waits =
+        !matches!(after, Station::Vacant(vacant) if !matches!(vacant.common.capsule, Capsule::Building(..)));
+    ensure(after.deadline(rules).is_some() == waits, "5: whoever waits has a deadline")?;
+    if event == Event::TimeCame && before.deadline(rules).is_some_and(|deadline| at >= deadline) {
+        // Two deadlines of one instant are taken one after the other; each must change something.
+        ensure(after != before, "5: a deadline that came has moved something")?;
+    }
+    // 6. What does end a session, and what does not.
+    if let Station::Attended(attended) = before {
+        let own = attended.operator.id;
+        let ends = match event {
+            Event::BadgeOut(id) if id == own && rules.badge_mode == BadgeMode::Hold => {
+                Some(Trigger::BadgeOut)
+            }
+            Event::BadgeIn(Presented::Rostered(other)) if other.id != own => Some(Trigger::Takeover),
+            Event::BadgeIn(Presented::Rostered(_)) if rules.badge_mode == BadgeMode::Tap => {
+                Some(Trigger::TapOut)
+            }
+            Event::EndWished => Some(Trigger::Ended),
+            Event::ReaderLost => Some(Trigger::ReaderLost),
+            Event::CapsuleLost => Some(Trigger::Fault),
+            Event::Stopping => Some(Trigger::Maintenance),
+            Event::Suspending => Some(Trigger::Suspend),
+            Event::TimeCame if attended.since.after(rules.absolute) <= at => Some(Trigger::Expired),
+            Event::TimeCame if attended.active.after(rules.idle) <= at => Some(Trigger::Idle),
+            _ => None,
+        };
+        match (ends, after) {
+            (Some(trigger), Station::CleanUp(clean_up)) => {
+                ensure(
+                    clean_up.trigger == trigger && clean_up.outgoing == Some(own),
+                    "6: ended for the right cause",
+                )?;
+                let expected = if trigger == Trigger::Takeover {
+                    event == Event::BadgeIn(Presented::Rostered(clean_up.guest.unwrap().operator))
+                } else {
+                    clean_up.guest.is_none()
+                };
+                ensure(expected, "6: a takeover's operator waits, nobody else does")?;
+            }
+            (Some(_), _) => return Err("6: what must end a session does".to_owned()),
+            (None, Station::Attended(_)) => {}
+            (None, _) => return Err("6: nothing else ends a session".to_owned()),
+        }
+        if event == Event::BadgeIn(Presented::Unknown) {
+            let entry =
+                effects.iter().any(|effect| matches!(effect, Effect::Record(_, Record::BadgeUnknown)));
+            ensure(
+                entry && effects.iter().any(|effect| matches!(effect, Effect::Notify(_))),
+                "6: an unknown badge gets a notice and an entry",
+            )?;
+        }
+    }
+    for effect in effects {
+        if let Effect::Serve(wish) = effect {
+            let Station::Attended(attended) = before else {
+                return Err("6: apps are served to an operator at work".to_owned());
+            };
+            let permitted = match wish {
+                AppWish::Launch(app) => rules
+                    .apps
+                    .get(usize::from(app.0))
+                    .is_some_and(|roles| roles.meets(attended.operator.roles)),
+                AppWish::Close(_) | AppWish::Raise(_) => true,
+            };
+            ensure(permitted, "6: only permitted apps are started")?;
+        }
+    }
+    // An answer to a question that nobody asked changes nothing.
+    let answer = match event {
+        Event::Looked(turn, _)
+        | Event::PinChanged(turn, _)
+        | Event::PinChecked(turn, _)
+        | Event::Prepared(turn, _)
+        | Event::Recorded(turn, _)
+        | Event::Stepped(turn, _) => Some(turn),
+        _ => None,
+    };
+    if answer == Some(Turn(200)) {
+        ensure(after == before && effects.is_empty(), "2: a stale answer changes nothing")?;
+    }
+    Ok(())
+}
+
+// ---------------------------------------------------------------------------------------------
+// The walk
+// ---------------------------------------------------------------------------------------------
+
+/// How much a walk has seen.
+pub(crate) struct Walked {
+    /// States that can be reached.
+    pub states: usize,
+    /// Edges that were checked: a state and an event.
+    pub edges: usize,
+}
+
+/// Walks everything that a station in this mode can reach; the error says which rule is broken, and on
+/// which edge.
+pub(crate) fn walk(mode: BadgeMode) -> Result<Walked, String> {
+    let rules = rules(mode);
+    let (first, effects) = Station::start(NOW, &rules);
+    ensure(
+        matches!(first, Station::CleanUp(_)) && effects.first() == Some(&Effect::Cover),
+        "start is a covered clean-up",
+    )?;
+    let first = move_back(first, NOW);
+    let mut numbers: HashMap<Station, u32> = HashMap::from([(first.clone(), 0)]);
+    let mut queue = VecDeque::from([first]);
+    let mut back: Vec<Vec<u32>> = vec![Vec::new()];
+    let mut vacant = Vec::new();
+    let mut edges = 0;
+    while let Some(before) = queue.pop_front() {
+        let from = numbers[&before];
+        if matches!(before, Station::Vacant(_)) {
+            vacant.push(from);
+        }
+        for (at, event) in events(&before, &rules) {
+            edges += 1;
+            let (after, effects) = before.clone().handle(at, event, &rules);
+            check(&before, at, event, &after, &effects, &rules)
+                .map_err(|rule| format!("{rule}\n  before {before:?}\n  event  {event:?} at {at:?}\n  after  {after:?}\n  effects {effects:?}"))?;
+            let after = move_back(after, at);
+            let next = u32::try_from(numbers.len()).unwrap();
+            let to = *numbers.entry(after).or_insert_with_key(|after| {
+                queue.push_back(after.clone());
+                back.push(Vec::new());
+                next
+            });
+            if back[to as usize].last() != Some(&from) {
+                back[to as usize].push(from);
+            }
+        }
+    }
+    // 7. From every state there is a way to Vacant.
+    let mut reached = vec![false; back.len()];
+    let mut queue = VecDeque::from(vacant);
+    while let Some(state) = queue.pop_front() {
+        if !std::mem::replace(&mut reached[state as usize], true) {
+            queue.extend(&back[state as usize]);
+        }
+    }
+    ensure(reached.iter().all(|reached| *reached), "7: from every state there is a way to Vacant")?;
+    Ok(Walked { states: numbers.len(), edges })
+}
+
+/// Walks both modes side by side, each on a processor of its own.
+///
+/// # Errors
+/// The first rule that is broken.
+pub(crate) fn walk_both() -> Result<[Walked; 2], String> {
+    std::thread::scope(|scope| {
+        let tap = scope.spawn(|| walk(BadgeMode::Tap));
+        let hold = walk(BadgeMode::Hold).map_err(|broken| format!("hold: {broken}"))?;
+        Ok([hold, tap.join().unwrap().map_err(|broken| format!("tap: {broken}"))?])
+    })
+}

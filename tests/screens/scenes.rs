@@ -1,0 +1,471 @@
+//! The scenes that the screens are tested on: made up, but of the shapes that a driver publishes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cleanshift::driver::scene::{
+    AppState, AppTile, AttendedScene, CleanSummary, CleanUpScene, LogScene, Look, Phase, PinAsk, PinScene,
+    QuarantineScene, Scene, StationFacts, StepName, StepScene, StepState, VacantScene, WindowScene,
+};
+use cleanshift::evidence::leaf_hash;
+use cleanshift::evidence::receipt::{AppClosed, ChangeFacts, GateSaw, HandoffFacts, Receipt, Time, Who};
+use cleanshift::handoff::{App, BadgeMode, Notice, Trigger, Window};
+use cleanshift::ports::{Answer, GateAnswer, Written};
+
+/// 2026-11-23T07:42:10Z.
+pub(crate) const UTC: i64 = 1_795_419_730_000;
+/// The shell's own clock at that moment.
+pub(crate) const NOW: u64 = 1_000_000;
+/// The shortest name.
+pub(crate) const SHORT: &str = "Bo Ek";
+/// The longest name.
+pub(crate) const LONG: &str = "Dr. Maria-Magdalena von Hohenstein-Waldenburg, MD PhD";
+
+/// A station with everything that a policy can say.
+pub(crate) fn facts(look: Look) -> StationFacts {
+    let app = |name: &str, icon: &str| (name.to_owned(), icon.to_owned());
+    StationFacts {
+        name: "Station 12".to_owned(),
+        place: "Ward 4 · Bay B".to_owned(),
+        badge_mode: BadgeMode::Hold,
+        help: "IT: 4411".to_owned(),
+        neighbour: "Station 11, Bay A".to_owned(),
+        pin_digits: (4, 8),
+        demo: false,
+        look,
+        apps: vec![
+            app("Chart", "chart"),
+            app("Medication", "pill"),
+            app("Guidelines", "book"),
+            app("Lab results", "gauge"),
+            app("Intranet", "globe"),
+            app("Terminal", "terminal"),
+            app("Radiology pictures and reports", "image"),
+        ],
+    }
+}
+
+/// A scene of this phase.
+pub(crate) fn scene(phase: Phase) -> Scene {
+    Scene {
+        station: Arc::new(facts(Look::Light)),
+        utc_ms: UTC,
+        now_ms: NOW,
+        reader: true,
+        notice: None,
+        phase,
+    }
+}
+
+/// The same with other facts.
+pub(crate) fn with(scene: Scene, change: impl FnOnce(&mut StationFacts)) -> Scene {
+    let mut facts = (*scene.station).clone();
+    change(&mut facts);
+    Scene { station: Arc::new(facts), ..scene }
+}
+
+fn clean() -> CleanSummary {
+    CleanSummary { at_utc_ms: UTC - 12_000, absent: 22, not_here: 4, settings: 2, took_ms: 312 }
+}
+
+pub(crate) fn vacant() -> Scene {
+    scene(Phase::Vacant(VacantScene { clean: Some(clean()), ready: true }))
+}
+
+pub(crate) fn pin(name: &str) -> PinScene {
+    PinScene {
+        name: name.to_owned(),
+        role: "Nurse".to_owned(),
+        ask: PinAsk::Pin,
+        tries_left: None,
+        wait_until_ms: None,
+        problem: None,
+        until_ms: NOW + 60_000,
+        clean_up: None,
+    }
+}
+
+pub(crate) fn challenge(change: impl FnOnce(&mut PinScene)) -> Scene {
+    let mut pin = pin("Ana Ruiz");
+    change(&mut pin);
+    scene(Phase::Challenge(pin))
+}
+
+pub(crate) fn steps() -> Vec<StepScene> {
+    [
+        (StepName::Covered, StepState::Done),
+        (StepName::AppsAsked, StepState::Done),
+        (StepName::Destroyed, StepState::Done),
+        (StepName::Checked, StepState::Now),
+        (StepName::Receipt, StepState::Waiting),
+    ]
+    .map(|(step, state)| StepScene { step, state })
+    .to_vec()
+}
+
+pub(crate) fn clean_up(change: impl FnOnce(&mut CleanUpScene)) -> Scene {
+    let mut scene_part = CleanUpScene {
+        name: Some("Ana Ruiz".to_owned()),
+        trigger: Trigger::BadgeOut,
+        began_ms: NOW - 900,
+        steps: steps(),
+        guest: None,
+    };
+    change(&mut scene_part);
+    scene(Phase::CleanUp(scene_part))
+}
+
+pub(crate) fn attended(change: impl FnOnce(&mut AttendedScene)) -> Scene {
+    let states = [
+        AppState::Running,
+        AppState::Starting,
+        AppState::Idle,
+        AppState::Failed("Lab results could not start: the program /usr/bin/labview is not there".to_owned()),
+        AppState::Idle,
+        AppState::Idle,
+        AppState::Idle,
+    ];
+    let apps = (0..).zip(states).map(|(place, state)| AppTile { app: App(place), state }).collect();
+    let mut at_work = AttendedScene {
+        name: "Ana Ruiz".to_owned(),
+        role: "Nurse".to_owned(),
+        since_utc_ms: UTC - 25 * 60_000,
+        idle_end_ms: NOW + 300_000,
+        end_ms: NOW + 4 * 3_600_000,
+        warning: None,
+        apps,
+        windows: vec![window(1, 0, "Chart", true)],
+        launcher: true,
+        reads_log: false,
+        log: None,
+        fresh: None,
+        disabled: Vec::new(),
+    };
+    change(&mut at_work);
+    scene(Phase::Attended(Box::new(at_work)))
+}
+
+pub(crate) fn fresh(at_work: &mut AttendedScene) {
+    at_work.fresh = Some(clean());
+    at_work.windows.clear();
+    for tile in &mut at_work.apps {
+        tile.state = AppState::Idle;
+    }
+}
+
+pub(crate) fn window(id: u32, app: u8, title: &str, front: bool) -> WindowScene {
+    WindowScene { window: Window(id), app: Some(App(app)), title: title.to_owned(), front }
+}
+
+pub(crate) fn many_windows(at_work: &mut AttendedScene) {
+    at_work.launcher = false;
+    at_work.windows = vec![
+        window(1, 0, "Chart – Bed 7, morning round", true),
+        window(2, 1, "Medication round", false),
+        window(3, 4, "Intranet – Ward 4 – Rota for the week of 23 November", false),
+        window(4, 5, "ana@ward: ~", false),
+    ];
+}
+
+pub(crate) fn quarantine(change: impl FnOnce(&mut QuarantineScene)) -> Scene {
+    let gate = |class, gate: &str, answer, saw: &str, method: &str| GateAnswer {
+        class,
+        gate: gate.to_owned(),
+        answer,
+        saw: saw.to_owned(),
+        method: method.to_owned(),
+        took: Duration::from_micros(840),
+    };
+    let mut barred = QuarantineScene {
+        findings: vec![
+            "A program of the last session would not end: mediview (1).".to_owned(),
+            "It could not be checked whether files were left in the shared memory.".to_owned(),
+        ],
+        gates: vec![
+            gate(1, "processes", Answer::Present, "1 process", "init pidfd"),
+            gate(9, "shared memory", Answer::Unknown, "permission denied", "/dev/shm"),
+        ],
+        since_utc_ms: UTC - 95_000,
+        retry_at_ms: Some(NOW + 8_000),
+        guest: None,
+        release: true,
+    };
+    change(&mut barred);
+    scene(Phase::Quarantine(barred))
+}
+
+pub(crate) fn log(count: u64) -> LogScene {
+    let entries: Vec<Written> = (0..count).rev().map(written).collect();
+    LogScene { entries, total: 1_204, verdict: Some(Ok(1_204)) }
+}
+
+fn written(index: u64) -> Written {
+    let json = serde_json::to_vec(&receipt(index)).unwrap();
+    Written {
+        index,
+        leaf: leaf_hash(&json),
+        json: Arc::from(json),
+        checkpoint: Arc::from(
+            "station-12.ward-4.example\n1204\nqk0ZHLdXAhxoOGlqmgdZO8aDJHzAmDpLcmW9ZK6vWh8=\n\n\
+             — station-12.ward-4.example hVQ8qX5oY2xlYW5zaGlmdCBzdGF0aW9uIGtleSBzaWduYXR1cmUgZXhhbXBsZQ==",
+        ),
+    }
+}
+
+fn receipt(index: u64) -> Receipt {
+    let minute = index % 60;
+    let time = |second: u64| Time {
+        utc: format!("2026-11-23T07:{minute:02}:{second:02}.123Z"),
+        boot_ms: index * 60_000,
+        boot_id: "5b0f".to_owned(),
+    };
+    let who = |name: &str, role: &str| {
+        Some(Who { key: name.to_lowercase().replace(' ', "."), name: name.to_owned(), role: role.to_owned() })
+    };
+    let mut receipt = Receipt {
+        schema: "cleanshift/receipt/1".to_owned(),
+        station: "Station 12".to_owned(),
+        index,
+        previous: "ab".repeat(32),
+        at: time(10),
+        kind: String::new(),
+        operator: None,
+        note: String::new(),
+        handoff: None,
+        change: None,
+        capabilities: Vec::new(),
+        policy: "3f".repeat(32),
+    };
+    match index % 6 {
+        0 | 3 => {
+            receipt.kind = "handoff".to_owned();
+            receipt.operator = who(if index.is_multiple_of(6) { "Ana Ruiz" } else { LONG }, "Nurse");
+            receipt.handoff = Some(HandoffFacts {
+                trigger: if index.is_multiple_of(6) { "takeover" } else { "badge-out" }.to_owned(),
+                incoming: if index.is_multiple_of(6) { who("Ben Osei", "Nurse") } else { None },
+                opened: Some(time(1)),
+                began: time(9),
+                covered_after_us: 940,
+                clean_after_us: 310_400,
+                rounds: 1,
+                apps: vec![
+                    AppClosed { name: "Chart".to_owned(), gracefully: true },
+                    AppClosed { name: "Medication".to_owned(), gracefully: index.is_multiple_of(6) },
+                ],
+                proof: "the pidfd of the capsule's init became readable".to_owned(),
+                inside: Vec::new(),
+                after: gates(index % 12 != 3),
+                shared: Vec::new(),
+                assurance: "badge and PIN".to_owned(),
+            });
+        }
+        1 => {
+            receipt.kind = "opened".to_owned();
+            receipt.operator = who("Ben Osei", "Nurse");
+        }
+        2 => {
+            receipt.kind = "denied".to_owned();
+            receipt.operator = who("Cara Lind", "Physician");
+            receipt.note = "wrong PIN, 3 tries left".to_owned();
+        }
+        4 => receipt.kind = "badge-unknown".to_owned(),
+        _ => {
+            receipt.kind = "roster".to_owned();
+            receipt.change = Some(ChangeFacts {
+                by: "it@hospital".to_owned(),
+                deed: "Dan Oye added as Nurse".to_owned(),
+                before: "01".repeat(32),
+                after: "02".repeat(32),
+            });
+        }
+    }
+    receipt
+}
+
+fn gates(clean: bool) -> Vec<GateSaw> {
+    let saw = |class, gate: &str, answer: &str, saw: &str, method: &str, took_us| GateSaw {
+        class,
+        gate: gate.to_owned(),
+        answer: answer.to_owned(),
+        saw: saw.to_owned(),
+        method: method.to_owned(),
+        took_us,
+    };
+    let left = if clean { ("absent", "none") } else { ("present", "1 process") };
+    vec![
+        saw(1, "processes", left.0, left.1, "init pidfd, then /proc", 1_240),
+        saw(2, "cgroup", "not-applicable", "no delegated cgroup on this host", "/sys/fs/cgroup", 12),
+        saw(
+            3,
+            "mounts and handles",
+            "absent",
+            "no handle into the capsule's file systems",
+            "st_dev over /proc",
+            3_480,
+        ),
+        saw(4, "nested display", "absent", "its process has ended, its socket is gone", "pidfd", 310),
+        saw(7, "kernel keyrings", "absent", "none of the account", "/proc/keys", 95),
+        saw(9, "shared memory", "absent", "no file of the account", "/dev/shm, st_uid", 120),
+        saw(
+            21,
+            "core dumps",
+            "setting",
+            "piped to a collector, limit 1",
+            "/proc/sys/kernel/core_pattern",
+            40,
+        ),
+    ]
+}
+
+/// Every screen and state, by name.
+pub(crate) fn all() -> Vec<(&'static str, Scene, usize)> {
+    let notice = |scene: Scene, notice| Scene { notice: Some(notice), ..scene };
+    let tap = |facts: &mut StationFacts| facts.badge_mode = BadgeMode::Tap;
+    let log_open = |at_work: &mut AttendedScene| {
+        at_work.reads_log = true;
+        at_work.log = Some(log(40));
+    };
+    vec![
+        ("vacant", vacant(), 0),
+        ("vacant-tap-demo", with(with(vacant(), tap), |facts| facts.demo = true), 0),
+        ("vacant-no-reader", Scene { reader: false, ..vacant() }, 0),
+        ("vacant-unknown-badge", notice(vacant(), Notice::BadgeUnknown), 0),
+        ("challenge", challenge(|_| ()), 3),
+        ("challenge-short", challenge(|pin| pin.name = SHORT.to_owned()), 0),
+        (
+            "challenge-long-wrong",
+            challenge(|pin| {
+                pin.name = LONG.to_owned();
+                pin.role = "Consultant, intensive care".to_owned();
+                pin.tries_left = Some(1);
+                pin.until_ms = NOW + 9_000;
+            }),
+            0,
+        ),
+        (
+            "challenge-wait",
+            challenge(|pin| {
+                pin.tries_left = Some(4);
+                pin.wait_until_ms = Some(NOW + 12_400);
+            }),
+            0,
+        ),
+        ("challenge-new", challenge(|pin| pin.ask = PinAsk::New), 5),
+        (
+            "challenge-weak",
+            challenge(|pin| {
+                pin.ask = PinAsk::New;
+                pin.problem = Some("Too easy to guess: choose another.".to_owned());
+            }),
+            0,
+        ),
+        ("challenge-checking", challenge(|pin| pin.ask = PinAsk::Checking), 0),
+        ("clean-up", clean_up(|_| ()), 0),
+        ("clean-up-at-once", clean_up(|scene| scene.began_ms = NOW - 100), 0),
+        ("clean-up-long", clean_up(|scene| scene.name = Some(LONG.to_owned())), 0),
+        (
+            "clean-up-recovery",
+            clean_up(|scene| {
+                scene.name = None;
+                scene.trigger = Trigger::Recovery;
+            }),
+            0,
+        ),
+        (
+            "takeover",
+            clean_up(|scene| {
+                scene.trigger = Trigger::Takeover;
+                scene.guest = Some(PinScene { clean_up: Some(steps()), ..pin("Ben Osei") });
+            }),
+            2,
+        ),
+        (
+            "takeover-long",
+            clean_up(|scene| {
+                scene.trigger = Trigger::Takeover;
+                scene.guest = Some(PinScene { clean_up: Some(steps()), tries_left: Some(2), ..pin(LONG) });
+            }),
+            2,
+        ),
+        ("launcher", attended(|_| ()), 0),
+        ("launcher-fresh", attended(fresh), 0),
+        (
+            "launcher-supervisor",
+            attended(|at_work| {
+                at_work.reads_log = true;
+                at_work.role = "Ward lead".to_owned();
+                at_work.disabled = vec![(7, "Cara Lind".to_owned()), (9, LONG.to_owned())];
+                at_work.end_ms = NOW + 512_000;
+            }),
+            0,
+        ),
+        ("bar", attended(many_windows), 0),
+        (
+            "bar-long",
+            attended(|at_work| {
+                many_windows(at_work);
+                at_work.name = LONG.to_owned();
+                at_work.reads_log = true;
+                at_work.end_ms = NOW + 512_000;
+                for id in 5..12 {
+                    at_work.windows.push(window(id, 2, "Guidelines", false));
+                }
+            }),
+            0,
+        ),
+        ("bar-notice", notice(attended(many_windows), Notice::BadgeUnknown), 0),
+        ("warning", attended(|at_work| at_work.warning = Some(NOW + 29_400)), 0),
+        (
+            "warning-long",
+            attended(|at_work| {
+                at_work.warning = Some(NOW + 3_000);
+                at_work.name = LONG.to_owned();
+            }),
+            0,
+        ),
+        ("log", attended(log_open), 0),
+        (
+            "log-broken",
+            attended(|at_work| {
+                log_open(at_work);
+                if let Some(log) = &mut at_work.log {
+                    log.verdict =
+                        Some(Err("Entry 17 does not follow entry 16: it was changed, or one is missing."
+                            .to_owned()));
+                }
+            }),
+            0,
+        ),
+        ("quarantine", quarantine(|_| ()), 0),
+        (
+            "quarantine-supervisor",
+            quarantine(|scene| {
+                scene.guest = Some(PinScene { role: "Ward lead".to_owned(), ..pin("Eva Kern") });
+            }),
+            4,
+        ),
+        ("out-of-service", scene(Phase::OutOfService(PROBLEM.to_owned())), 0),
+        (
+            "out-of-service-long",
+            scene(Phase::OutOfService(
+                "/etc/cleanshift/policy.toml: the policy cannot be read: No such file or directory\n\
+                 help: write one (start from a sample in /usr/share/cleanshift/policies), or name another with --policy\n"
+                    .to_owned(),
+            )),
+            0,
+        ),
+    ]
+}
+
+const PROBLEM: &str = "\
+policies/ward.toml:14:1
+
+  × idle_after is not a key that a policy has
+    ╭─[policies/ward.toml:14:1]
+ 13 │ warning = \"30 s\"
+ 14 │ idle_after = \"5 min\"
+    · ─────┬────
+    ·      ╰── unknown key
+    ╰────
+  help: write `idle = \"5 min\"`
+";

@@ -23,7 +23,7 @@ pub(super) fn before_start(settings: &Settings, clock: &dyn Clock) -> Scene {
         notice: None,
         phase: Phase::CleanUp(CleanUpScene {
             name: None,
-            trigger: Trigger::Recovery,
+            trigger: Trigger::FreshStart,
             began_ms: now.0,
             steps: Vec::new(),
             guest: None,

@@ -195,9 +195,12 @@ impl Driver {
         self.carry_out(covering);
         gathering.covered_us = Some(self.ports.clock.micros());
         self.book.capabilities = self.ports.gates.capabilities();
-        if let Ok(Some(unfinished)) = self.ports.ledger.unfinished() {
-            gathering.outgoing = unfinished.person;
-            gathering.opened = unfinished.opened;
+        let journal = self.ports.ledger.unfinished();
+        // A journal that cannot be read may hide an unfinished session.
+        let unfinished = !matches!(journal, Ok(None));
+        if let Ok(Some(left)) = journal {
+            gathering.outgoing = left.person;
+            gathering.opened = left.opened;
         }
         self.book.handoff = Some(gathering);
         let started = Body::Started {
@@ -207,6 +210,9 @@ impl Driver {
         };
         self.append(None, Entry { at: self.ports.clock.stamp(), body: started });
         self.carry_out(rest);
+        if unfinished {
+            self.tell(Event::Unfinished);
+        }
     }
 
     // -----------------------------------------------------------------------------------------

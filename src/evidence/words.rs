@@ -161,7 +161,8 @@ fn because(trigger: &str, incoming: Option<&str>) -> String {
         "suspend" => "because the machine went to sleep".to_owned(),
         "maintenance" => "because the shell was asked to stop".to_owned(),
         "fault" => "because something in the station failed".to_owned(),
-        "recovery" => "because the shell had to start again".to_owned(),
+        "fresh-start" => "because the shell started".to_owned(),
+        "recovery" => "because the shell before was ended in the middle of it".to_owned(),
         other => format!("({})", escape(other)),
     }
 }

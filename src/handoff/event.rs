@@ -53,6 +53,9 @@ pub enum Event {
     Stopping,
     /// The deadline that [`super::Station::deadline`] named has come.
     TimeCame,
+    /// The journal tells that the shell before has left a session or a handoff unfinished, or cannot
+    /// be read.
+    Unfinished,
 }
 
 /// Whose badge lies on the reader.

@@ -30,12 +30,14 @@ pub enum Bug {
     UnknownBadgeEnds,
     /// The session is shown before the entry is durable.
     UncoverBeforeRecord,
+    /// What the shell before has left unfinished is not told.
+    UnfinishedForgotten,
     /// A wrong PIN opens.
     WrongPinOpens,
 }
 
 /// Every bug.
-pub const ALL: [Bug; 14] = [
+pub const ALL: [Bug; 15] = [
     Bug::BadgeOutIgnored,
     Bug::CoverLate,
     Bug::CoverMissing,
@@ -49,6 +51,7 @@ pub const ALL: [Bug; 14] = [
     Bug::TakeoverIgnored,
     Bug::UnknownBadgeEnds,
     Bug::UncoverBeforeRecord,
+    Bug::UnfinishedForgotten,
     Bug::WrongPinOpens,
 ];
 

@@ -45,13 +45,15 @@ pub enum Trigger {
     Expired,
     /// Something inside the station failed.
     Fault,
+    /// The shell has started, and the one before has left nothing unfinished.
+    FreshStart,
     /// Nobody touched the station.
     Idle,
     /// The shell was asked to stop.
     Maintenance,
     /// The reader or the card service was lost.
     ReaderLost,
-    /// The shell has started, and does not know how the last one ended.
+    /// The shell has started, and the one before has left a session or a handoff unfinished.
     Recovery,
     /// The machine is about to sleep.
     Suspend,

@@ -129,6 +129,7 @@ pub(super) fn trigger(trigger: Trigger) -> &'static str {
         Trigger::Ended => "ended",
         Trigger::Expired => "expired",
         Trigger::Fault => "fault",
+        Trigger::FreshStart => "fresh-start",
         Trigger::Idle => "idle",
         Trigger::Maintenance => "maintenance",
         Trigger::ReaderLost => "reader-lost",

@@ -143,7 +143,8 @@ fn what(receipt: &Receipt) -> String {
             "suspend" => "went to sleep".to_owned(),
             "maintenance" => "shell stopped".to_owned(),
             "fault" => "fault".to_owned(),
-            "recovery" => "recovered after a start".to_owned(),
+            "fresh-start" => "made ready after a start".to_owned(),
+            "recovery" => "recovered after a stop".to_owned(),
             other => escape(other),
         };
     }

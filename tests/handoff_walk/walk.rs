@@ -172,6 +172,7 @@ fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
         Event::Stopping,
         Event::Suspending,
         Event::TimeCame,
+        Event::Unfinished,
     ];
     for id in 1..=3 {
         list.push(Event::BadgeIn(Presented::Rostered(operator(id))));
@@ -409,6 +410,18 @@ fn check(
             };
             ensure(permitted, "6: only permitted apps are started")?;
         }
+    }
+    // What the shell before has left unfinished is told as a recovery, and moves nothing else.
+    if event == Event::Unfinished {
+        let trigger = |station: &Station| match station {
+            Station::CleanUp(clean_up) => Some(clean_up.trigger),
+            _ => None,
+        };
+        let expected = match trigger(before) {
+            Some(Trigger::FreshStart) => Some(Trigger::Recovery),
+            other => other,
+        };
+        ensure(effects.is_empty() && trigger(after) == expected, "unfinished work is a recovery")?;
     }
     // An answer to a question that nobody asked changes nothing.
     let answer = match event {

@@ -124,7 +124,6 @@ fn a_supervisor_enables_a_badge_on_the_screen() {
     stage.tap("sofia").unwrap();
     stage.first_pin("sofia", &issued).unwrap();
     std::thread::sleep(Duration::from_millis(500));
-    stage.screen.look().unwrap().save(std::path::Path::new("/tmp/enable.png")).unwrap();
     stage.screen.touch(ENABLE.0, ENABLE.1).unwrap();
     let enabled = |entry: &Value| {
         let text = entry.to_string();
@@ -265,6 +264,5 @@ fn an_app_that_cannot_start_says_why() {
     touch_tile(&stage, 0);
     assert!(wait_for(|| stage.screen.look().unwrap().rgb != before.rgb));
     std::thread::sleep(Duration::from_millis(800));
-    stage.screen.look().unwrap().save(std::path::Path::new("/tmp/failed.png")).unwrap();
     assert!(stage.screen.look().unwrap().has_like(red, 3), "nothing says that the app failed");
 }

@@ -93,7 +93,8 @@ impl Attended {
             | Event::ReaderBack
             | Event::Recorded(..)
             | Event::RetryWished
-            | Event::Stepped(..) => self.on(),
+            | Event::Stepped(..)
+            | Event::Unfinished => self.on(),
         }
     }
 

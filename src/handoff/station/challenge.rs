@@ -87,7 +87,8 @@ impl Challenge {
             | Event::PinGiven
             | Event::ReaderBack
             | Event::RetryWished
-            | Event::Stepped(..) => self.on(),
+            | Event::Stepped(..)
+            | Event::Unfinished => self.on(),
         }
     }
 

@@ -113,6 +113,12 @@ impl CleanUp {
                 self.stopping = true;
                 self.without_guest()
             }
+            Event::Unfinished
+                if self.trigger == Trigger::FreshStart && !planted::is(Bug::UnfinishedForgotten) =>
+            {
+                self.trigger = Trigger::Recovery;
+                self.on()
+            }
             Event::Active(_)
             | Event::AppWished(_)
             | Event::BadgeIn(_)
@@ -129,7 +135,8 @@ impl CleanUp {
             | Event::ReaderBack
             | Event::Recorded(..)
             | Event::RetryWished
-            | Event::Stepped(..) => self.on(),
+            | Event::Stepped(..)
+            | Event::Unfinished => self.on(),
         }
     }
 

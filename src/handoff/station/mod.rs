@@ -237,7 +237,7 @@ impl Station {
             common,
             now,
             rules,
-            Ending { outgoing: None, trigger: Trigger::Recovery, guest: None, stopping: false },
+            Ending { outgoing: None, trigger: Trigger::FreshStart, guest: None, stopping: false },
         )
     }
 

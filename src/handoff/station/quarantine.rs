@@ -105,7 +105,8 @@ impl Quarantine {
             | Event::PinGiven
             | Event::Prepared(..)
             | Event::ReaderBack
-            | Event::Stepped(..) => self.on(),
+            | Event::Stepped(..)
+            | Event::Unfinished => self.on(),
         }
     }
 

@@ -40,7 +40,8 @@ impl Vacant {
             | Event::RetryWished
             | Event::Stepped(..)
             | Event::Suspending
-            | Event::TimeCame => (Station::Vacant(self), Vec::new()),
+            | Event::TimeCame
+            | Event::Unfinished => (Station::Vacant(self), Vec::new()),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use super::super::cgroup;
 use super::{Baseline, Remains, Saw, account};
+use crate::platform::linux::cgroup;
 use crate::ports::Answer;
 
 /// A process of this account in a PID namespace that is not the shell's.

@@ -303,6 +303,8 @@ impl Driver {
                 let utc_ms = self.ports.clock.stamp().utc_ms;
                 self.book.finish(utc_ms);
             }
+            // What an earlier badge was told is not said to whoever comes next.
+            PhaseName::Challenge if was == PhaseName::Vacant => self.notice = None,
             PhaseName::Quarantine => self.quarantined_utc_ms = self.ports.clock.stamp().utc_ms,
             PhaseName::Vacant | PhaseName::Challenge | PhaseName::CleanUp => {}
         }

@@ -219,17 +219,22 @@ impl Stage {
     /// # Errors
     /// When it does not; the error carries what it said instead.
     pub fn wait_state(&self, mark: usize, state: &str) -> io::Result<()> {
-        let said = || {
-            fs::read_to_string(self.dir.join("shell.log"))
-                .unwrap_or_default()
-                .get(mark..)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        if wait_for(|| said().contains(&format!("station: {state}"))) {
+        if wait_for(|| self.was(mark, state)) {
             return Ok(());
         }
-        Err(io::Error::other(format!("the station did not come to `{state}`; the shell said:\n{}", said())))
+        let said = self.said(mark);
+        Err(io::Error::other(format!("the station did not come to `{state}`; the shell said:\n{said}")))
+    }
+
+    /// Whether the shell, since `mark`, has said that the station is in this state.
+    #[must_use]
+    pub fn was(&self, mark: usize, state: &str) -> bool {
+        self.said(mark).contains(&format!("station: {state}"))
+    }
+
+    fn said(&self, mark: usize) -> String {
+        let said = fs::read_to_string(self.dir.join("shell.log")).unwrap_or_default();
+        said.get(mark..).unwrap_or_default().to_owned()
     }
 
     /// Whether the shell and its display still run.

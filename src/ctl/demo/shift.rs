@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::emulator::Temper;
+use super::screen::Shot;
 use super::stage::{Stage, wait_for};
 
 /// The demo's operators: key, name, role, badge, own PIN.
@@ -29,6 +30,8 @@ const CHART: (i16, i16) = (160, 264);
 const TERMINAL: (i16, i16) = (672, 264);
 /// Where the bar's button for the log is at [`SIZE`].
 const LOG: (i16, i16) = (980, 32);
+/// Where the log's third entry, the newest handoff, is at [`SIZE`].
+const RECEIPT: (i16, i16) = (400, 376);
 
 /// Runs the shift; screenshots and state go to `target`.
 ///
@@ -48,7 +51,7 @@ pub fn run(target: &Path) -> io::Result<()> {
     stage.start_shell()?;
     stage.wait_state(mark, "vacant, ready")?;
     play.shot(&stage, "vacant")?;
-    play.step("the shell is up: recovered, verified clean, vacant");
+    play.step("the shell is up: verified clean, vacant");
 
     morning(&mut play, &stage, &issued)?;
     takeover(&mut play, &stage, &issued)?;
@@ -103,8 +106,10 @@ fn morning(play: &mut Play, stage: &Stage, issued: &[(String, String)]) -> io::R
 fn takeover(play: &mut Play, stage: &Stage, issued: &[(String, String)]) -> io::Result<()> {
     let before = stage.page.requests().len();
     let mark = stage.mark();
+    let attended = stage.screen.look()?;
     stage.lay_on(1, "ben")?;
     stage.wait_state(mark, "clean-up")?;
+    drawn_anew(stage, &attended, "the clean-up")?;
     play.now(stage, "clean-up")?;
     stage.wait_state(mark, "challenge, PIN")?;
     play.step("Ben took over: Ana's session is destroyed, checked and receipted");
@@ -172,8 +177,9 @@ fn supervisor(play: &mut Play, stage: &Stage) -> io::Result<()> {
     stage.wait_state(mark, "attended, log")?;
     std::thread::sleep(Duration::from_millis(900));
     play.shot(stage, "handoff-log")?;
-    stage.screen.touch(400, 420)?;
-    std::thread::sleep(Duration::from_millis(600));
+    let list = stage.screen.look()?;
+    stage.screen.touch(RECEIPT.0, RECEIPT.1)?;
+    drawn_anew(stage, &list, "the receipt")?;
     play.shot(stage, "receipt")?;
     play.step("Sofia has read the handoff log, which says so");
     Ok(())
@@ -242,6 +248,12 @@ fn now() -> Duration {
 /// Lets the screen draw what the shell has said.
 fn settle() {
     std::thread::sleep(Duration::from_millis(350));
+}
+
+/// Waits a bounded time until the screen looks different.
+fn drawn_anew(stage: &Stage, before: &Shot, what: &str) -> io::Result<()> {
+    let differs = || stage.screen.look().is_ok_and(|now| now.rgb != before.rgb);
+    if wait_for(differs) { Ok(()) } else { Err(io::Error::other(format!("{what} was not drawn"))) }
 }
 
 /// An empty directory: what an earlier shift has left there is taken away, file by file.

@@ -29,7 +29,7 @@
 //! |---|---|
 //! | when a session ends, what opens a station | [`handoff::station`], one file for each phase |
 //! | what a hospital may write into its policy | [`policy::file`] (the types), [`policy`] (the checks) |
-//! | how a PIN is checked, one-time PINs, lock-out | [`roster`] |
+//! | how a PIN is checked, one-time PINs, lock-out, break-glass codes | [`roster`] |
 //! | what a reader or a card does | [`badge`] |
 //! | what apps can see and reach | `platform/linux/root.rs`, `network.rs` |
 //! | how a session is destroyed, and the proof of it | `platform/linux/capsule.rs` |
@@ -46,6 +46,8 @@
 //! * Vacant is made from an `Attested` alone, which only a finished clean-up makes; Attended from a
 //!   [`handoff::PinVerified`], which only the roster's check makes.
 //! * The receipt is durable before the station is vacant; the opening entry before it opens.
+//! * Break-glass is the one exception to both: it opens a quarantined station, and where its entry
+//!   cannot be written, holds it, shows it, and tells it later (`discontinuity`).
 //! * The PIN has one home, [`pin`]; no message, log, receipt or argument carries a digit.
 //! * The screens decide nothing.
 //! * `unsafe` and `cfg(target_os)` live under [`platform`] alone; who may name whom is held by

@@ -45,6 +45,8 @@ pub struct Ports {
     pub idle: Arc<dyn Idle>,
     /// The durable record.
     pub ledger: Arc<dyn Ledger>,
+    /// The machine that the station is.
+    pub machine: Arc<dyn Machine>,
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -148,6 +150,8 @@ pub trait Roster: Send + Sync {
     fn enable(&self, operator: OperatorId, by: OperatorId) -> Result<()>;
     /// The operators whose badges are disabled now.
     fn disabled(&self) -> Result<Vec<Person>>;
+    /// Whether there is a break-glass code at all.
+    fn has_codes(&self) -> Result<bool>;
 }
 
 /// Whether a PIN is right. The counter of wrong tries is durable before the answer.
@@ -187,6 +191,34 @@ pub trait RosterRows: Send + Sync {
     fn count(&self, operator: OperatorId, wrong: u8, last_utc_ms: i64, disabled: bool) -> Result<()>;
     /// Writes a new PIN hash; durable on return.
     fn set_pin(&self, operator: OperatorId, pin: &PinRow) -> Result<()>;
+}
+
+/// The break-glass codes on the disk.
+pub trait CodeRows: Send + Sync {
+    /// Every code, by name.
+    fn codes(&self) -> Result<Vec<CodeRow>>;
+    /// Puts a code in, or takes the one of this name out (`None`), and writes the ledger's entry of
+    /// kind `roster`, in one transaction.
+    fn change_code(&self, name: &str, phc: Option<&str>, by: &str, at: &Stamp) -> Result<()>;
+    /// How many wrong codes there were since the last right one, and when the last was (UTC ms).
+    fn wrong_codes(&self) -> Result<(u8, i64)>;
+    /// Writes that counter; durable on return.
+    fn count_codes(&self, wrong: u8, last_utc_ms: i64) -> Result<()>;
+}
+
+/// A break-glass code, as stored: Argon2id over an HMAC with the pepper. Debug shows no hash.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CodeRow {
+    /// What IT calls it: `Ward 4 envelope`.
+    pub name: String,
+    /// The PHC string.
+    pub phc: String,
+}
+
+impl std::fmt::Debug for CodeRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CodeRow").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// One operator on the roster, as stored.
@@ -239,7 +271,8 @@ impl std::fmt::Debug for PinRow {
 pub trait Capsules: Send + Sync {
     /// Where news of the open or ready capsule goes from now on. Called once, before all else.
     fn listen(&self, news: Box<dyn Fn(CapsuleNews) + Send + Sync>);
-    /// Builds the next capsule behind the cover.
+    /// Builds the next capsule behind the cover. One that could not be destroyed before is set aside:
+    /// it stays looked for, and the new one shares nothing with it.
     fn prepare(&self) -> Result<()>;
     /// Starts a permitted app in the capsule.
     fn launch(&self, app: App) -> Result<()>;
@@ -373,13 +406,20 @@ pub trait Idle: Send + Sync {
     fn since_input(&self) -> Result<Duration>;
 }
 
+/// The machine that the station is.
+pub trait Machine: Send + Sync {
+    /// Starts it anew. Returns once the system has taken the order.
+    fn restart(&self) -> Result<()>;
+}
+
 // ---------------------------------------------------------------------------------------------
 // Ledger
 // ---------------------------------------------------------------------------------------------
 
 /// The durable record of the station: journal and ledger.
 pub trait Ledger: Send + Sync {
-    /// Writes an entry. Returns only when it, its checkpoint and the journal step are durable.
+    /// Writes an entry. Returns only when it, its checkpoint and the journal step are durable. For what
+    /// belongs to break-glass, space is kept on the disk.
     fn append(&self, entry: &Entry) -> Result<Written>;
     /// Writes an intent into the journal, durable before the step is taken.
     fn intend(&self, intent: Intent) -> Result<()>;
@@ -427,6 +467,18 @@ pub enum Body {
         /// What else people should know: gates found present, the reader's name.
         note: String,
     },
+    /// A session opens for whoever has used a break-glass code.
+    BreakGlass {
+        /// The code's name stands for who used it.
+        person: Person,
+        /// Why, as it was chosen or typed.
+        reason: String,
+        /// The handoff that was not finished, with what its gates have not proved; `None` where the
+        /// station was clean.
+        unfinished: Option<Box<Handoff>>,
+    },
+    /// Entries that could not be written when they happened: they were held in memory.
+    Discontinuity(Vec<Entry>),
     /// A handoff.
     Handoff(Box<Handoff>),
     /// A change of roster, policy or key: who made it, and hashes before and after.

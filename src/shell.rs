@@ -18,8 +18,8 @@ use crate::platform::linux::clock::HostClock;
 use crate::platform::linux::station::LinuxStation;
 use crate::platform::linux::{host, places};
 use crate::policy::{self, Policy};
-use crate::ports::{Clock, Gates, Ports, RosterRows};
-use crate::roster::{Directory, Pepper, RosterRules};
+use crate::ports::{Clock, CodeRows, Gates, Ports, RosterRows};
+use crate::roster::{CODE_DIGITS, Directory, Pepper, RosterRules};
 use crate::store::Store;
 use crate::ui;
 
@@ -75,6 +75,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         facts: facts(&policy, arguments.demo),
         policy: policy.hash.clone(),
         least_digits: usize::from(policy.pin.least),
+        code_digits: CODE_DIGITS,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let (driver, ends) = Driver::new(settings, parts.ports.clone());
@@ -110,10 +111,12 @@ impl Parts {
         let store = Arc::new(Store::open(state, &policy.station.name)?);
         drop(store.note_policy(&policy.hash, "it", &clock.stamp())?);
         let rows: Arc<dyn RosterRows> = store.clone();
-        let in_use = rows.all()?.iter().any(|row| row.pin.is_some());
+        let in_use = rows.all()?.iter().any(|row| row.pin.is_some()) || !store.codes()?.is_empty();
         let (pepper, home) = Pepper::open(state, &policy.station.name, host::has_keyring(), in_use)?;
         let station = LinuxStation::open(policy, &places::runtime(state), &host::init_program()?)?;
-        let directory = Arc::new(Directory::new(rows, Arc::clone(&clock), pepper, roster_rules(policy)));
+        let codes: Arc<dyn CodeRows> = store.clone();
+        let rules = roster_rules(policy);
+        let directory = Arc::new(Directory::new(rows, codes, Arc::clone(&clock), pepper, rules));
         let mut capabilities = station.capabilities();
         capabilities.push(("pepper".to_owned(), home.report().to_owned()));
         station.report(capabilities);
@@ -126,6 +129,7 @@ impl Parts {
             screen: station.clone(),
             idle: station.clone(),
             ledger: store,
+            machine: station.clone(),
         };
         Ok(Self { station, ports })
     }
@@ -152,6 +156,7 @@ fn facts(policy: &Policy, demo: bool) -> StationFacts {
         help: policy.station.help.clone(),
         neighbour: policy.station.neighbour.clone(),
         pin_digits: (policy.pin.least, policy.pin.most),
+        reasons: policy.reasons.clone(),
         demo,
         look: match policy.station.look {
             policy::Look::Contrast => Look::Contrast,
@@ -187,6 +192,7 @@ fn out_of_service(arguments: &Arguments, problem: String) -> Scene {
         help: String::new(),
         neighbour: String::new(),
         pin_digits: (4, 15),
+        reasons: Vec::new(),
         demo: arguments.demo,
         look: Look::Light,
         apps: Vec::new(),

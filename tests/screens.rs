@@ -140,6 +140,15 @@ fn every() -> Vec<(String, Screens)> {
                 all.push((format!("log-entry-{}", size.0), open));
             }
             all.push(("log-entry-not-clean".to_owned(), opened(Screens::sized(scene, typed, SIZES[1]), 39)));
+        } else if name == "emergency-reasons" {
+            for size in [SIZES[0], SIZES[2]] {
+                let mut typing = Screens::sized(scene.clone(), typed, size);
+                typing.send(Message::Draft(true));
+                for letter in "crash cart".chars() {
+                    typing.send(Message::Letter(letter));
+                }
+                all.push((format!("emergency-typing-{}", size.0), typing));
+            }
         } else if ["challenge", "launcher", "quarantine"].contains(&name) {
             let mut screens = Screens::sized(scene, typed, SIZES[1]);
             screens.go(Go::Next);
@@ -183,6 +192,45 @@ fn gallery(directory: &Path) {
 
 fn wish(wish: Wish) -> Message {
     Message::Wish(wish)
+}
+
+#[test]
+fn emergency_access_takes_a_reason_and_then_the_code() {
+    let mut screens = Screens::new(scenes::emergency_offered());
+    drop(screens.touch(&wish(Wish::Emergency)));
+    assert_eq!(screens.wished(), [Wish::Emergency]);
+    let mut screens = Screens::new(scenes::emergency(None));
+    // Without a reason no digit counts.
+    screens.send(Message::Pad(PinKey::Digit(7)));
+    assert!(screens.pad.is_empty());
+    drop(screens.touch(&wish(Wish::Reason("Patient emergency".to_owned()))));
+    assert_eq!(screens.wished(), [Wish::Reason("Patient emergency".to_owned())]);
+    // Another one can be typed by touch and by keyboard.
+    drop(screens.touch(&Message::Draft(true)));
+    for letter in ['c', 'o', 'd', 'e', ' '] {
+        drop(screens.touch(&Message::Letter(letter)));
+    }
+    let key = keyboard::Event::KeyPressed {
+        key: Key::Character("b".into()),
+        modified_key: Key::Character("b".into()),
+        physical_key: keyboard::key::Physical::Unidentified(keyboard::key::NativeCode::Unidentified),
+        location: keyboard::Location::Standard,
+        modifiers: Modifiers::default(),
+        text: Some("b".into()),
+        repeat: false,
+    };
+    screens.send(keys::meaning(&key).unwrap());
+    screens.send(Message::Pad(PinKey::Digit(2)));
+    screens.go(Go::Press);
+    assert_eq!(screens.wished(), [Wish::Reason("code b2".to_owned())]);
+    assert!(screens.pad.is_empty(), "a digit of a reason is none of a code");
+    let mut screens = Screens::new(scenes::emergency(Some("Patient emergency")));
+    for digit in [1, 2, 3, 4, 5, 6, 7, 8, 9] {
+        drop(screens.touch(&Message::Pad(PinKey::Digit(digit))));
+    }
+    assert_eq!(screens.wished(), Vec::new());
+    drop(screens.touch(&Message::Pad(PinKey::Digit(0))));
+    assert_eq!(screens.wished(), [Wish::PinEntered], "the last digit is enough");
 }
 
 #[test]
@@ -240,7 +288,7 @@ fn a_pin_that_is_too_short_is_not_entered_and_one_too_long_not_taken() {
 
 #[test]
 fn where_every_pin_has_one_length_the_last_digit_enters_it() {
-    let six = scenes::with(scenes::challenge(|_| ()), |facts| facts.pin_digits = (6, 6));
+    let six = scenes::challenge(|pin| pin.digits = (6, 6));
     let mut screens = Screens::sized(six, 5, SIZES[1]);
     screens.send(Message::Pad(PinKey::Digit(2)));
     assert_eq!(screens.wished(), [Wish::PinEntered]);
@@ -354,7 +402,8 @@ fn keys_mean_what_they_should() {
         assert_eq!(typed(&text, Modifiers::empty(), true), None, "a held key types once");
         assert_eq!(typed(&text, Modifiers::CTRL, false), None);
     }
-    assert_eq!(typed("a", Modifiers::empty(), false), None);
+    assert_eq!(typed("a", Modifiers::empty(), false), Some(Message::Letter('a')));
+    assert_eq!(typed("ab", Modifiers::empty(), false), None);
     let back = pressed(Key::Named(Named::Tab), None, Modifiers::SHIFT, false);
     assert_eq!(keys::meaning(&back), Some(Message::Go(Go::Previous)));
     let enter_held = pressed(Key::Named(Named::Enter), None, Modifiers::empty(), true);

@@ -1,5 +1,6 @@
 //! `cleanshiftctl`: what IT and auditors use. Exit codes: 0 good, 1 found wanting, 2 could not run.
 
+pub mod break_glass;
 pub mod demo;
 pub mod log;
 pub mod policy;
@@ -40,6 +41,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Look after break-glass codes: emergency access when nothing else opens a station.
+    #[command(subcommand)]
+    BreakGlass(break_glass::BreakGlassCommand),
     /// Check policy files, or print their JSON Schema.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -62,6 +66,10 @@ pub fn main() -> ExitCode {
     let state = arguments.state.clone().unwrap_or_else(places::state);
     let code = match arguments.command {
         Command::Policy(command) => policy::run(&command),
+        Command::BreakGlass(command) => {
+            let path = arguments.policy.unwrap_or_else(places::policy);
+            told(with_codes(&path, &state, &command))
+        }
         Command::Roster(command) => {
             let path = arguments.policy.unwrap_or_else(places::policy);
             told(with_roster(&path, &state, &command))
@@ -80,17 +88,34 @@ fn told(result: Result<u8, String>) -> u8 {
     })
 }
 
+/// The store and the pepper of the station that this policy is for.
+fn secrets(policy: &Policy, state: &std::path::Path) -> Result<(Arc<Store>, Pepper), String> {
+    let failed = |error: crate::ports::PortError| format!("failed to {error}");
+    let store = Arc::new(Store::open_beside(state, &policy.station.name).map_err(failed)?);
+    let pins = crate::ports::RosterRows::all(&*store).map_err(failed)?.iter().any(|row| row.pin.is_some());
+    let codes = !crate::ports::CodeRows::codes(&*store).map_err(failed)?.is_empty();
+    let (pepper, _) =
+        Pepper::open(state, &policy.station.name, host::has_keyring(), pins || codes).map_err(failed)?;
+    Ok((store, pepper))
+}
+
+fn with_codes(
+    policy: &std::path::Path,
+    state: &std::path::Path,
+    command: &break_glass::BreakGlassCommand,
+) -> Result<u8, String> {
+    let policy = Policy::read(policy).map_err(|problems| problems.to_string())?;
+    let (store, pepper) = secrets(&policy, state)?;
+    break_glass::run(command, &store, &pepper, &HostClock::begin(), &host::account())
+}
+
 fn with_roster(
     policy: &std::path::Path,
     state: &std::path::Path,
     command: &roster::RosterCommand,
 ) -> Result<u8, String> {
     let policy = Policy::read(policy).map_err(|problems| problems.to_string())?;
-    let failed = |error: crate::ports::PortError| format!("failed to {error}");
-    let store = Arc::new(Store::open_beside(state, &policy.station.name).map_err(failed)?);
-    let in_use = crate::ports::RosterRows::all(&*store).map_err(failed)?.iter().any(|row| row.pin.is_some());
-    let (pepper, _) =
-        Pepper::open(state, &policy.station.name, host::has_keyring(), in_use).map_err(failed)?;
+    let (store, pepper) = secrets(&policy, state)?;
     let context = roster::Context {
         rows: store,
         clock: Arc::new(HostClock::begin()),

@@ -14,6 +14,8 @@ use super::scene::CleanSummary;
 /// and a short PIN checked by the station is a password of one factor: this is less than AAL2
 /// (NIST SP 800-63B, requirement A-01).
 const UID_AND_PIN: &str = "UID+PIN: identification, below AAL2";
+/// A code that several people may know proves nobody (requirement A-12: break-glass is the exception).
+const CODE_ALONE: &str = "break-glass code: no person identified";
 
 /// The book.
 #[derive(Default)]
@@ -29,6 +31,8 @@ pub(super) struct Book {
     pub(super) capabilities: Vec<(String, String)>,
     /// Hash of the policy in force.
     pub(super) policy: String,
+    /// Why emergency access is asked for, as it was chosen or typed.
+    pub(super) reason: Option<String>,
 }
 
 /// A handoff while it happens.
@@ -36,6 +40,7 @@ pub(super) struct Gathering {
     pub(super) outgoing: Option<Person>,
     pub(super) incoming: Option<Person>,
     pub(super) opened: Option<Stamp>,
+    pub(super) trigger: Option<Trigger>,
     pub(super) began: Stamp,
     pub(super) began_us: u64,
     pub(super) covered_us: Option<u64>,
@@ -53,6 +58,7 @@ impl Gathering {
             outgoing: None,
             incoming: None,
             opened: None,
+            trigger: None,
             began,
             began_us,
             covered_us: None,
@@ -74,11 +80,13 @@ impl Book {
 
     /// Who this is; her number stands for her where the roster could not say.
     pub(super) fn person(&self, id: OperatorId) -> Person {
-        self.people.get(&id).cloned().unwrap_or_else(|| Person {
-            id,
-            key: format!("#{}", id.0),
-            name: format!("Operator {}", id.0),
-            role: String::new(),
+        self.people.get(&id).cloned().unwrap_or_else(|| {
+            let (key, name) = if id.is_emergency() {
+                ("break-glass".to_owned(), "Emergency access".to_owned())
+            } else {
+                (format!("#{}", id.0), format!("Operator {}", id.0))
+            };
+            Person { id, key, name, role: String::new() }
         })
     }
 
@@ -91,9 +99,15 @@ impl Book {
     pub(super) fn entry(&mut self, record: Record, at: Stamp, now_us: u64, shared: Vec<String>) -> Entry {
         let body = match record {
             Record::Handoff(_, trigger) => self.handoff_body(trigger, &at, now_us, shared),
+            Record::BreakGlass => self.break_glass(now_us, shared),
+            Record::Denied(id, Denial::WrongPin) if id.is_emergency() => {
+                self.core(record, Some(id), "wrong break-glass code".to_owned())
+            }
             Record::Denied(id, denial) => self.core(record, Some(id), denial_note(denial)),
             Record::Opened(id) => self.core(record, Some(id), UID_AND_PIN.to_owned()),
-            Record::Released(id) | Record::Viewed(id) => self.core(record, Some(id), String::new()),
+            Record::Released(id) | Record::Restarted(id) | Record::Viewed(id) => {
+                self.core(record, Some(id), String::new())
+            }
             Record::BadgeUnknown => self.core(record, None, String::new()),
             Record::Quarantined(_) => {
                 let outgoing = self.handoff.as_ref().and_then(|handoff| handoff.outgoing.clone());
@@ -110,9 +124,33 @@ impl Book {
     fn handoff_body(&mut self, trigger: Trigger, at: &Stamp, now_us: u64, shared: Vec<String>) -> Body {
         let mut gathered = self.handoff.take().unwrap_or_else(|| Gathering::new(at.clone(), now_us));
         gathered.clean_us = Some(now_us);
+        let body = Body::Handoff(Box::new(self.facts(&gathered, trigger, now_us, shared)));
+        self.handoff = Some(gathered);
+        body
+    }
+
+    /// The entry of a session that opens by a break-glass code, with what was not proved before it.
+    fn break_glass(&mut self, now_us: u64, shared: Vec<String>) -> Body {
+        let unfinished = self.handoff.as_ref().map(|gathered| {
+            let trigger = gathered.trigger.unwrap_or(Trigger::Fault);
+            Box::new(self.facts(gathered, trigger, now_us, shared))
+        });
+        Body::BreakGlass {
+            person: self.person(OperatorId::EMERGENCY),
+            reason: self.reason.take().unwrap_or_default(),
+            unfinished,
+        }
+    }
+
+    fn facts(&self, gathered: &Gathering, trigger: Trigger, now_us: u64, shared: Vec<String>) -> Handoff {
         let since =
             |us: Option<u64>| Duration::from_micros(us.unwrap_or(now_us).saturating_sub(gathered.began_us));
-        let body = Body::Handoff(Box::new(Handoff {
+        let assurance = match &gathered.outgoing {
+            Some(person) if person.id.is_emergency() => CODE_ALONE,
+            Some(_) => UID_AND_PIN,
+            None => "",
+        };
+        Handoff {
             outgoing: gathered.outgoing.clone(),
             incoming: gathered.incoming.clone(),
             trigger,
@@ -127,11 +165,9 @@ impl Book {
             after: gathered.after.clone(),
             shared,
             capabilities: self.capabilities.clone(),
-            assurance: if gathered.outgoing.is_some() { UID_AND_PIN.to_owned() } else { String::new() },
+            assurance: assurance.to_owned(),
             policy: self.policy.clone(),
-        }));
-        self.handoff = Some(gathered);
-        body
+        }
     }
 
     /// A finished handoff: what the screens tell of it from now on.

@@ -7,8 +7,8 @@ use crate::handoff::{Attended, CleanUp, Guest, Quarantine, Station, Step, Trigge
 use crate::ports::Clock;
 
 use super::scene::{
-    AppTile, AttendedScene, CleanUpScene, Phase, PinAsk, PinScene, QuarantineScene, Scene, StepName,
-    StepScene, StepState, VacantScene, WindowScene,
+    AppTile, AttendedScene, CleanUpScene, EmergencyScene, Phase, PinAsk, PinScene, QuarantineScene, Scene,
+    StepName, StepScene, StepState, VacantScene, WindowScene,
 };
 use super::{Driver, Settings};
 
@@ -39,6 +39,7 @@ pub(super) fn scene(driver: &Driver) -> Scene {
         Some(Station::Vacant(vacant)) => Phase::Vacant(VacantScene {
             clean: driver.book.clean.clone(),
             ready: vacant.common.capsule == crate::handoff::station::Capsule::Ready,
+            emergency: offered(driver),
         }),
         Some(Station::Challenge(challenge)) => Phase::Challenge(pin(driver, &challenge.guest, None)),
         Some(Station::Attended(attended)) => Phase::Attended(Box::new(at_work(driver, attended))),
@@ -53,6 +54,11 @@ pub(super) fn scene(driver: &Driver) -> Scene {
         notice: driver.notice.map(|(notice, _)| notice),
         phase,
     }
+}
+
+/// Whether emergency access is offered: the policy has it, and there is a code.
+fn offered(driver: &Driver) -> bool {
+    driver.settings.rules.emergency.is_some() && driver.emergency
 }
 
 fn pin(driver: &Driver, guest: &Guest, clean_up: Option<Vec<StepScene>>) -> PinScene {
@@ -72,6 +78,12 @@ fn pin(driver: &Driver, guest: &Guest, clean_up: Option<Vec<StepScene>>) -> PinS
         problem: driver.pin_problem.clone(),
         until_ms: guest.until.0,
         clean_up,
+        digits: if guest.is_emergency() {
+            (driver.settings.code_digits, driver.settings.code_digits)
+        } else {
+            driver.settings.facts.pin_digits
+        },
+        emergency: guest.is_emergency().then(|| EmergencyScene { reason: driver.book.reason.clone() }),
     }
 }
 
@@ -113,6 +125,8 @@ fn at_work(driver: &Driver, attended: &Attended) -> AttendedScene {
         } else {
             Vec::new()
         },
+        emergency: attended.operator.id.is_emergency(),
+        held: driver.held.opening().filter(|_| attended.operator.id.is_emergency()),
     }
 }
 
@@ -180,6 +194,8 @@ fn barred(driver: &Driver, quarantine: &Quarantine) -> QuarantineScene {
         retry_at_ms: quarantine.again.then_some(quarantine.until.0),
         guest: quarantine.guest.map(|guest| pin(driver, &guest, None)),
         release: driver.settings.rules.supervisors.release,
+        restart: quarantine.restart,
+        emergency: offered(driver),
     }
 }
 

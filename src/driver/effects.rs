@@ -9,13 +9,15 @@ use tokio::sync::mpsc;
 use super::inbox::Inbox;
 use super::scene::AppState;
 use super::{Driver, INTENT_PATIENCE, NOTICE};
-use crate::handoff::{AppWish, Effect, Event, Notice, Record, Step, Turn};
+use crate::handoff::{AppWish, Effect, Event, Notice, OperatorId, Record, Step, Turn};
 use crate::ports::{CapsuleNews, Entry, Intent, Person, PinProblem, Ports};
 
 /// Work for the ledger's thread.
 pub(super) enum Job {
     Append(Option<Turn>, Box<Entry>),
     Intend(Intent, std::sync::mpsc::Sender<()>),
+    /// An entry that tells of others which were held; the core does not wait for it.
+    Tell(Box<Entry>),
 }
 
 impl Driver {
@@ -23,8 +25,16 @@ impl Driver {
         for effect in effects {
             match effect {
                 Effect::CheckPin(turn, operator) => {
-                    let (pins, pin) = (self.ports.pins.clone(), self.pad.take());
-                    self.work(move || Inbox::Event(Event::PinChecked(turn, pins.check(operator, &pin))));
+                    let (pins, roster) = (self.ports.pins.clone(), self.ports.roster.clone());
+                    let (pin, post) = (self.pad.take(), self.post.clone());
+                    self.work(move || {
+                        let answer = pins.check(operator, &pin);
+                        // Which code was right stands for who used it.
+                        if let (true, Ok(person)) = (operator.is_emergency(), roster.person(operator)) {
+                            let _ = post.send(Inbox::Met(person));
+                        }
+                        Inbox::Event(Event::PinChecked(turn, answer))
+                    });
                 }
                 Effect::Cover => self.cover(),
                 Effect::ForgetPin => {
@@ -42,6 +52,10 @@ impl Driver {
                     self.work(move || Inbox::Prepared(turn, capsules.prepare()));
                 }
                 Effect::Record(turn, record) => self.record(turn, record),
+                Effect::Restart => {
+                    let machine = self.ports.machine.clone();
+                    self.work(move || Inbox::Restarted(machine.restart()));
+                }
                 Effect::Serve(wish) => self.serve(wish),
                 Effect::SetPin(turn, operator) => self.set_pin(turn, operator),
                 Effect::Step(turn, step) => self.step(turn, step),
@@ -90,7 +104,18 @@ impl Driver {
 
     pub(super) fn record(&mut self, turn: Turn, record: Record) {
         let (at, now_us) = (self.ports.clock.stamp(), self.ports.clock.micros());
-        if let Record::Opened(operator) = record {
+        let opens = match record {
+            Record::Opened(operator) => Some(operator),
+            Record::BreakGlass => Some(OperatorId::EMERGENCY),
+            Record::BadgeUnknown
+            | Record::Denied(..)
+            | Record::Handoff(..)
+            | Record::Quarantined(_)
+            | Record::Released(_)
+            | Record::Restarted(_)
+            | Record::Viewed(_) => None,
+        };
+        if let Some(operator) = opens {
             self.book.opened = Some(at.clone());
             let (done, _) = std::sync::mpsc::channel();
             let person: Person = self.book.person(operator);
@@ -98,6 +123,7 @@ impl Driver {
         }
         let shared = self.ports.capsules.shared();
         let entry = self.book.entry(record, at, now_us, shared);
+        self.held.expect(turn, record, &entry);
         self.append(Some(turn), entry);
     }
 
@@ -180,6 +206,9 @@ pub(super) fn ledger_thread(
                     } else if let Err(error) = written {
                         tracing::error!(%error, "failed to write an entry");
                     }
+                }
+                Job::Tell(entry) => {
+                    let _ = post.send(Inbox::Told(ledger.append(&entry)));
                 }
                 Job::Intend(intent, done) => {
                     if let Err(error) = ledger.intend(intent) {

@@ -14,10 +14,14 @@ pub(super) enum Inbox {
     Closed(Turn, Closing),
     /// The capsule was looked into and destroyed.
     Destroyed(Turn, Vec<GateAnswer>, Result<Destroyed>),
+    /// Whether there is a break-glass code.
+    Codes(Result<bool>),
     /// The operators whose badges are disabled.
     Disabled(Result<Vec<Person>>),
     /// The gates have looked.
     Looked(Turn, Vec<GateAnswer>),
+    /// Whose code was found right.
+    Met(Person),
     /// The capsule tells something.
     News(CapsuleNews),
     /// A part of the log.
@@ -28,8 +32,12 @@ pub(super) enum Inbox {
     Prepared(Turn, Result<()>),
     /// A reader tells something, seen at this microsecond.
     Reader(ReaderEvent, u64),
+    /// The machine was asked to start anew.
+    Restarted(Result<()>),
     /// The roster has said whose badge lies on this reader, seen at this microsecond.
     Shown(String, Result<Shown>, u64),
+    /// What was held was told to the ledger.
+    Told(Result<Written>),
     /// The ledger was verified.
     Verified(std::result::Result<u64, String>),
     /// The screens ask something.

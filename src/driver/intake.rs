@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// The longest reason for emergency access, in characters.
+const REASON: usize = 120;
+
 impl Driver {
     pub(super) fn take(&mut self, item: Inbox) {
         // A handoff's times count from the moment at which its cause was seen, not handled.
@@ -9,19 +12,31 @@ impl Driver {
             Inbox::Reader(_, at_us) | Inbox::Shown(_, _, at_us) => *at_us,
             Inbox::Event(_)
             | Inbox::Closed(..)
+            | Inbox::Codes(_)
             | Inbox::Destroyed(..)
             | Inbox::Disabled(_)
             | Inbox::Looked(..)
+            | Inbox::Met(_)
             | Inbox::News(_)
             | Inbox::Page(..)
             | Inbox::PinSet(..)
             | Inbox::Prepared(..)
+            | Inbox::Restarted(_)
+            | Inbox::Told(_)
             | Inbox::Verified(_)
             | Inbox::Wish(_)
             | Inbox::Written(..) => self.ports.clock.micros(),
         };
         match item {
-            Inbox::Event(event) => self.tell(event),
+            Inbox::Event(event) => {
+                let emergency = self.guest().is_some_and(|guest| guest.is_emergency());
+                self.tell(event);
+                if let (true, Event::PinChecked(_, crate::handoff::PinAnswer::Wrong { .. })) =
+                    (emergency, event)
+                {
+                    self.pin_problem = Some("Wrong code.".to_owned());
+                }
+            }
             Inbox::Closed(turn, closing) => {
                 if let Some(handoff) = &mut self.book.handoff {
                     handoff.closing = closing;
@@ -29,6 +44,23 @@ impl Driver {
                 self.tell(Event::Stepped(turn, true));
             }
             Inbox::Destroyed(turn, inside, ended) => self.destroyed(turn, inside, ended),
+            Inbox::Codes(there) => {
+                // Where it cannot be told it is offered: nobody must look for a way in that is not shown.
+                self.emergency = there.unwrap_or(true);
+            }
+            Inbox::Met(person) => self.book.meet(person),
+            Inbox::Restarted(asked) => {
+                if let Err(error) = asked {
+                    tracing::error!(%error, "failed to start the machine anew");
+                    self.notify(Notice::CannotRestart);
+                }
+            }
+            Inbox::Told(told) => {
+                if let Err(error) = &told {
+                    tracing::error!(%error, "failed to tell what was held");
+                }
+                self.held.told(told.is_ok());
+            }
             Inbox::Disabled(people) => {
                 self.disabled =
                     people.unwrap_or_default().into_iter().map(|person| (person.id.0, person.name)).collect();
@@ -75,7 +107,15 @@ impl Driver {
                 if let Err(error) = &written {
                     tracing::error!(%error, "failed to write an entry");
                 }
+                self.held.answered(turn, written.is_ok());
                 self.tell(Event::Recorded(turn, written.is_ok()));
+                if written.is_ok()
+                    && let Some(held) = self.held.to_tell()
+                {
+                    let at = self.ports.clock.stamp();
+                    let entry = Entry { at, body: Body::Discontinuity(held) };
+                    let _ = self.ledger.send(super::effects::Job::Tell(Box::new(entry)));
+                }
             }
         }
     }
@@ -204,6 +244,10 @@ impl Driver {
             Wish::Cancel => self.tell(Event::Cancelled),
             Wish::CloseLog => self.tell(Event::LogClosed),
             Wish::CloseWindow(window) => self.tell(Event::AppWished(AppWish::Close(window))),
+            Wish::Emergency => {
+                self.book.reason = None;
+                self.tell(Event::EmergencyWished);
+            }
             Wish::Enable(number) => self.enable(number),
             Wish::End => self.tell(Event::EndWished),
             Wish::Launcher(front) => self.launcher = front || self.windows.is_empty(),
@@ -215,11 +259,21 @@ impl Driver {
                 self.launcher = false;
                 self.tell(Event::AppWished(AppWish::Raise(window)));
             }
+            Wish::Reason(reason) => self.take_reason(&reason),
+            Wish::Restart => self.tell(Event::RestartWished),
             Wish::Retry => self.tell(Event::RetryWished),
             Wish::Stay => self.tell(Event::Active(self.ports.clock.now())),
             Wish::Stop => self.tell(Event::Stopping),
         }
         self.order_views();
+    }
+
+    /// Why emergency access is asked for: bounded, in one line.
+    fn take_reason(&mut self, reason: &str) {
+        self.pad.wipe();
+        let line: String = reason.chars().filter(|letter| !letter.is_control()).take(REASON).collect();
+        let line = line.trim();
+        self.book.reason = (!line.is_empty()).then(|| line.to_owned());
     }
 
     pub(super) fn enable(&mut self, number: u32) {
@@ -240,14 +294,22 @@ impl Driver {
 
     pub(super) fn pin_entered(&mut self) {
         use crate::handoff::station::Stage;
-        let stage = self.guest().map(|guest| guest.stage);
-        match stage {
+        let guest = self.guest();
+        let emergency = guest.is_some_and(|guest| guest.is_emergency());
+        if emergency && self.book.reason.is_none() {
+            // The code is taken with a reason alone.
+            self.pad.wipe();
+            return;
+        }
+        let least =
+            if emergency { usize::from(self.settings.code_digits) } else { self.settings.least_digits };
+        match guest.map(|guest| guest.stage) {
             Some(Stage::New(_)) => {
                 self.first_pin = Some(self.pad.take());
                 self.pin_problem = None;
                 self.tell(Event::PinGiven);
             }
-            Some(Stage::Pin) if self.pad.len() < self.settings.least_digits => {}
+            Some(Stage::Pin) if self.pad.len() < least => {}
             Some(Stage::Pin) => {
                 self.tell(Event::PinGiven);
                 if self.guest().is_some_and(|guest| guest.stage == Stage::Pin) {

@@ -9,6 +9,7 @@
 mod book;
 mod compose;
 mod effects;
+mod held;
 mod inbox;
 mod intake;
 mod log;
@@ -23,7 +24,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::handoff::station::LogView;
-use crate::handoff::{AppWish, Effect, Event, Finding, Moment, Notice, Rules, Station, Trigger, Turn};
+use crate::handoff::{
+    AppWish, Effect, Event, Finding, Moment, Notice, OperatorId, Rules, Station, Trigger, Turn,
+};
 use crate::pin::{Pin, PinPad};
 use crate::ports::{
     Answer, AppWindow, Body, CapsuleNews, Entry, GateAnswer, Intent, PinProblem, PortError, Ports,
@@ -32,6 +35,7 @@ use crate::ports::{
 
 use book::{Book, Gathering};
 use effects::{Job, ledger_thread};
+use held::Held;
 use inbox::Inbox;
 use phase::{PhaseName, leaving};
 use readers::Readers;
@@ -59,6 +63,8 @@ pub struct Settings {
     pub policy: String,
     /// The least digits of a PIN.
     pub least_digits: usize,
+    /// How many digits a break-glass code has.
+    pub code_digits: u8,
     /// The shell's version.
     pub version: String,
 }
@@ -89,6 +95,8 @@ pub struct Driver {
     first_pin: Option<Pin>,
     pin_problem: Option<String>,
     book: Book,
+    held: Held,
+    emergency: bool,
     readers: Readers,
     reader_there: bool,
     notice: Option<(Notice, Moment)>,
@@ -139,6 +147,8 @@ impl Driver {
             first_pin: None,
             pin_problem: None,
             book,
+            held: Held::default(),
+            emergency: false,
             readers: Readers::default(),
             reader_there: true,
             notice: None,
@@ -266,6 +276,8 @@ impl Driver {
         self.station = Some(station);
         if is == PhaseName::CleanUp && was != PhaseName::CleanUp && was != PhaseName::Quarantine {
             self.gather(before);
+        } else if is == PhaseName::CleanUp && was == PhaseName::Quarantine {
+            self.gather_given_up();
         }
         self.carry_out(effects);
         if was != is {
@@ -281,6 +293,7 @@ impl Driver {
             return;
         };
         let mut gathering = Gathering::new(self.ports.clock.stamp(), self.arrived_us);
+        gathering.trigger = Some(clean_up.trigger);
         gathering.outgoing = before.map(|operator| self.book.operator(operator));
         gathering.opened = before.and(self.book.opened.clone());
         if clean_up.trigger == Trigger::Takeover {
@@ -289,6 +302,23 @@ impl Driver {
         self.book.handoff = Some(gathering);
         let (done, _) = std::sync::mpsc::channel();
         let _ = self.ledger.send(Job::Intend(Intent::Begin(clean_up.trigger), done));
+    }
+
+    /// An emergency session that was given up while its opening was being written has its end too.
+    fn gather_given_up(&mut self) {
+        let emergency = OperatorId::EMERGENCY;
+        if let Some(Station::CleanUp(clean_up)) = &self.station
+            && clean_up.outgoing == Some(emergency)
+            && let Some(gathered) = &mut self.book.handoff
+            && gathered.outgoing.as_ref().map(|person| person.id) != Some(emergency)
+        {
+            let person = self.book.person(emergency);
+            let mut gathering = Gathering::new(self.ports.clock.stamp(), self.arrived_us);
+            gathering.trigger = Some(clean_up.trigger);
+            gathering.opened.clone_from(&self.book.opened);
+            gathering.outgoing = Some(person);
+            self.book.handoff = Some(gathering);
+        }
     }
 
     fn phase_changed(&mut self, was: PhaseName, is: PhaseName) {
@@ -307,6 +337,10 @@ impl Driver {
             PhaseName::Challenge if was == PhaseName::Vacant => self.notice = None,
             PhaseName::Quarantine => self.quarantined_utc_ms = self.ports.clock.stamp().utc_ms,
             PhaseName::Vacant | PhaseName::Challenge | PhaseName::CleanUp => {}
+        }
+        if matches!(is, PhaseName::Vacant | PhaseName::Quarantine) {
+            let roster = self.ports.roster.clone();
+            self.work(move || Inbox::Codes(roster.has_codes()));
         }
         if is != PhaseName::Attended {
             self.fresh_until = None;

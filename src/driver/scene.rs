@@ -40,6 +40,8 @@ pub struct StationFacts {
     pub neighbour: String,
     /// The least and the most digits of a PIN.
     pub pin_digits: (u8, u8),
+    /// Reasons for emergency access to choose from.
+    pub reasons: Vec<String>,
     /// Whether this is a demo, which every screen says.
     pub demo: bool,
     /// Look: `light`, `dark` or `contrast`.
@@ -84,6 +86,8 @@ pub struct VacantScene {
     pub clean: Option<CleanSummary>,
     /// Whether the next capsule stands ready.
     pub ready: bool,
+    /// Whether emergency access is offered.
+    pub emergency: bool,
 }
 
 /// What a finished clean-up found, counted by kind of answer (promise 4).
@@ -120,6 +124,17 @@ pub struct PinScene {
     pub until_ms: u64,
     /// The clean-up that still runs, in a takeover.
     pub clean_up: Option<Vec<StepScene>>,
+    /// The least and the most digits of what is asked.
+    pub digits: (u8, u8),
+    /// Emergency access, where that is what is asked for.
+    pub emergency: Option<EmergencyScene>,
+}
+
+/// Emergency access is asked for: a reason, then the code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EmergencyScene {
+    /// The reason, once it was given.
+    pub reason: Option<String>,
 }
 
 /// What the PIN pad asks.
@@ -166,6 +181,10 @@ pub struct AttendedScene {
     pub fresh: Option<CleanSummary>,
     /// Operators whose badges are disabled, for a supervisor to enable: number and name.
     pub disabled: Vec<(u32, String)>,
+    /// Whether a break-glass code has opened this session.
+    pub emergency: bool,
+    /// What could not be written of its opening, in a line for a QR code.
+    pub held: Option<String>,
 }
 
 /// An app on the launcher.
@@ -281,6 +300,10 @@ pub struct QuarantineScene {
     pub guest: Option<PinScene>,
     /// Whether a supervisor may release it here.
     pub release: bool,
+    /// Whether the supervisor who is asked for her PIN wants the machine started anew.
+    pub restart: bool,
+    /// Whether emergency access is offered.
+    pub emergency: bool,
 }
 
 /// What the screens may ask. None of it carries a secret: digits go straight into the PIN's home.
@@ -294,6 +317,8 @@ pub enum Wish {
     CloseLog,
     /// Close a window.
     CloseWindow(Window),
+    /// Ask for emergency access.
+    Emergency,
     /// Let this operator's disabled badge work again.
     Enable(u32),
     /// End the session.
@@ -310,6 +335,10 @@ pub enum Wish {
     PinEntered,
     /// Bring a window to the front.
     Raise(Window),
+    /// Why emergency access is asked for; empty to choose again.
+    Reason(String),
+    /// Start the machine anew once the supervisor's PIN was right.
+    Restart,
     /// Try the clean-up again.
     Retry,
     /// Still there.

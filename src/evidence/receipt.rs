@@ -19,7 +19,8 @@ pub struct Receipt {
     /// When.
     pub at: Time,
     /// What: `handoff`, `opened`, `denied`, `disabled`, `badge-unknown`, `quarantine`, `released`,
-    /// `viewed`, `started`, `stopped`, `roster`, `policy`, `key`.
+    /// `restarted`, `viewed`, `break-glass`, `discontinuity`, `started`, `stopped`, `roster`, `policy`,
+    /// `key`.
     pub kind: String,
     /// Who it was about, where there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -27,12 +28,15 @@ pub struct Receipt {
     /// What else people should know.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub note: String,
-    /// The facts of a handoff.
+    /// The facts of a handoff; in a `break-glass`, of the one that was not finished.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub handoff: Option<HandoffFacts>,
     /// The facts of a change.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub change: Option<ChangeFacts>,
+    /// Entries that could not be written when they happened, in a `discontinuity`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub held: Vec<Held>,
     /// The capability report, where it belongs to the entry.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub capabilities: Vec<Capability>,
@@ -135,6 +139,25 @@ pub struct GateSaw {
     pub method: String,
     /// Microseconds.
     pub took_us: u64,
+}
+
+/// An entry that was held in memory because the disk took none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    /// When it happened.
+    pub at: Time,
+    /// What, as [`Receipt::kind`].
+    pub kind: String,
+    /// Who it was about, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operator: Option<Who>,
+    /// What else people should know.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub note: String,
+    /// The facts of a handoff.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub handoff: Option<HandoffFacts>,
 }
 
 /// The facts of a change.

@@ -108,6 +108,17 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
             None => format!("The station was quarantined at {at}{because}"),
         },
         "released" => format!("{name} released the station from quarantine at {at}"),
+        "restarted" => format!("{name} had the machine started anew at {at}"),
+        "break-glass" => {
+            let code = receipt.operator.as_ref().map(|who| escape(&who.role)).unwrap_or_default();
+            let why = if note.is_empty() { "no reason given".to_owned() } else { note.clone() };
+            let unproved = receipt.handoff.as_ref().map(|facts| unproved(&facts.after)).unwrap_or_default();
+            format!("Emergency access opened the station at {at} with the code {code}: {why}{unproved}")
+        }
+        "discontinuity" => {
+            let held = number(receipt.held.len(), "entry", "entries");
+            format!("{held} of before {at} could not be written when it happened, and is told now")
+        }
         "viewed" => format!("{name} opened the handoff log at {at}"),
         "started" => format!("The station started at {at}{because}"),
         "stopped" => format!("The station stopped at {at}"),
@@ -147,6 +158,18 @@ fn handoff(receipt: &Receipt, facts: &HandoffFacts, zone: &TimeZone) -> String {
     parts.push(gates);
     parts.push(format!("clean in {}", seconds(facts.clean_after_us)));
     parts.join("; ")
+}
+
+/// What the gates had not proved when emergency access opened a station.
+fn unproved(gates: &[GateSaw]) -> String {
+    let open = gates.iter().filter(|gate| matches!(gate.answer.as_str(), "present" | "unknown"));
+    let open: Vec<_> =
+        open.map(|gate| format!("{} ({})", escape(&gate.gate), escape(&gate.answer))).collect();
+    if open.is_empty() {
+        "; the clean-up before it was not finished".to_owned()
+    } else {
+        format!("; not proved clean: {}", open.join(", "))
+    }
 }
 
 fn because(trigger: &str, incoming: Option<&str>) -> String {
@@ -241,6 +264,7 @@ mod tests {
                 assurance: String::new(),
             }),
             change: None,
+            held: Vec::new(),
             capabilities: Vec::new(),
             policy: String::new(),
         }

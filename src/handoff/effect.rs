@@ -20,6 +20,8 @@ pub enum Effect {
     Prepare(Turn),
     /// Write a durable entry. Answer: `Recorded`.
     Record(Turn, Record),
+    /// Start the machine anew. Done at once; a failure is told to the person at the station.
+    Restart,
     /// Do what the operator wishes with an app. Done at once; a failure shows in the scene.
     Serve(AppWish),
     /// Take the PIN in its home as the operator's own new one. Answer: `PinChanged`.
@@ -70,6 +72,8 @@ pub enum Notice {
     CannotOpen,
     /// The entry could not be written; no new session.
     CannotRecord,
+    /// The machine could not be started anew from here.
+    CannotRestart,
     /// Only a supervisor's badge helps now.
     SupervisorNeeded,
 }

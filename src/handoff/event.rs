@@ -19,6 +19,8 @@ pub enum Event {
     Cancelled,
     /// The capsule ended by itself: its init, its display or its broker died.
     CapsuleLost,
+    /// Somebody asks for emergency access, without a badge.
+    EmergencyWished,
     /// The attended session is ended from the shell's bar.
     EndWished,
     /// The view of the handoff log is closed.
@@ -43,6 +45,8 @@ pub enum Event {
     /// The answer to [`super::Effect::Record`]: the entry is durable (true) or could not be
     /// written (false).
     Recorded(Turn, bool),
+    /// The supervisor who is asked for her PIN wants the machine started anew.
+    RestartWished,
     /// Somebody at a quarantined station asks to clean up again.
     RetryWished,
     /// The answer to [`super::Effect::Step`]: the clean-up step is done (true) or failed (false).

@@ -38,7 +38,7 @@ pub use effect::{AppWish, Effect, Notice, Step};
 pub use event::{Event, Finding, PinAnswer, Presented, Refusal};
 pub use operator::{Operator, OperatorId, PinVerified, Roles};
 pub use record::{Record, Trigger};
-pub use rules::{BadgeMode, Rules, SupervisorRights};
+pub use rules::{BadgeMode, EmergencyAccess, Rules, SupervisorRights};
 pub use station::{Attended, Challenge, CleanUp, Guest, Quarantine, Reason, Station, Vacant};
 
 /// A point in time: milliseconds since the shell started, on a clock that also counts suspend

@@ -1,8 +1,21 @@
 //! Who is at the station, as far as the core needs to know.
 
+use super::EmergencyAccess;
+
 /// An operator, by the roster's number for her. Names, badges and PINs stay outside the core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperatorId(pub u32);
+
+impl OperatorId {
+    /// Nobody on the roster: whoever uses the break-glass code. The roster never gives this number.
+    pub const EMERGENCY: Self = Self(u32::MAX);
+
+    /// Whether this is whoever uses the break-glass code.
+    #[must_use]
+    pub fn is_emergency(self) -> bool {
+        self == Self::EMERGENCY
+    }
+}
 
 /// A set of roles, one bit for each role that the policy names, in the policy's order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -29,7 +42,15 @@ pub struct Operator {
     pub until: Option<super::Moment>,
 }
 
-/// The proof that an operator's own PIN was found right. [`super::Attended`] cannot be made
+impl Operator {
+    /// Whoever uses the break-glass code, as the rules let her.
+    #[must_use]
+    pub fn emergency(access: EmergencyAccess) -> Self {
+        Self { id: OperatorId::EMERGENCY, roles: access.roles, supervisor: false, until: None }
+    }
+}
+
+/// The proof that an operator's own PIN, or a break-glass code, was found right. [`super::Attended`] cannot be made
 /// without it, and only the roster's PIN check makes one (`tests/architecture.rs` holds it to that).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PinVerified {

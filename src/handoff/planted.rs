@@ -6,6 +6,8 @@
 pub enum Bug {
     /// Taking the badge away ends nothing.
     BadgeOutIgnored,
+    /// A break-glass session does not end by itself.
+    BreakGlassEndless,
     /// The cover comes after the first step.
     CoverLate,
     /// Nothing is covered.
@@ -37,8 +39,9 @@ pub enum Bug {
 }
 
 /// Every bug.
-pub const ALL: [Bug; 15] = [
+pub const ALL: [Bug; 16] = [
     Bug::BadgeOutIgnored,
+    Bug::BreakGlassEndless,
     Bug::CoverLate,
     Bug::CoverMissing,
     Bug::LaunchUnchecked,

@@ -9,6 +9,8 @@ pub enum Record {
     Denied(OperatorId, Denial),
     /// A badge that the roster does not know was shown.
     BadgeUnknown,
+    /// A session is about to open for whoever has used a break-glass code.
+    BreakGlass,
     /// A handoff is complete: every gate attested. `None` where nobody's session was open.
     Handoff(Option<OperatorId>, Trigger),
     /// A session is about to open for this operator.
@@ -17,6 +19,8 @@ pub enum Record {
     Quarantined(Reason),
     /// A supervisor released a quarantined station into a new clean-up.
     Released(OperatorId),
+    /// A supervisor has the machine of a quarantined station started anew.
+    Restarted(OperatorId),
     /// A supervisor is about to read the log.
     Viewed(OperatorId),
 }

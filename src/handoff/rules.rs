@@ -25,10 +25,23 @@ pub struct Rules {
     pub quarantine_retries: u8,
     /// How long a quarantined station waits before it tries again by itself.
     pub quarantine_pause: u64,
+    /// What break-glass opens; `None` where the policy does not have it.
+    pub emergency: Option<EmergencyAccess>,
     /// What supervisors may do here.
     pub supervisors: SupervisorRights,
     /// Which roles may start each app, in the policy's order of apps.
     pub apps: Vec<Roles>,
+}
+
+/// What a break-glass code opens (requirement A-11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EmergencyAccess {
+    /// The roles whose apps it may start.
+    pub roles: Roles,
+    /// The longest that one such session may last.
+    pub longest: u64,
+    /// How long a reason and the code may be waited for.
+    pub patience: u64,
 }
 
 /// What supervisors may do at this station, as the policy has it.

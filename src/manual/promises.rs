@@ -7,7 +7,7 @@
 //! | Challenge | nothing of a session exists but an unused capsule; the station opens only on the answer to the outstanding question | `tests/handoff_walk.rs`, rule 2 |
 //! | Attended | one operator's apps run, in a capsule that nobody has used; badge-out, takeover, idle, time, a lost reader and a lost capsule end it; an unknown badge does not | `tests/handoff_walk.rs`, rule 6 |
 //! | CleanUp | the session is covered; the capsule is killed through a pidfd whose becoming readable is the kernel's proof | `cleanshiftctl demo shift` |
-//! | Quarantine | nobody works; it is left for another clean-up alone | `tests/handoff_walk.rs`, rule 4 |
+//! | Quarantine | nobody works but under break-glass, bounded and recorded; it is left for that or another clean-up alone | `tests/handoff_walk.rs`, rules 2 and 4 |
 //!
 //! The ledger's promises (no acknowledged entry lost, every edit named) are shown by
 //! `tests/ledger_faults.rs`; the screens' (no digit in a message, contrast, sizes) by `tests/screens.rs`.

@@ -31,6 +31,9 @@ pub struct File {
     /// What supervisors may do.
     #[serde(default)]
     pub supervisors: Supervisors,
+    /// What a break-glass code opens when nothing else does.
+    #[serde(default)]
+    pub break_glass: BreakGlass,
     /// The capsule's limits and openings.
     #[serde(default)]
     pub capsule: Capsule,
@@ -165,6 +168,30 @@ pub struct Supervisors {
 impl Default for Supervisors {
     fn default() -> Self {
         Self { roles: Vec::new(), read_log: true, release: true, enable_badge: true }
+    }
+}
+
+/// What a break-glass code opens when nothing else does. Codes are made by
+/// `cleanshiftctl break-glass add`; without one there is no emergency access.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BreakGlass {
+    /// Whether the screens offer it.
+    pub enabled: bool,
+    /// The longest that one emergency session may last, at most 30 minutes. Default "30 min".
+    #[schemars(with = "Option<String>")]
+    pub longest: Option<Spanned<Time>>,
+    /// The roles whose apps it may start. Empty: all.
+    #[schemars(with = "Vec<String>")]
+    pub roles: Vec<Spanned<String>>,
+    /// Reasons to choose from, at most 6; another one can always be typed.
+    #[schemars(with = "Vec<String>")]
+    pub reasons: Vec<Spanned<String>>,
+}
+
+impl Default for BreakGlass {
+    fn default() -> Self {
+        Self { enabled: true, longest: None, roles: Vec::new(), reasons: Vec::new() }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Policy {
     pub supervisors: SupervisorPolicy,
     /// The permitted apps, in the order of [`crate::handoff::App`].
     pub apps: Vec<AppPolicy>,
+    /// Reasons for emergency access that the screens offer.
+    pub reasons: Vec<String>,
     /// The capsule's limits and openings.
     pub capsule: CapsulePolicy,
     /// Settings and classes that bar the station when they are not as required: gate names.

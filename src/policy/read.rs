@@ -11,12 +11,25 @@ use toml::de::{DeTable, DeValue};
 use super::file::{File, Many, Mode, Size, Time};
 use super::problem::{Problem, Problems};
 use super::{AppPolicy, CapsulePolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
-use crate::handoff::{BadgeMode, Roles, Rules, SupervisorRights};
+use crate::handoff::{BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
 
 /// How long any single step of a clean-up, look, write or build may take, milliseconds.
 const STEP_LIMIT: u64 = 12_000;
 /// How often an unclean result is tried again before quarantine.
 const RETRIES: u8 = 1;
+/// The longest that an emergency session may last, milliseconds (requirement A-11).
+const EMERGENCY: u64 = 30 * 60_000;
+/// How long a reason and a code may be waited for, milliseconds.
+const EMERGENCY_PATIENCE: u64 = 180_000;
+/// The reasons that are offered where the policy names none.
+const REASONS: [&str; 4] = [
+    "Patient emergency",
+    "Badge forgotten or lost",
+    "The badge reader does not work",
+    "The station is not clean",
+];
+/// The most reasons: more do not fit on the screen at a glove's size.
+const MOST_REASONS: usize = 6;
 /// The most roles: a set of them is 16 bits.
 const MOST_ROLES: usize = 16;
 /// The names of all gates that `require` may name.
@@ -204,6 +217,7 @@ impl Check {
             pin: self.pin(file),
             supervisors,
             apps: self.apps(file),
+            reasons: self.reasons(file),
             capsule: self.capsule(file, grace),
             require: file.require.iter().map(|name| name.get_ref().clone()).collect(),
             hash: hex::encode(Sha256::digest(text.as_bytes())),
@@ -312,6 +326,7 @@ impl Check {
                 bits(roles, names.iter().map(String::as_str))
             });
         }
+        let emergency = self.emergency(file, roles);
         let supervisors = SupervisorRights {
             read_log: file.supervisors.read_log,
             release: file.supervisors.release,
@@ -332,8 +347,36 @@ impl Check {
             retries: RETRIES,
             quarantine_retries: retries.as_ref().map_or(2, |retries| *retries.get_ref()),
             quarantine_pause: pause,
+            emergency,
             apps,
         }
+    }
+
+    /// What a break-glass code opens.
+    fn emergency(&mut self, file: &File, roles: &[String]) -> Option<EmergencyAccess> {
+        let glass = &file.break_glass;
+        let longest = self.time(glass.longest.as_ref(), EMERGENCY, (60_000, EMERGENCY), "longest");
+        let named = self.known_roles(&glass.roles, roles);
+        let roles =
+            if named.is_empty() { Roles(u16::MAX) } else { bits(roles, named.iter().map(String::as_str)) };
+        glass.enabled.then_some(EmergencyAccess { roles, longest, patience: EMERGENCY_PATIENCE })
+    }
+
+    fn reasons(&mut self, file: &File) -> Vec<String> {
+        let given = &file.break_glass.reasons;
+        if let Some(first_over) = given.get(MOST_REASONS) {
+            self.wrong(first_over.span(), "there are more than 6 reasons", "join some; another can be typed");
+        }
+        for reason in given {
+            self.plain(reason);
+            if reason.get_ref().trim().is_empty() {
+                self.wrong(reason.span(), "this reason says nothing", "write a reason, or remove it");
+            }
+        }
+        if given.is_empty() {
+            return REASONS.map(str::to_owned).to_vec();
+        }
+        given.iter().map(|reason| reason.get_ref().clone()).collect()
     }
 
     fn time(&mut self, given: Option<&Spanned<Time>>, default: u64, range: (u64, u64), name: &str) -> u64 {

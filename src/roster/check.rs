@@ -82,10 +82,16 @@ impl Directory {
 
     /// How long the next try must wait after so many wrong ones, milliseconds: 1, 2, 4, 8 s, and on.
     fn delay(&self, wrong: u8) -> u32 {
-        match wrong.checked_sub(self.rules.slow_after) {
-            None => 0,
-            Some(over) => 1_000_u32.saturating_mul(1 << over.min(6)).min(LONGEST_DELAY),
-        }
+        growing(wrong, self.rules.slow_after)
+    }
+}
+
+/// How long the next try must wait after so many wrong ones, milliseconds: nothing for the first,
+/// then 1, 2, 4, 8 s, and on to a minute.
+pub(super) fn growing(wrong: u8, slow_after: u8) -> u32 {
+    match wrong.checked_sub(slow_after) {
+        None => 0,
+        Some(over) => 1_000_u32.saturating_mul(1 << over.min(6)).min(LONGEST_DELAY),
     }
 }
 
@@ -95,9 +101,15 @@ impl Directory {
 /// # Errors
 /// When the system gives no random bytes or the hash cannot be made.
 pub fn one_time_pin(pepper: &Pepper, least: u8) -> Result<(Zeroizing<String>, PinRow)> {
+    let (digits, phc) = random_digits(pepper, least.max(ONE_TIME_DIGITS))?;
+    Ok((digits, PinRow { phc, one_time: true }))
+}
+
+/// So many random digits that are not easily guessed, and their hash.
+pub(super) fn random_digits(pepper: &Pepper, count: u8) -> Result<(Zeroizing<String>, String)> {
     loop {
         let mut digits = Zeroizing::new(String::new());
-        while digits.len() < usize::from(least.max(ONE_TIME_DIGITS)) {
+        while digits.len() < usize::from(count) {
             let mut byte = [0];
             getrandom::fill(&mut byte).map_err(|error| PortError(format!("get random digits: {error}")))?;
             // 250 is the largest multiple of ten in a byte: each digit is equally likely.
@@ -105,10 +117,10 @@ pub fn one_time_pin(pepper: &Pepper, least: u8) -> Result<(Zeroizing<String>, Pi
                 digits.push(char::from(b'0' + byte[0] % 10));
             }
         }
-        let pin = Pin::read(&digits).ok_or_else(|| PortError::new("make a one-time PIN"))?;
-        if weak::problem(&pin, least, u8::MAX).is_none() {
+        let pin = Pin::read(&digits).ok_or_else(|| PortError::new("make random digits"))?;
+        if weak::problem(&pin, count, u8::MAX).is_none() {
             let phc = hash(pepper, &pin)?;
-            return Ok((digits, PinRow { phc, one_time: true }));
+            return Ok((digits, phc));
         }
     }
 }
@@ -136,7 +148,7 @@ fn hash(pepper: &Pepper, pin: &Pin) -> Result<String> {
     Ok(argon2()?.hash_password(keyed.as_bytes(), &salt).map_err(failed)?.to_string())
 }
 
-fn verify(pepper: &Pepper, pin: &Pin, phc: &str) -> Result<bool> {
+pub(super) fn verify(pepper: &Pepper, pin: &Pin, phc: &str) -> Result<bool> {
     let parsed =
         PasswordHash::new(phc).map_err(|error| PortError(format!("read the stored PIN: {error}")))?;
     let keyed = keyed(pepper, pin)?;

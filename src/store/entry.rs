@@ -1,7 +1,7 @@
 //! The one place where the core's records become receipts: the core's types are never serialised.
 
 use crate::evidence::Receipt;
-use crate::evidence::receipt::{AppClosed, Capability, ChangeFacts, GateSaw, HandoffFacts, Time, Who};
+use crate::evidence::receipt::{AppClosed, Capability, ChangeFacts, GateSaw, HandoffFacts, Held, Time, Who};
 use crate::handoff::record::{Denial, Record, Trigger};
 use crate::handoff::{OperatorId, Reason};
 use crate::ports::{Answer, Body, Entry, GateAnswer, Handoff, Person, PortError, Result, Stamp};
@@ -34,6 +34,18 @@ pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
                 means = Means::Opened(person, entry.at.clone());
             }
         }
+        Body::BreakGlass { person, reason, unfinished } => {
+            receipt.kind = "break-glass".to_owned();
+            receipt.operator = Some(who(person));
+            receipt.note.clone_from(reason);
+            receipt.handoff = unfinished.as_deref().map(handoff);
+            means = Means::Opened(person.clone(), entry.at.clone());
+        }
+        Body::Discontinuity(held) => {
+            receipt.kind = "discontinuity".to_owned();
+            receipt.note = "entries that could not be written when they happened".to_owned();
+            receipt.held = held.iter().map(held_back).collect::<Result<_>>()?;
+        }
         Body::Handoff(facts) => {
             receipt.kind = "handoff".to_owned();
             receipt.operator = facts.outgoing.as_ref().map(who);
@@ -65,6 +77,23 @@ pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
     Ok((receipt, means))
 }
 
+/// An entry that was held in memory, as the one that tells of it later has it.
+fn held_back(entry: &Entry) -> Result<Held> {
+    let (receipt, _) = receipt(entry)?;
+    let Receipt { at, kind, operator, note, handoff, .. } = receipt;
+    Ok(Held { at, kind, operator, note, handoff })
+}
+
+/// Whether space is kept on the disk for this entry: break-glass must not fail for want of it.
+pub(super) fn has_reserve(entry: &Entry) -> bool {
+    match &entry.body {
+        Body::BreakGlass { .. } | Body::Discontinuity(_) => true,
+        Body::Core { person, .. } => person.as_ref().is_some_and(|person| person.id.is_emergency()),
+        Body::Handoff(facts) => facts.outgoing.as_ref().is_some_and(|person| person.id.is_emergency()),
+        Body::Change { .. } | Body::Started { .. } | Body::Stopped => false,
+    }
+}
+
 /// The entry that begins a ledger and names its key.
 pub(super) fn key_made(at: &Stamp, public: &str, after: String) -> Receipt {
     let mut receipt = blank(at);
@@ -91,6 +120,7 @@ fn blank(at: &Stamp) -> Receipt {
         note: String::new(),
         handoff: None,
         change: None,
+        held: Vec::new(),
         capabilities: Vec::new(),
         policy: String::new(),
     }
@@ -101,6 +131,8 @@ fn kind(record: Record) -> Result<&'static str> {
         Record::Denied(_, Denial::Disabled) => "disabled",
         Record::Denied(_, Denial::Badge(_) | Denial::Unchecked | Denial::WrongPin) => "denied",
         Record::BadgeUnknown => "badge-unknown",
+        Record::BreakGlass => "break-glass",
+        Record::Restarted(_) => "restarted",
         Record::Opened(_) => "opened",
         Record::Quarantined(_) => "quarantine",
         Record::Released(_) => "released",

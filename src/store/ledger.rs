@@ -18,17 +18,15 @@ const READ: &str = "read the ledger";
 
 impl Ledger for Store {
     fn append(&self, entry: &Entry) -> Result<Written> {
-        let (receipt, means) = entry::receipt(entry)?;
-        self.writer()?.transact(&self.station, |ledger| {
-            let written = ledger.append(receipt)?;
-            match &means {
-                entry::Means::Opened(person, at) => journal::opened(&ledger.tx, person, at),
-                entry::Means::Finished => journal::clear(&ledger.tx),
-                entry::Means::Nothing => Ok(()),
+        loop {
+            match self.append_once(entry) {
+                Err(error)
+                    if error.0.contains(super::FULL)
+                        && entry::has_reserve(entry)
+                        && super::reserve::give_up(&self.dir) => {}
+                written => return written,
             }
-            .map_err(disk(WRITE))?;
-            Ok(written)
-        })
+        }
     }
 
     fn intend(&self, intent: Intent) -> Result<()> {
@@ -76,6 +74,20 @@ impl Ledger for Store {
 }
 
 impl Store {
+    fn append_once(&self, entry: &Entry) -> Result<Written> {
+        let (receipt, means) = entry::receipt(entry)?;
+        self.writer()?.transact(&self.station, |ledger| {
+            let written = ledger.append(receipt)?;
+            match &means {
+                entry::Means::Opened(person, at) => journal::opened(&ledger.tx, person, at),
+                entry::Means::Finished => journal::clear(&ledger.tx),
+                entry::Means::Nothing => Ok(()),
+            }
+            .map_err(disk(WRITE))?;
+            Ok(written)
+        })
+    }
+
     /// Verifies the whole ledger, the stored frontier, and that the roster is what its newest entry
     /// left. With `key`, signatures are checked against it (the newest; each with
     /// `all_signatures`). Reads one snapshot over a connection of its own and delays no write.

@@ -5,6 +5,7 @@
 //! station.db    journal · ledger (with its tree and checkpoints) · roster; WAL, synchronous=FULL
 //! station.key   the station's Ed25519 seed; without it no entry can be written
 //! station.lock  held by the one shell that runs
+//! station.reserve  space that is given up for break-glass when the disk is full
 //! ```
 //!
 //! A receipt, its leaf, root and checkpoint, and what it means for the journal are one transaction:
@@ -12,10 +13,12 @@
 
 #![forbid(unsafe_code)]
 
+mod codes;
 mod entry;
 mod files;
 mod journal;
 mod ledger;
+mod reserve;
 mod roster;
 mod schema;
 #[cfg(test)]
@@ -65,8 +68,19 @@ impl Store {
                 dir.display()
             ))
         })?;
-        let mut store = Self::writable(dir, station, true)?;
+        let opened = loop {
+            match Self::writable(dir, station, true) {
+                // Where not even the store can be opened for want of space, what is kept for emergencies
+                // is what keeps the station from being out of service.
+                Err(error) if error.0.contains(FULL) && reserve::give_up(dir) => {}
+                opened => break opened,
+            }
+        };
+        let mut store = opened?;
         store._lock = Some(lock);
+        if let Err(error) = reserve::keep(dir) {
+            tracing::warn!(%error, "no space is kept for break-glass");
+        }
         Ok(store)
     }
 
@@ -257,6 +271,9 @@ fn stamp_now() -> Stamp {
     }
 }
 
+/// What a full disk is called.
+const FULL: &str = "the disk is full";
+
 /// Turns SQLite's errors into a fragment for people: `write the entry: the disk is full`.
 fn disk(doing: &'static str) -> impl Fn(rusqlite::Error) -> PortError {
     move |error| PortError::new(format!("{doing}: {}", reason(&error)))
@@ -264,7 +281,7 @@ fn disk(doing: &'static str) -> impl Fn(rusqlite::Error) -> PortError {
 
 fn reason(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => "the disk is full".to_owned(),
+        Some(ErrorCode::DiskFull) => FULL.to_owned(),
         Some(ErrorCode::ReadOnly) => "the disk is read-only".to_owned(),
         Some(ErrorCode::SystemIoFailure) => format!("the disk failed ({error})"),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {

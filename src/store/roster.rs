@@ -219,10 +219,12 @@ struct Hashed<'a> {
     valid_until_utc_ms: Option<i64>,
 }
 
-/// SHA-256, in hexadecimal, over the canonical JSON of all rows by key; empty where there is none.
+/// SHA-256, in hexadecimal, over the canonical JSON of all rows by key, followed by the names of the
+/// break-glass codes where there are any; empty where there is neither.
 pub(super) fn hash_of_all(db: &Connection) -> Result<String> {
     let rows = all(db)?;
-    if rows.is_empty() {
+    let codes = code_names(db)?;
+    if rows.is_empty() && codes.is_empty() {
         return Ok(String::new());
     }
     let hashed: Vec<Hashed<'_>> = rows
@@ -237,7 +239,15 @@ pub(super) fn hash_of_all(db: &Connection) -> Result<String> {
             valid_until_utc_ms: row.valid_until_utc_ms,
         })
         .collect();
-    let json =
-        serde_json_canonicalizer::to_vec(&hashed).map_err(|error| PortError::new(error.to_string()))?;
+    let wrong = |error: serde_json::Error| PortError::new(error.to_string());
+    let mut json = serde_json_canonicalizer::to_vec(&hashed).map_err(wrong)?;
+    if !codes.is_empty() {
+        json.extend(serde_json_canonicalizer::to_vec(&codes).map_err(wrong)?);
+    }
     Ok(hex::encode(Sha256::digest(json)))
+}
+
+fn code_names(db: &Connection) -> Result<Vec<String>> {
+    let mut query = db.prepare_cached("SELECT name FROM codes ORDER BY name").map_err(disk(READ))?;
+    query.query_map([], |row| row.get(0)).and_then(Iterator::collect).map_err(disk(READ))
 }

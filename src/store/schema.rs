@@ -66,6 +66,16 @@ CREATE TABLE badges (
     operator INTEGER NOT NULL REFERENCES roster(id) ON DELETE CASCADE,
     place INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- Break-glass codes, by the names that IT gives them, and the counter of wrong ones.
+CREATE TABLE codes (
+    name TEXT PRIMARY KEY,
+    phc TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE wrong_codes (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    wrong INTEGER NOT NULL,
+    last INTEGER NOT NULL
+) STRICT;
 CREATE INDEX badges_of ON badges (operator, place);
 ";
 

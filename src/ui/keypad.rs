@@ -20,6 +20,10 @@ const GAP: f32 = 8.0;
 /// Whether digits count just now.
 #[must_use]
 pub fn takes_digits(pin: &PinScene, now_ms: u64) -> bool {
+    if pin.emergency.as_ref().is_some_and(|emergency| emergency.reason.is_none()) {
+        // A code is taken with a reason alone.
+        return false;
+    }
     match pin.ask {
         PinAsk::Checking | PinAsk::Opening => false,
         PinAsk::Again | PinAsk::New | PinAsk::Pin => pin.wait_until_ms.is_none_or(|until| until <= now_ms),
@@ -35,7 +39,7 @@ pub fn is_whole(typed: usize, (least, _): (u8, u8)) -> bool {
 /// The keypad with the dots above it.
 pub fn view<'a>(look: Look<'a>, pin: &PinScene) -> Element<'a, Message> {
     let takes = takes_digits(pin, look.now_ms);
-    let whole = takes && is_whole(look.typed, look.scene.station.pin_digits);
+    let whole = takes && is_whole(look.typed, pin.digits);
     let gap = look.px(GAP);
     let three = |digits: [u8; 3]| -> Element<'a, Message> {
         Row::from_iter(digits.map(|digit| key(look, digit, takes))).spacing(gap).into()
@@ -53,9 +57,12 @@ pub fn view<'a>(look: Look<'a>, pin: &PinScene) -> Element<'a, Message> {
         row![erase, key(look, 0, takes), done].spacing(gap)
     ]
     .spacing(gap);
-    let asked = column![say(words::ask(pin.ask), look.px(24.0), STRONG, look.colours.ink), dots(look, pin),]
-        .spacing(look.px(16.0))
-        .align_x(Alignment::Center);
+    let asked = column![
+        say(words::ask(pin.ask, pin.emergency.is_some()), look.px(24.0), STRONG, look.colours.ink),
+        dots(look, pin),
+    ]
+    .spacing(look.px(16.0))
+    .align_x(Alignment::Center);
     card(look, 24.0, column![asked, keys].spacing(look.px(16.0)).align_x(Alignment::Center)).into()
 }
 
@@ -83,7 +90,7 @@ fn dots<'a>(look: Look<'_>, pin: &PinScene) -> Element<'a, Message> {
     match pin.ask {
         PinAsk::Checking | PinAsk::Opening => container(soft(look, "One moment.")).center_y(high).into(),
         PinAsk::Again | PinAsk::New | PinAsk::Pin => {
-            let slots = look.typed.max(usize::from(look.scene.station.pin_digits.0));
+            let slots = look.typed.max(usize::from(pin.digits.0));
             let size = look.px(20.0);
             Row::from_iter((0..slots).map(|slot| dot(look, size, slot < look.typed)))
                 .spacing(look.px(if slots > 10 { 4.0 } else { 12.0 }))

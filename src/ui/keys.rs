@@ -36,7 +36,7 @@ pub fn meaning(event: &Event) -> Option<Message> {
     match (key, digit) {
         (_, Some(digit)) => (!repeat).then_some(digit),
         (Key::Named(named), None) => named_meaning(*named, *modifiers, *repeat),
-        (Key::Character(_) | Key::Unidentified, None) => None,
+        (Key::Character(_) | Key::Unidentified, None) => text.as_deref().and_then(letter),
     }
 }
 
@@ -55,6 +55,13 @@ fn named_meaning(key: Named, modifiers: Modifiers, repeat: bool) -> Option<Messa
         return Some(Message::Pad(PinKey::Erase));
     }
     within(&ACTS).map(Message::Go)
+}
+
+/// A letter, for a reason that is typed.
+fn letter(text: &str) -> Option<Message> {
+    let mut chars = text.chars();
+    let letter = chars.next().filter(|letter| !letter.is_control())?;
+    chars.next().is_none().then_some(Message::Letter(letter))
 }
 
 fn digit(text: &str) -> Option<Message> {

@@ -25,7 +25,7 @@ use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use iced::futures::{Stream, StreamExt, stream};
-use iced::widget::{operation, scrollable};
+use iced::widget::{operation, qr_code, scrollable};
 use iced::{Element, Point, Size, Subscription, Task, window};
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
@@ -36,6 +36,9 @@ use crate::pin::{PinKey, PinPad};
 use parts::Look;
 use theme::Colours;
 
+/// The longest reason that can be typed, in characters.
+const REASON: usize = 80;
+
 /// What happens on the screens. No message tells a digit: [`PinKey`] prints as a dot.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
@@ -43,10 +46,16 @@ pub enum Message {
     Alarm(Instant),
     /// The window has a native id.
     Attached(u64),
+    /// Type a reason for emergency access, or leave that.
+    Draft(bool),
+    /// The reason is typed.
+    DraftDone,
     /// The PIN in the pad is whole.
     Enter,
     /// The keyboard moves or presses.
     Go(Go),
+    /// A letter of a reason. Never a digit of a PIN: those are [`Message::Pad`].
+    Letter(char),
     /// An entry of the log is opened, or closed when it is open.
     Open(u64),
     /// The window is there.
@@ -102,8 +111,11 @@ impl Message {
             Self::Pad(PinKey::Erase) => "key erase".to_owned(),
             Self::Alarm(_)
             | Self::Attached(_)
+            | Self::Draft(_)
+            | Self::DraftDone
             | Self::Enter
             | Self::Go(_)
+            | Self::Letter(_)
             | Self::Open(_)
             | Self::Opened(_)
             | Self::Over
@@ -125,6 +137,8 @@ pub struct App {
     colours: Colours,
     focus: Option<Message>,
     log: Log,
+    draft: Option<String>,
+    held: Option<(String, qr_code::Data)>,
     scenes: Option<Scenes>,
 }
 
@@ -142,7 +156,9 @@ impl App {
         let colours = Colours::of(scene.station.look);
         let mut log = Log::default();
         log.follow(log_of(&scene), &zone);
-        Self { scene, came: now, now, wishes, pad, size, zone, colours, focus: None, log, scenes: None }
+        let held = held_of(&scene).and_then(coded);
+        let (draft, focus, scenes) = (None, None, None);
+        Self { scene, came: now, now, wishes, pad, size, zone, colours, focus, log, draft, held, scenes }
     }
 
     /// Takes a message.
@@ -150,8 +166,14 @@ impl App {
         match message {
             Message::Alarm(now) => self.now = now.max(self.came),
             Message::Attached(window) => self.wish(Wish::Attach(window)),
+            Message::Draft(open) => {
+                self.draft = open.then(String::new);
+                self.focus = None;
+            }
+            Message::DraftDone => self.draft_done(),
             Message::Enter => self.enter(),
             Message::Go(go) => return self.go(go),
+            Message::Letter(letter) => self.letter(letter),
             Message::Open(index) => {
                 self.log.open = (self.log.open != Some(index)).then_some(index);
                 self.focus = None;
@@ -244,6 +266,8 @@ impl App {
             focus: self.focus.as_ref(),
             typed: self.pad.len(),
             log: &self.log,
+            draft: self.draft.as_deref(),
+            held: self.held.as_ref().map(|(_, data)| data),
         }
     }
 
@@ -255,6 +279,13 @@ impl App {
     fn show(&mut self, scene: Scene, came: Instant) {
         self.colours = Colours::of(scene.station.look);
         self.log.follow(log_of(&scene), &self.zone);
+        if screen::asked(&scene.phase).is_none_or(|pin| pin.emergency.is_none()) {
+            self.draft = None;
+        }
+        let held = held_of(&scene);
+        if self.held.as_ref().map(|(line, _)| line.as_str()) != held {
+            self.held = held.and_then(coded);
+        }
         self.scene = scene;
         self.came = came;
         self.now = came;
@@ -265,12 +296,19 @@ impl App {
 
     /// A key of the pad: it counts only while a PIN is asked for.
     fn press(&mut self, key: PinKey) {
-        let takes =
-            screen::asked(&self.scene.phase).is_some_and(|pin| keypad::takes_digits(pin, self.look().now_ms));
-        if !takes {
+        if let Some(draft) = &mut self.draft {
+            match key {
+                PinKey::Erase => drop(draft.pop()),
+                // Digits of a reason are no secret.
+                PinKey::Digit(digit) => self.letter(char::from(b'0' + digit.min(9))),
+            }
             return;
         }
-        let (least, most) = self.scene.station.pin_digits;
+        let now = self.look().now_ms;
+        let Some(pin) = screen::asked(&self.scene.phase).filter(|pin| keypad::takes_digits(pin, now)) else {
+            return;
+        };
+        let (least, most) = pin.digits;
         if key != PinKey::Erase && self.pad.len() >= usize::from(most) {
             return;
         }
@@ -282,10 +320,26 @@ impl App {
     }
 
     fn enter(&mut self) {
-        let takes =
-            screen::asked(&self.scene.phase).is_some_and(|pin| keypad::takes_digits(pin, self.look().now_ms));
-        if takes && keypad::is_whole(self.pad.len(), self.scene.station.pin_digits) {
+        let now = self.look().now_ms;
+        let whole = screen::asked(&self.scene.phase).is_some_and(|pin| {
+            keypad::takes_digits(pin, now) && keypad::is_whole(self.pad.len(), pin.digits)
+        });
+        if whole {
             self.wish(Wish::PinEntered);
+        }
+    }
+
+    /// A letter counts only while a reason is typed.
+    fn letter(&mut self, letter: char) {
+        if let Some(draft) = self.draft.as_mut().filter(|draft| draft.chars().count() < REASON) {
+            draft.push(letter);
+        }
+    }
+
+    fn draft_done(&mut self) {
+        if let Some(draft) = self.draft.take_if(|draft| !draft.trim().is_empty()) {
+            self.focus = None;
+            self.wish(Wish::Reason(draft));
         }
     }
 
@@ -300,6 +354,7 @@ impl App {
             Go::First => self.focus = self.stops().first().cloned(),
             Go::Last => self.focus = self.stops().last().cloned(),
             Go::Press => return self.activate(true),
+            Go::PressFocused if self.draft.is_some() && self.focus.is_none() => self.letter(' '),
             Go::PressFocused => return self.activate(false),
             Go::Back => self.back(),
         }
@@ -365,10 +420,17 @@ impl App {
         if let Phase::Attended(scene) = &self.scene.phase {
             return scene.warning.map(|_| Message::Wish(Wish::Stay));
         }
-        screen::asked(&self.scene.phase).map(|_| Message::Enter)
+        if self.draft.is_some() {
+            return Some(Message::DraftDone);
+        }
+        let pin = screen::asked(&self.scene.phase)?;
+        pin.emergency.as_ref().is_none_or(|emergency| emergency.reason.is_some()).then_some(Message::Enter)
     }
 
     fn back(&mut self) {
+        if self.draft.take().is_some() {
+            return;
+        }
         if screen::asked(&self.scene.phase).is_some() {
             return self.wish(Wish::Cancel);
         }
@@ -407,6 +469,23 @@ impl App {
             Task::none()
         }
     }
+}
+
+/// What of an emergency session's opening could not be written.
+fn held_of(scene: &Scene) -> Option<&str> {
+    match &scene.phase {
+        Phase::Attended(attended) => attended.held.as_deref(),
+        Phase::Challenge(_)
+        | Phase::CleanUp(_)
+        | Phase::OutOfService(_)
+        | Phase::Quarantine(_)
+        | Phase::Vacant(_) => None,
+    }
+}
+
+/// A line with its code for a phone.
+fn coded(line: &str) -> Option<(String, qr_code::Data)> {
+    Some((line.to_owned(), qr_code::Data::new(line).ok()?))
 }
 
 fn log_of(scene: &Scene) -> Option<&crate::driver::scene::LogScene> {

@@ -35,6 +35,10 @@ pub struct Look<'a> {
     pub typed: usize,
     /// The handoff log, as far as it was read.
     pub log: &'a Log,
+    /// A reason for emergency access while it is typed.
+    pub draft: Option<&'a str>,
+    /// What could not be written, as a code for a phone.
+    pub held: Option<&'a iced::widget::qr_code::Data>,
 }
 
 impl Look<'_> {

@@ -90,6 +90,24 @@ pub struct Colours {
     pub bar_focus: Color,
 }
 
+impl Colours {
+    /// The same with the bar of an emergency session, which nobody can take for another.
+    #[must_use]
+    pub fn in_emergency(self) -> Self {
+        let dark =
+            |colour: Color| Color { r: colour.r * 0.66, g: colour.g * 0.66, b: colour.b * 0.66, a: 1.0 };
+        Self {
+            bar: self.bad_band,
+            bar_marked: dark(self.bad_band),
+            on_bar: self.on_bad_band,
+            on_bar_soft: self.on_bad_band,
+            on_bar_amber: self.on_bad_band,
+            bar_focus: self.on_bad_band,
+            ..self
+        }
+    }
+}
+
 const fn rgb(hex: u32) -> Color {
     Color::from_rgb8((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
 }

@@ -18,6 +18,18 @@ pub const NOT_CLEAN: &str = "This station is not clean yet.";
 /// The heading of a station that cannot run.
 pub const OUT_OF_SERVICE: &str = "Out of service";
 
+/// The heading of emergency access.
+pub const EMERGENCY: &str = "Emergency access";
+/// What it is.
+pub const EMERGENCY_MORE: &str = "With the code that this ward keeps sealed. Everything is recorded.";
+
+/// The first line of the bar of an emergency session.
+#[must_use]
+pub fn emergency_left(left_ms: u64) -> String {
+    let seconds = seconds(left_ms);
+    format!("Emergency session · {}:{:02} left", seconds / 60, seconds % 60)
+}
+
 /// What a tap does here.
 #[must_use]
 pub fn what_a_tap_does(mode: BadgeMode) -> &'static str {
@@ -72,6 +84,9 @@ pub fn notice(notice: Notice, help: &str) -> (&'static str, String) {
         Notice::CannotRecord => {
             ("The record could not be written", call("No session can open until it can.", help))
         }
+        Notice::CannotRestart => {
+            ("The machine could not be restarted", call("Switch it off and on again.", help))
+        }
         Notice::SupervisorNeeded => {
             ("Only a supervisor's badge helps now", "This station must be released first.".to_owned())
         }
@@ -90,8 +105,9 @@ pub fn greeting(hour: i8) -> &'static str {
 
 /// What the PIN pad asks.
 #[must_use]
-pub fn ask(ask: PinAsk) -> &'static str {
+pub fn ask(ask: PinAsk, emergency: bool) -> &'static str {
     match ask {
+        PinAsk::Pin if emergency => "Type the emergency code",
         PinAsk::Again => "Type your new PIN again",
         PinAsk::Checking => "Checking…",
         PinAsk::New => "Choose your own PIN",

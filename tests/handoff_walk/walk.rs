@@ -14,9 +14,9 @@ use std::collections::{HashMap, VecDeque};
 
 use cleanshift::handoff::station::{Capsule, Common, Doing, LogView, Stage};
 use cleanshift::handoff::{
-    App, AppWish, BadgeMode, Effect, Event, Finding, Guest, Moment, Operator, OperatorId, PinAnswer,
-    PinVerified, Presented, Record, Refusal, Roles, Rules, Station, Step, SupervisorRights, Trigger, Turn,
-    Window,
+    App, AppWish, BadgeMode, Effect, EmergencyAccess, Event, Finding, Guest, Moment, Operator, OperatorId,
+    PinAnswer, PinVerified, Presented, Record, Refusal, Roles, Rules, Station, Step, SupervisorRights,
+    Trigger, Turn, Window,
 };
 
 /// The moment at which every edge begins.
@@ -33,7 +33,36 @@ fn operator(id: u32) -> Operator {
     }
 }
 
-fn rules(badge_mode: BadgeMode) -> Rules {
+/// A small station to walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Small {
+    /// Badges are tapped; supervisors may do nothing.
+    Tap,
+    /// Badges are held; supervisors may do all.
+    Hold,
+    /// The same with break-glass, and with shorter times and fewer people, so that it stays small.
+    BreakGlass,
+}
+
+/// Every small station.
+pub(crate) const ALL_SMALL: [Small; 3] = [Small::Tap, Small::Hold, Small::BreakGlass];
+
+fn rules(small: Small) -> Rules {
+    if small == Small::BreakGlass {
+        return Rules {
+            idle: 2,
+            warning: 1,
+            absolute: 3,
+            patience: 1,
+            grace: 0,
+            step_limit: 1,
+            retries: 0,
+            quarantine_pause: 1,
+            emergency: Some(EmergencyAccess { roles: Roles(0b10), longest: 2, patience: 1 }),
+            ..rules(Small::Hold)
+        };
+    }
+    let badge_mode = if small == Small::Tap { BadgeMode::Tap } else { BadgeMode::Hold };
     Rules {
         badge_mode,
         idle: 4,
@@ -45,6 +74,7 @@ fn rules(badge_mode: BadgeMode) -> Rules {
         retries: 1,
         quarantine_retries: 1,
         quarantine_pause: 2,
+        emergency: None,
         // In one mode supervisors may do all, in the other nothing.
         supervisors: SupervisorRights {
             read_log: badge_mode == BadgeMode::Hold,
@@ -114,11 +144,19 @@ fn moments(station: &mut Station, visit: &mut dyn FnMut(&mut Moment)) {
         Station::Attended(phase) => {
             visit(&mut phase.since);
             visit(&mut phase.active);
+            if let Some(until) = &mut phase.operator.until {
+                visit(until);
+            }
         }
         Station::CleanUp(phase) => visit(&mut phase.until),
         Station::Quarantine(phase) => visit(&mut phase.until),
         Station::Challenge(_) | Station::Vacant(_) => {}
     }
+}
+
+/// Whoever uses a break-glass code.
+fn emergency(guest: Option<Guest>) -> bool {
+    guest.is_some_and(|guest| guest.is_emergency())
 }
 
 fn move_back(mut station: Station, now: Moment) -> Station {
@@ -148,6 +186,11 @@ fn outstanding(station: &Station) -> Vec<Turn> {
 // Everything that can happen to a state
 // ---------------------------------------------------------------------------------------------
 
+/// Who has a badge: a nurse, another who may start more, and a supervisor.
+fn people(rules: &Rules) -> Vec<u32> {
+    if rules.emergency.is_some() { vec![3] } else { vec![1, 2, 3] }
+}
+
 fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
     let mut list = vec![
         Event::Active(NOW),
@@ -162,19 +205,21 @@ fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
         Event::BadgeIn(Presented::Unreadable),
         Event::Cancelled,
         Event::CapsuleLost,
+        Event::EmergencyWished,
         Event::EndWished,
         Event::LogClosed,
         Event::LogWished,
         Event::PinGiven,
         Event::ReaderBack,
         Event::ReaderLost,
+        Event::RestartWished,
         Event::RetryWished,
         Event::Stopping,
         Event::Suspending,
         Event::TimeCame,
         Event::Unfinished,
     ];
-    for id in 1..=3 {
+    for id in people(rules) {
         list.push(Event::BadgeIn(Presented::Rostered(operator(id))));
         list.push(Event::BadgeOut(OperatorId(id)));
     }
@@ -199,12 +244,24 @@ fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
             list.push(Event::PinChecked(turn, answer));
         }
         list.push(Event::PinChanged(turn, None));
-        for id in 1..=3 {
+        for id in people(rules).into_iter().chain(rules.emergency.map(|_| OperatorId::EMERGENCY.0)) {
             let proof = PinVerified::of(OperatorId(id));
             list.push(Event::PinChecked(turn, PinAnswer::Right(proof)));
             list.push(Event::PinChecked(turn, PinAnswer::OneTime(proof)));
             list.push(Event::PinChanged(turn, Some(proof)));
         }
+    }
+    if rules.emergency.is_some() {
+        // One-time PINs, the log and touches are the other walks' business.
+        list.retain(|event| {
+            !matches!(
+                event,
+                Event::Active(_)
+                    | Event::LogWished
+                    | Event::PinChanged(..)
+                    | Event::PinChecked(_, PinAnswer::OneTime(_) | PinAnswer::Wrong { wait: 2, .. })
+            )
+        });
     }
     let mut edges: Vec<_> = list.into_iter().map(|event| (NOW, event)).collect();
     if let Some(deadline) = station.deadline(rules) {
@@ -248,23 +305,37 @@ fn check(
         ensure(covers_first, "1: a clean-up begins with the cover")?;
     }
     // 2. Uncover only from Challenge, on the answer to the outstanding question, after the opening
-    //    record is durable, for the operator whose PIN was right.
+    //    record is durable, for the operator whose PIN was right. Break-glass opens from Quarantine
+    //    too, and where its record could not be written or the disk did not answer in time.
     let uncovers = effects.contains(&Effect::Uncover);
     let opens = !matches!(before, Station::Attended(_)) && matches!(after, Station::Attended(_));
     ensure(uncovers == opens, "2: uncovering and opening are one")?;
-    let answered = match (before, event) {
-        (Station::Challenge(challenge), Event::Recorded(turn, true)) => match challenge.guest.stage {
-            Stage::Recording(asked, proof) if asked == turn => Some(proof),
-            _ => None,
-        },
+    let waiting = match before {
+        Station::Challenge(challenge) => Some(challenge.guest),
+        Station::Quarantine(quarantine) => quarantine.guest.filter(|guest| guest.is_emergency()),
         _ => None,
     };
+    let answered = waiting.and_then(|guest| match (guest.stage, event) {
+        (Stage::Recording(asked, proof), Event::Recorded(turn, durable)) => {
+            (asked == turn && (durable || guest.is_emergency())).then_some(proof)
+        }
+        (Stage::Recording(_, proof), Event::TimeCame) => {
+            (guest.is_emergency() && at >= guest.until).then_some(proof)
+        }
+        _ => None,
+    });
     if opens {
         let proof = answered.ok_or("2: only the durable opening record uncovers")?;
         ensure(
             matches!(after, Station::Attended(attended) if attended.operator.id == proof.operator()),
             "2: whose PIN",
         )?;
+        if let (true, Station::Attended(attended), Some(access)) =
+            (proof.operator().is_emergency(), after, rules.emergency)
+        {
+            let bounded = attended.operator.until == Some(at.after(access.longest));
+            ensure(bounded && !attended.operator.supervisor, "2: break-glass ends by itself")?;
+        }
     }
     if answered.is_some() {
         ensure(opens, "2: the durable opening record does open")?;
@@ -327,13 +398,25 @@ fn check(
             _ => false,
         };
         let again = event == Event::TimeCame && quarantine.again && at >= quarantine.until;
-        let allowed = released || again || matches!(event, Event::RetryWished | Event::Stopping);
-        ensure(allowed && into_clean_up, "4: Quarantine is left for CleanUp, by a try or a supervisor")?;
+        let recording = emergency(quarantine.guest)
+            && quarantine.guest.is_some_and(|guest| matches!(guest.stage, Stage::Recording(..)));
+        let given_up = recording && matches!(event, Event::Cancelled | Event::Suspending);
+        let allowed = released || again || given_up || matches!(event, Event::RetryWished | Event::Stopping);
+        ensure(
+            opens || allowed && into_clean_up,
+            "4: Quarantine is left for CleanUp, by a try or a supervisor, or by break-glass",
+        )?;
+        if let (true, Station::CleanUp(clean_up)) = (recording, after) {
+            ensure(clean_up.outgoing == Some(OperatorId::EMERGENCY), "4: an opening that began has an end")?;
+        }
     }
     if let Station::Quarantine(quarantine) = after {
         ensure(
-            quarantine.guest.is_none_or(|guest| guest.operator.supervisor && rules.supervisors.release),
-            "4: only a supervisor who may release it stands before Quarantine",
+            quarantine.guest.is_none_or(|guest| {
+                guest.operator.supervisor && rules.supervisors.release
+                    || guest.is_emergency() && rules.emergency.is_some()
+            }),
+            "4: only a supervisor who may release it, or break-glass, stands before Quarantine",
         )?;
     }
     if let Station::Attended(attended) = after {
@@ -354,6 +437,11 @@ fn check(
     if let Station::Attended(attended) = before {
         let own = attended.operator.id;
         let ends = match event {
+            // Break-glass works without a reader, too.
+            Event::ReaderLost if own.is_emergency() => None,
+            Event::TimeCame if attended.operator.until.is_some_and(|until| until <= at) => {
+                Some(Trigger::Expired)
+            }
             Event::BadgeOut(id) if id == own && rules.badge_mode == BadgeMode::Hold => {
                 Some(Trigger::BadgeOut)
             }
@@ -395,6 +483,44 @@ fn check(
                 "6: an unknown badge gets a notice and an entry",
             )?;
         }
+    }
+    // Break-glass is never disabled: whoever has the right code gets in, wherever it is asked for.
+    if event == Event::EmergencyWished && rules.emergency.is_some() {
+        let offered = match before {
+            Station::Vacant(_) => true,
+            Station::Quarantine(quarantine) => quarantine.guest.is_none(),
+            _ => false,
+        };
+        ensure(
+            !offered || emergency(guest(&mut after.clone()).copied()),
+            "break-glass is asked for its code",
+        )?;
+    }
+    if let Some(waits) = guest(&mut before.clone()).copied()
+        && waits.is_emergency()
+        && let (Stage::Checking(asked), Event::PinChecked(turn, answer)) = (waits.stage, event)
+        && asked == turn
+    {
+        let now = guest(&mut after.clone()).copied();
+        let stays = match answer {
+            PinAnswer::Wrong { .. } => {
+                now.is_some_and(|guest| guest.stage == Stage::Pin && guest.left.is_none())
+            }
+            PinAnswer::Right(proof) if proof.operator().is_emergency() => {
+                now.is_some_and(|guest| proof_of(guest.stage).is_some())
+            }
+            _ => true,
+        };
+        ensure(stays, "break-glass: a wrong code is slowed down and not locked out, a right one goes on")?;
+    }
+    if effects.contains(&Effect::Restart) {
+        let by = match before {
+            Station::Quarantine(quarantine) => quarantine.restart && quarantine.guest.is_some_and(|guest| {
+                guest.operator.supervisor && matches!((guest.stage, event), (Stage::Recording(asked, _), Event::Recorded(turn, true)) if asked == turn)
+            }),
+            _ => false,
+        };
+        ensure(by, "only a supervisor whose wish is on record has the machine started anew")?;
     }
     for effect in effects {
         if let Effect::Serve(wish) = effect {
@@ -453,8 +579,8 @@ pub(crate) struct Walked {
 
 /// Walks everything that a station in this mode can reach; the error says which rule is broken, and on
 /// which edge.
-pub(crate) fn walk(mode: BadgeMode) -> Result<Walked, String> {
-    let rules = rules(mode);
+pub(crate) fn walk(small: Small) -> Result<Walked, String> {
+    let rules = rules(small);
     let (first, effects) = Station::start(NOW, &rules);
     ensure(
         matches!(first, Station::CleanUp(_)) && effects.first() == Some(&Effect::Cover),
@@ -500,14 +626,14 @@ pub(crate) fn walk(mode: BadgeMode) -> Result<Walked, String> {
     Ok(Walked { states: numbers.len(), edges })
 }
 
-/// Walks both modes side by side, each on a processor of its own.
+/// Walks every small station side by side, as many at a time as there are processors.
 ///
 /// # Errors
 /// The first rule that is broken.
-pub(crate) fn walk_both() -> Result<[Walked; 2], String> {
+pub(crate) fn walk_all() -> Result<Vec<Walked>, String> {
     std::thread::scope(|scope| {
-        let tap = scope.spawn(|| walk(BadgeMode::Tap));
-        let hold = walk(BadgeMode::Hold).map_err(|broken| format!("hold: {broken}"))?;
-        Ok([hold, tap.join().unwrap().map_err(|broken| format!("tap: {broken}"))?])
+        let walks = ALL_SMALL
+            .map(|small| scope.spawn(move || walk(small).map_err(|broken| format!("{small:?}: {broken}"))));
+        walks.into_iter().map(|walk| walk.join().unwrap()).collect()
     })
 }

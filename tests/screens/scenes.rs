@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleanshift::driver::scene::{
-    AppState, AppTile, AttendedScene, CleanSummary, CleanUpScene, LogScene, Look, Phase, PinAsk, PinScene,
-    QuarantineScene, Scene, StationFacts, StepName, StepScene, StepState, VacantScene, WindowScene,
+    AppState, AppTile, AttendedScene, CleanSummary, CleanUpScene, EmergencyScene, LogScene, Look, Phase,
+    PinAsk, PinScene, QuarantineScene, Scene, StationFacts, StepName, StepScene, StepState, VacantScene,
+    WindowScene,
 };
 use cleanshift::evidence::leaf_hash;
 use cleanshift::evidence::receipt::{AppClosed, ChangeFacts, GateSaw, HandoffFacts, Receipt, Time, Who};
@@ -31,6 +32,14 @@ pub(crate) fn facts(look: Look) -> StationFacts {
         help: "IT: 4411".to_owned(),
         neighbour: "Station 11, Bay A".to_owned(),
         pin_digits: (4, 8),
+        reasons: [
+            "Patient emergency",
+            "Badge forgotten or lost",
+            "The badge reader does not work",
+            "The station is not clean",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         demo: false,
         look,
         apps: vec![
@@ -69,7 +78,7 @@ fn clean() -> CleanSummary {
 }
 
 pub(crate) fn vacant() -> Scene {
-    scene(Phase::Vacant(VacantScene { clean: Some(clean()), ready: true }))
+    scene(Phase::Vacant(VacantScene { clean: Some(clean()), ready: true, emergency: false }))
 }
 
 pub(crate) fn pin(name: &str) -> PinScene {
@@ -82,7 +91,44 @@ pub(crate) fn pin(name: &str) -> PinScene {
         problem: None,
         until_ms: NOW + 60_000,
         clean_up: None,
+        digits: (4, 8),
+        emergency: None,
     }
+}
+
+/// A vacant station that offers emergency access.
+pub(crate) fn emergency_offered() -> Scene {
+    scene(Phase::Vacant(VacantScene { clean: Some(clean()), ready: true, emergency: true }))
+}
+
+pub(crate) fn emergency_pin(reason: Option<&str>) -> PinScene {
+    PinScene {
+        role: String::new(),
+        digits: (10, 10),
+        emergency: Some(EmergencyScene { reason: reason.map(str::to_owned) }),
+        until_ms: NOW + 180_000,
+        ..pin("Emergency access")
+    }
+}
+
+/// Emergency access is asked for, with or without a reason yet.
+pub(crate) fn emergency(reason: Option<&str>) -> Scene {
+    challenge(|pin| *pin = emergency_pin(reason))
+}
+
+/// An emergency session whose opening could not be written.
+pub(crate) fn in_emergency(at_work: &mut AttendedScene) {
+    fresh(at_work);
+    at_work.fresh = None;
+    at_work.name = "Emergency access".to_owned();
+    at_work.role = "Ward 4 envelope".to_owned();
+    at_work.emergency = true;
+    at_work.end_ms = NOW + 29 * 60_000 + 41_000;
+    at_work.held = Some(
+        "cleanshift break-glass utc_ms=1790000000000 boot=0b1e boot_ms=5 code=\"Ward 4 envelope\" \
+         reason=\"Patient emergency\""
+            .to_owned(),
+    );
 }
 
 pub(crate) fn challenge(change: impl FnOnce(&mut PinScene)) -> Scene {
@@ -140,6 +186,8 @@ pub(crate) fn attended(change: impl FnOnce(&mut AttendedScene)) -> Scene {
         log: None,
         fresh: None,
         disabled: Vec::new(),
+        emergency: false,
+        held: None,
     };
     change(&mut at_work);
     scene(Phase::Attended(Box::new(at_work)))
@@ -189,6 +237,8 @@ pub(crate) fn quarantine(change: impl FnOnce(&mut QuarantineScene)) -> Scene {
         retry_at_ms: Some(NOW + 8_000),
         guest: None,
         release: true,
+        restart: false,
+        emergency: false,
     };
     change(&mut barred);
     scene(Phase::Quarantine(barred))
@@ -233,6 +283,7 @@ fn receipt(index: u64) -> Receipt {
         note: String::new(),
         handoff: None,
         change: None,
+        held: Vec::new(),
         capabilities: Vec::new(),
         policy: "3f".repeat(32),
     };
@@ -437,6 +488,36 @@ pub(crate) fn all() -> Vec<(&'static str, Scene, usize)> {
             0,
         ),
         ("quarantine", quarantine(|_| ()), 0),
+        ("quarantine-emergency", quarantine(|scene| scene.emergency = true), 0),
+        ("vacant-emergency", emergency_offered(), 0),
+        ("emergency-reasons", emergency(None), 0),
+        ("emergency-code", emergency(Some("Patient emergency")), 4),
+        (
+            "emergency-wrong",
+            challenge(|pin| {
+                *pin = emergency_pin(Some("The badge reader does not work"));
+                pin.problem = Some("Wrong code.".to_owned());
+                pin.wait_until_ms = Some(NOW + 7_400);
+            }),
+            0,
+        ),
+        (
+            "emergency-session",
+            attended(|at_work| {
+                in_emergency(at_work);
+                at_work.held = None;
+            }),
+            0,
+        ),
+        ("emergency-held", attended(in_emergency), 0),
+        (
+            "quarantine-restart",
+            quarantine(|scene| {
+                scene.restart = true;
+                scene.guest = Some(PinScene { role: "Ward lead".to_owned(), ..pin("Eva Kern") });
+            }),
+            4,
+        ),
         (
             "quarantine-supervisor",
             quarantine(|scene| {

@@ -19,7 +19,10 @@ impl Challenge {
         match event {
             Event::Prepared(..) => self.open_when_ready(now, rules, Vec::new()),
             Event::Recorded(turn, durable) => match self.guest.stage {
-                Stage::Recording(asked, proof) if asked == turn && durable => self.attend(now, proof),
+                // Break-glass opens even where nothing can be written: its entry is then held, and shown.
+                Stage::Recording(asked, proof) if asked == turn && (durable || self.guest.is_emergency()) => {
+                    self.attend(now, rules, proof)
+                }
                 Stage::Recording(asked, _) if asked == turn => {
                     let (station, mut effects) = self.clean_up(now, rules, Trigger::Fault, None);
                     effects.push(Effect::Notify(Notice::CannotRecord));
@@ -52,6 +55,14 @@ impl Challenge {
                 self.leave(now, rules, Trigger::BadgeOut)
             }
             Event::Cancelled => self.leave(now, rules, Trigger::Ended),
+            Event::EmergencyWished if self.recording().is_none() => match Guest::emergency(now, rules) {
+                Some(guest) if !self.guest.is_emergency() => {
+                    self.guest = guest;
+                    (Station::Challenge(self), vec![Effect::ForgetPin])
+                }
+                Some(_) | None => self.on(),
+            },
+            Event::ReaderLost if self.guest.is_emergency() => self.on(),
             Event::ReaderLost => self.leave(now, rules, Trigger::ReaderLost),
             Event::Suspending => self.leave(now, rules, Trigger::Suspend),
             Event::Stopping => {
@@ -60,6 +71,8 @@ impl Challenge {
                 clean_up(self.common, now, rules, ending)
             }
             Event::TimeCame if self.guest.until <= now => match self.guest.stage {
+                // A disk that does not answer keeps nobody out of break-glass.
+                Stage::Recording(_, proof) if self.guest.is_emergency() => self.attend(now, rules, proof),
                 // The entry or the capsule did not come in time: something inside has failed.
                 Stage::Recording(..) | Stage::Verified(_) => {
                     let (station, mut effects) = self.clean_up(now, rules, Trigger::Fault, None);
@@ -78,6 +91,7 @@ impl Challenge {
             | Event::AppWished(_)
             | Event::BadgeOut(_)
             | Event::CapsuleLost
+            | Event::EmergencyWished
             | Event::EndWished
             | Event::LogClosed
             | Event::LogWished
@@ -86,6 +100,7 @@ impl Challenge {
             | Event::PinChecked(..)
             | Event::PinGiven
             | Event::ReaderBack
+            | Event::RestartWished
             | Event::RetryWished
             | Event::Stepped(..)
             | Event::Unfinished => self.on(),
@@ -121,26 +136,17 @@ impl Challenge {
     fn open_when_ready(mut self, now: Moment, rules: &Rules, mut effects: Vec<Effect>) -> Next {
         if let (Stage::Verified(proof), Capsule::Ready) = (self.guest.stage, self.common.capsule) {
             if planted::is(Bug::UncoverBeforeRecord) {
-                return self.attend(now, proof);
+                return self.attend(now, rules, proof);
             }
             let turn = self.common.ask();
             self.guest.stage = Stage::Recording(turn, proof);
             self.guest.until = now.after(rules.step_limit);
-            effects.push(Effect::Record(turn, Record::Opened(proof.operator())));
+            effects.push(Effect::Record(turn, self.guest.opening(proof)));
         }
         (Station::Challenge(self), effects)
     }
 
-    fn attend(self, now: Moment, proof: PinVerified) -> Next {
-        let station = Attended {
-            common: self.common,
-            operator: self.guest.operator,
-            since: now,
-            active: now,
-            warned: false,
-            log: LogView::Closed,
-            proof,
-        };
-        (Station::Attended(station), vec![Effect::ForgetPin, Effect::Uncover])
+    fn attend(self, now: Moment, rules: &Rules, proof: PinVerified) -> Next {
+        attend(self.common, &self.guest, now, rules, proof)
     }
 }

@@ -108,6 +108,7 @@ impl CleanUp {
                     self.on()
                 }
             }
+            Event::ReaderLost if self.guest.is_some_and(|guest| guest.is_emergency()) => self.on(),
             Event::Cancelled | Event::ReaderLost | Event::Suspending => self.without_guest(),
             Event::Stopping => {
                 self.stopping = true;
@@ -124,6 +125,7 @@ impl CleanUp {
             | Event::BadgeIn(_)
             | Event::BadgeOut(_)
             | Event::CapsuleLost
+            | Event::EmergencyWished
             | Event::EndWished
             | Event::LogClosed
             | Event::LogWished
@@ -134,6 +136,7 @@ impl CleanUp {
             | Event::Prepared(..)
             | Event::ReaderBack
             | Event::Recorded(..)
+            | Event::RestartWished
             | Event::RetryWished
             | Event::Stepped(..)
             | Event::Unfinished => self.on(),
@@ -217,21 +220,24 @@ impl CleanUp {
         let turn = self.common.ask();
         let again = self.quarantine_rounds < rules.quarantine_retries;
         let release = rules.supervisors.release;
-        let guest =
-            self.guest.filter(|guest| release && guest.operator.supervisor && guest.stage == Stage::Pin);
+        let guest = self.guest.filter(|guest| {
+            guest.is_emergency() || release && guest.operator.supervisor && guest.stage == Stage::Pin
+        });
         let station = Quarantine {
             common: self.common,
             outgoing: self.outgoing,
             trigger: self.trigger,
             reason,
-            until: now.after(rules.quarantine_pause),
+            // Each pause is twice as long as the one before.
+            until: now.after(rules.quarantine_pause.saturating_mul(1 << self.quarantine_rounds.min(6))),
             again,
             rounds: self.quarantine_rounds,
             guest,
+            restart: false,
             stopping: self.stopping,
         };
         let effects = vec![Effect::ForgetPin, Effect::Record(turn, Record::Quarantined(reason))];
-        (Station::Quarantine(station), effects)
+        station.open_when_ready(now, rules, effects)
     }
 
     /// Every gate attested and the receipt durable: the only way out, and the only place where an

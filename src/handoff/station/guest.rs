@@ -6,7 +6,34 @@ use crate::handoff::planted::{self, Bug};
 
 impl Guest {
     pub(super) fn new(operator: Operator, now: Moment, rules: &Rules) -> Self {
-        Self { operator, until: now.after(rules.patience), stage: Stage::Pin, left: None, wait: None }
+        let until = now.after(patience(operator.id, rules));
+        Self { operator, until, stage: Stage::Pin, left: None, wait: None }
+    }
+
+    /// Somebody without a badge who asks for emergency access, where the rules have it.
+    pub(super) fn emergency(now: Moment, rules: &Rules) -> Option<Self> {
+        rules.emergency.map(|access| Self::new(Operator::emergency(access), now, rules))
+    }
+
+    /// Whether she asks for emergency access.
+    #[must_use]
+    pub fn is_emergency(&self) -> bool {
+        self.operator.id.is_emergency()
+    }
+
+    /// What is written before the station opens for her.
+    pub(super) fn opening(&self, proof: PinVerified) -> Record {
+        if self.is_emergency() { Record::BreakGlass } else { Record::Opened(proof.operator()) }
+    }
+
+    /// She as she is at work from now on: a break-glass session has an end of its own.
+    pub(super) fn at_work(&self, now: Moment, rules: &Rules) -> Operator {
+        match rules.emergency {
+            Some(access) if self.is_emergency() && !planted::is(Bug::BreakGlassEndless) => {
+                Operator { until: Some(now.after(access.longest)), ..self.operator }
+            }
+            Some(_) | None => self.operator,
+        }
     }
 
     /// When this guest's patience ends. A guest whose PIN was right waits for the station, which has
@@ -71,14 +98,15 @@ impl Guest {
 
     fn checked(&mut self, common: &mut Common, now: Moment, answer: PinAnswer, rules: &Rules) -> PinStep {
         let id = self.operator.id;
-        self.until = now.after(rules.patience);
+        let patience = patience(id, rules);
+        self.until = now.after(patience);
         match answer {
             PinAnswer::Right(proof) if proof.operator() == id => {
                 self.stage = Stage::Verified(proof);
                 self.until = now.after(rules.step_limit);
                 PinStep::Verified(proof)
             }
-            PinAnswer::OneTime(proof) if proof.operator() == id => {
+            PinAnswer::OneTime(proof) if proof.operator() == id && !self.is_emergency() => {
                 self.stage = Stage::New(proof);
                 PinStep::On(vec![Effect::ForgetPin])
             }
@@ -89,9 +117,10 @@ impl Guest {
             }
             PinAnswer::Wrong { left, wait } => {
                 self.stage = Stage::Pin;
-                self.left = Some(left);
+                // Break-glass is slowed down by wrong tries, and never disabled.
+                self.left = (!self.is_emergency()).then_some(left);
                 self.wait = (wait > 0).then(|| now.after(u64::from(wait)));
-                self.until = now.after(rules.patience.saturating_add(u64::from(wait)));
+                self.until = now.after(patience.saturating_add(u64::from(wait)));
                 let turn = common.ask();
                 PinStep::On(vec![
                     Effect::ForgetPin,
@@ -117,6 +146,10 @@ impl Guest {
             }
         }
     }
+}
+
+fn patience(id: OperatorId, rules: &Rules) -> u64 {
+    rules.emergency.filter(|_| id.is_emergency()).map_or(rules.patience, |access| access.patience)
 }
 
 /// What a guest's event leads to.

@@ -7,6 +7,7 @@ mod guest;
 mod quarantine;
 mod vacant;
 
+use attended::attend;
 use clean_up::{Ending, clean_up};
 use guest::{PinStep, refuse};
 
@@ -195,8 +196,10 @@ pub struct Quarantine {
     pub again: bool,
     /// How many times it has tried again by itself.
     pub rounds: u8,
-    /// A supervisor who has shown her badge.
+    /// A supervisor who has shown her badge, or somebody who asks for emergency access.
     pub guest: Option<Guest>,
+    /// Whether the supervisor wants the machine started anew, not a new clean-up.
+    pub restart: bool,
     /// Whether the shell is to stop when all is clean.
     pub stopping: bool,
 }
@@ -268,7 +271,8 @@ impl Station {
             }
             Self::Quarantine(quarantine) => {
                 let guest = quarantine.guest.and_then(|guest| guest.deadline());
-                Some(guest.map_or(quarantine.until, |guest| guest.min(quarantine.until)))
+                let waits = [guest, quarantine.common.building(), Some(quarantine.until)];
+                waits.into_iter().flatten().min()
             }
             Self::Vacant(vacant) => vacant.common.building(),
         }

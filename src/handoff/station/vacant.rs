@@ -17,6 +17,13 @@ impl Vacant {
                 let effects = refuse(&mut self.common, presented);
                 (Station::Vacant(self), effects)
             }
+            Event::EmergencyWished => match Guest::emergency(now, rules) {
+                Some(guest) => {
+                    let station = Challenge { common: self.common, guest, attested: self.attested };
+                    (Station::Challenge(station), vec![Effect::ForgetPin])
+                }
+                None => (Station::Vacant(self), Vec::new()),
+            },
             Event::Stopping => {
                 let ending = Ending { stopping: true, ..Ending::nobody(Trigger::Maintenance) };
                 clean_up(self.common, now, rules, ending)
@@ -37,6 +44,7 @@ impl Vacant {
             | Event::ReaderBack
             | Event::ReaderLost
             | Event::Recorded(..)
+            | Event::RestartWished
             | Event::RetryWished
             | Event::Stepped(..)
             | Event::Suspending

@@ -267,10 +267,13 @@ impl Capsule {
         self.group.as_ref().map(|group| group.dir.as_path())
     }
 
-    /// Notes whom a next shell must end if this one is killed.
+    /// Notes whom a next shell must end if this one is killed: a line for each capsule, because one that
+    /// was set aside still stands.
     fn remember(&self, pid: Pid) {
-        let note = format!("{} {}", pid.as_raw_nonzero(), start_time(pid).unwrap_or_default());
-        let _ = fs::write(self.dir.join("init"), note);
+        use std::io::Write;
+        let note = format!("{} {}\n", pid.as_raw_nonzero(), start_time(pid).unwrap_or_default());
+        let file = fs::OpenOptions::new().create(true).append(true).open(self.dir.join("init"));
+        let _ = file.and_then(|mut file| file.write_all(note.as_bytes()));
     }
 }
 
@@ -295,7 +298,16 @@ pub fn sweep(run_dir: &Path) -> Result<()> {
     }
     let note = run_dir.join("capsule").join("init");
     let Ok(text) = fs::read_to_string(&note) else { return Ok(()) };
-    let mut words = text.split(' ');
+    for line in text.lines() {
+        end_noted(line)?;
+    }
+    let _ = fs::remove_file(note);
+    Ok(())
+}
+
+/// Ends the init of a line of the note, if it is still the same process.
+fn end_noted(line: &str) -> Result<()> {
+    let mut words = line.split(' ');
     let pid = words.next().and_then(|word| word.parse().ok()).and_then(Pid::from_raw);
     let since = words.next().and_then(|word| word.trim().parse::<u64>().ok());
     if let Some(pid) = pid
@@ -307,7 +319,6 @@ pub fn sweep(run_dir: &Path) -> Result<()> {
             return Err(PortError::new("end what the shell before has left"));
         }
     }
-    let _ = fs::remove_file(note);
     Ok(())
 }
 

@@ -15,6 +15,8 @@ use super::clock::monotonic;
 const SHELL: &str = "shell";
 /// The leaf of the capsule that stands.
 const CAPSULE: &str = "capsule";
+/// The most groups at a time: one, and those of capsules that would not end.
+const MOST: u32 = 4;
 /// The controllers that are used where the host gives them.
 const CONTROLLERS: [&str; 2] = ["memory", "pids"];
 
@@ -72,7 +74,16 @@ impl Delegated {
     /// # Errors
     /// When something in it does not end in time.
     pub fn sweep(&self) -> io::Result<()> {
-        Group { dir: self.dir.join(CAPSULE) }.end(Duration::from_secs(2))
+        for number in 0..MOST {
+            self.group(number).end(Duration::from_secs(2))?;
+        }
+        Ok(())
+    }
+
+    /// The group of this number: the first, but where a capsule that would not end holds that one.
+    fn group(&self, number: u32) -> Group {
+        let name = if number == 0 { CAPSULE.to_owned() } else { format!("{CAPSULE}-{number}") };
+        Group { dir: self.dir.join(name) }
     }
 
     /// Makes the group of the next capsule: no swap, so many processes, so many bytes of memory.
@@ -81,8 +92,11 @@ impl Delegated {
     /// When the group cannot be made, or a limit that the policy asks for and the host could hold
     /// cannot be set.
     pub fn make(&self, processes: u32, memory: Option<u64>) -> io::Result<Group> {
-        self.sweep()?;
-        let group = Group { dir: self.dir.join(CAPSULE) };
+        let free = (0..MOST)
+            .map(|number| self.group(number))
+            .find(|group| group.end(Duration::from_millis(500)).is_ok());
+        let group =
+            free.ok_or_else(|| io::Error::other("every group is held by something that does not end"))?;
         fs::create_dir(&group.dir)?;
         let has = |controller: &str| self.controllers.iter().any(|name| name == controller);
         if has("pids") {

@@ -1,10 +1,12 @@
 //! What the shell asks of the host it runs on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use rustix::process::{Resource, Rlimit};
 
 use super::display::outer::Outer;
+use super::spawn;
 use crate::ports::{PortError, Result};
 
 /// Where the package puts init.
@@ -63,6 +65,25 @@ pub fn init_program() -> Result<PathBuf> {
             "find cleanshift-init beside the shell or in /usr/lib/cleanshift: install the package anew",
         )
     })
+}
+
+/// Starts the machine anew, by systemd.
+///
+/// # Errors
+/// When systemd is not there or does not let this account.
+pub fn restart() -> Result<()> {
+    let failed = |why: String| PortError(format!("start the machine anew: {why}"));
+    if !Path::new("/run/systemd/system").exists() {
+        return Err(failed("systemd does not run here; switch it off and on".to_owned()));
+    }
+    let mut command = spawn::command("/usr/bin/systemctl");
+    let _ = command.args(["--no-ask-password", "reboot"]).stdin(Stdio::null()).stdout(Stdio::null());
+    let status = spawn::start(command).and_then(|mut child| child.wait());
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(failed("the system does not let this account".to_owned())),
+        Err(error) => Err(failed(error.to_string())),
+    }
 }
 
 /// The size of the station's screen, where there is a display.

@@ -14,11 +14,12 @@ use super::display::windows::{self, Seen, Windows};
 use super::gates::{self, Baseline, Remains};
 use super::init::protocol::Launch;
 use super::network::Network;
-use super::{capability, root};
+use super::{capability, host, root};
 use crate::handoff::{App, Window};
 use crate::policy::Policy;
 use crate::ports::{
-    AppWindow, CapsuleNews, Capsules, Closing, Destroyed, GateAnswer, Gates, Idle, PortError, Result, Screen,
+    AppWindow, CapsuleNews, Capsules, Closing, Destroyed, GateAnswer, Gates, Idle, Machine, PortError,
+    Result, Screen,
 };
 
 /// How long the shell's window may take to appear before a capsule cannot be built.
@@ -51,6 +52,11 @@ struct Session {
     nested: Option<Nested>,
     windows: Option<Windows>,
     remains: Remains,
+    /// Capsules whose end the kernel has not proved: set aside so that an emergency session can have a
+    /// fresh one, and ended before anything counts as destroyed.
+    aside: Vec<Capsule>,
+    /// Whether the last end was not proved.
+    undestroyed: bool,
 }
 
 /// The apps that run and the windows that stand.
@@ -222,6 +228,17 @@ impl Capsules for LinuxStation {
     fn prepare(&self) -> Result<()> {
         let container = self.container()?;
         let mut session = lock(&self.session);
+        if session.undestroyed {
+            // Its display is ended in any case: nothing of it may be shown beside the new one.
+            if let Some(nested) = &mut session.nested {
+                nested.kill()?;
+            }
+            session.nested = None;
+            session.windows = None;
+            let capsule = session.capsule.take();
+            session.aside.extend(capsule);
+            session.undestroyed = false;
+        }
         if session.capsule.is_some() || session.nested.is_some() {
             return Err(PortError::new("build a capsule while another stands"));
         }
@@ -325,6 +342,11 @@ impl Capsules for LinuxStation {
         let _ = self.generation.fetch_add(1, Ordering::SeqCst);
         let mut session = lock(&self.session);
         session.windows = None;
+        session.undestroyed = true;
+        while let Some(capsule) = session.aside.last_mut() {
+            let _ = capsule.destroy()?;
+            drop(session.aside.pop());
+        }
         let ended = match &mut session.capsule {
             Some(capsule) => capsule.destroy()?,
             None => {
@@ -339,6 +361,7 @@ impl Capsules for LinuxStation {
             nested.kill()?;
         }
         session.nested = None;
+        session.undestroyed = false;
         Ok(ended)
     }
 
@@ -383,6 +406,12 @@ impl Screen for LinuxStation {
 
     fn show_shell(&self, shell_in_front: bool) -> Result<()> {
         if shell_in_front { self.outer.cover() } else { self.outer.show() }
+    }
+}
+
+impl Machine for LinuxStation {
+    fn restart(&self) -> Result<()> {
+        host::restart()
     }
 }
 

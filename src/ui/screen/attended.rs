@@ -1,7 +1,7 @@
 //! An operator is at work: the bar that is always above, and what stands beneath it when the
 //! session's own windows do not: the launcher, the idle warning, the handoff log.
 
-use iced::widget::{column, container, row, space, text};
+use iced::widget::{column, container, row, space, stack, text};
 use iced::{Alignment, Element, Length, Padding};
 
 use crate::driver::Wish;
@@ -10,7 +10,7 @@ use crate::evidence::escape;
 use crate::handoff::BadgeMode;
 use crate::ui::icon::{self, Icon};
 use crate::ui::parts::{Look, Touch, fit, line, width};
-use crate::ui::screen::{challenge, handoff_log, launcher, warning};
+use crate::ui::screen::{challenge, emergency, handoff_log, launcher, warning};
 use crate::ui::theme::{self, BAR, Kind, STRONG, TEXT};
 use crate::ui::{Message, words};
 
@@ -126,7 +126,9 @@ impl Room {
             .max(width(&second_line(look, scene), 16.0, TEXT))
             .ceil()
             + 2.0;
-        let person = wished.min(if narrow { 296.0 } else { look.size.width * 0.26 });
+        let most = if narrow { 296.0 } else { look.size.width * 0.26 };
+        // That it is an emergency session, and how long, is never cut short.
+        let person = wished.min(if scene.emergency { f32::INFINITY } else { most });
         let room = (look.size.width - taken - person).max(0.0);
         #[expect(clippy::cast_precision_loss, reason = "a few windows")]
         let count = scene.windows.len() as f32;
@@ -167,6 +169,10 @@ fn with_buttons(scene: &AttendedScene, count: usize) -> impl Iterator<Item = &Wi
 
 /// How long the session can go on, once that is worth telling.
 fn time_left(look: Look<'_>, scene: &AttendedScene) -> Option<String> {
+    if scene.emergency {
+        // The first line counts it down.
+        return None;
+    }
     let left = look.until(scene.end_ms);
     let most = if look.size.width < NARROW { SHORT } else { TOLD };
     (left < most).then(|| words::left(left))
@@ -174,7 +180,9 @@ fn time_left(look: Look<'_>, scene: &AttendedScene) -> Option<String> {
 
 /// The first line: who, and as what.
 fn first_line(look: Look<'_>, scene: &AttendedScene) -> String {
-    if look.size.width < NARROW || scene.role.is_empty() {
+    if scene.emergency {
+        words::emergency_left(look.until(scene.end_ms))
+    } else if look.size.width < NARROW || scene.role.is_empty() {
         escape(&scene.name)
     } else {
         format!("{} · {}", escape(&scene.name), escape(&scene.role))
@@ -186,6 +194,9 @@ fn second_line(look: Look<'_>, scene: &AttendedScene) -> String {
     if let Some(notice) = look.scene.notice {
         return format!("{}.", words::notice(notice, "").0);
     }
+    if scene.emergency {
+        return "Everything is recorded".to_owned();
+    }
     let ends = match look.scene.station.badge_mode {
         BadgeMode::Hold => words::TAKE_BADGE,
         BadgeMode::Tap => words::TAP_BADGE,
@@ -195,9 +206,9 @@ fn second_line(look: Look<'_>, scene: &AttendedScene) -> String {
 
 /// The bar.
 fn bar<'a>(look: Look<'a>, scene: &AttendedScene) -> Element<'a, Message> {
-    let colours = look.colours;
     // The bar has one size on every screen, see [`BAR`].
-    let look = Look { scale: 1.0, ..look };
+    let colours = if scene.emergency { look.colours.in_emergency() } else { look.colours };
+    let look = Look { scale: 1.0, colours, ..look };
     let room = Room::of(look, scene);
     let second = if look.scene.notice.is_some() { colours.on_bar_amber } else { colours.on_bar_soft };
     let person = row![
@@ -251,12 +262,16 @@ fn bar<'a>(look: Look<'a>, scene: &AttendedScene) -> Element<'a, Message> {
         end.with_icon(Icon::End, "End session")
     });
 
-    container(items)
+    let bar = container(items)
         .width(Length::Fill)
         .height(BAR)
         .padding(Padding::ZERO.left(8.0).right(8.0))
-        .style(move |_| theme::field(colours.bar, 0.0))
-        .into()
+        .style(move |_| theme::field(colours.bar, 0.0));
+    if !scene.emergency {
+        return bar.into();
+    }
+    let stripes = column![space::vertical().height(BAR - emergency::HATCH), emergency::hatch(look)];
+    stack![bar, stripes].width(Length::Fill).height(BAR).into()
 }
 
 fn window_button<'a>(look: Look<'a>, window: &WindowScene, room: f32) -> Element<'a, Message> {
@@ -288,7 +303,7 @@ pub fn next_change(scene: &AttendedScene, now_ms: u64) -> Option<u64> {
     let left = scene.end_ms.checked_sub(now_ms).filter(|left| *left > 0)?;
     if left >= TOLD {
         Some(scene.end_ms - TOLD + 1)
-    } else if left <= SHORT {
+    } else if left <= SHORT || scene.emergency {
         challenge::next_second(scene.end_ms, now_ms)
     } else {
         Some(now_ms + (left - 1) % 60_000 + 1)

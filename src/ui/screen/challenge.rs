@@ -8,7 +8,7 @@ use crate::driver::scene::{PinScene, StepScene};
 use crate::evidence::escape;
 use crate::ui::icon::Icon;
 use crate::ui::parts::{Look, Touch, page, pill, say, soft, width};
-use crate::ui::screen::clean_up;
+use crate::ui::screen::{clean_up, emergency};
 use crate::ui::theme::{Kind, STRONG, TEXT};
 use crate::ui::{Message, keypad, words};
 
@@ -17,6 +17,9 @@ const SPOKEN_OF: u64 = 15_000;
 
 /// The screen.
 pub fn view<'a>(look: Look<'a>, pin: &PinScene) -> Element<'a, Message> {
+    if let Some(emergency) = &pin.emergency {
+        return emergency::view(look, pin, emergency);
+    }
     let room = look.size.width - look.px(80.0) - look.px(400.0) - look.px(48.0);
     let left = column![person(look, pin, room), space::vertical(), give_up(look, pin)]
         .height(Length::Fill)
@@ -28,7 +31,10 @@ pub fn view<'a>(look: Look<'a>, pin: &PinScene) -> Element<'a, Message> {
 
 /// What the keyboard can reach: digits, Enter and Backspace work at once.
 #[must_use]
-pub fn stops() -> Vec<Message> {
+pub fn stops(look: Look<'_>, pin: &PinScene) -> Vec<Message> {
+    if let Some(emergency) = &pin.emergency {
+        return emergency::stops(look, emergency);
+    }
     vec![Message::Wish(Wish::Cancel), Message::Enter]
 }
 
@@ -53,7 +59,7 @@ fn person<'a>(look: Look<'_>, pin: &PinScene, room: f32) -> Element<'a, Message>
         let (title, _) = words::notice(notice, &look.scene.station.help);
         said = said.push(pill(look, Icon::Warning, title, colours.amber, colours.amber_tint));
     }
-    if let Some(more) = words::ask_more(pin.ask, look.scene.station.pin_digits) {
+    if let Some(more) = words::ask_more(pin.ask, pin.digits) {
         said = said.push(soft(look, more));
     }
     if let Some(steps) = &pin.clean_up {

@@ -8,7 +8,7 @@ use crate::driver::scene::{AppState, AppTile, AttendedScene};
 use crate::evidence::escape;
 use crate::ui::icon::{self, Icon};
 use crate::ui::parts::{Look, Touch, card, heading, line, pill, say, soft};
-use crate::ui::screen::PAGE;
+use crate::ui::screen::{PAGE, emergency};
 use crate::ui::theme::{self, Kind, STRONG, TEXT};
 use crate::ui::{Message, words};
 
@@ -37,6 +37,9 @@ pub fn view<'a>(look: Look<'a>, scene: &AttendedScene) -> Element<'a, Message> {
         Row::from_iter(tiles.iter().map(|tile| app(look, scene, tile))).spacing(look.px(GAP)).into()
     });
     let mut content = column![head].spacing(look.px(24.0));
+    if let Some(data) = look.held {
+        content = content.push(emergency::held(look, data));
+    }
     content = if scene.apps.is_empty() {
         content.push(soft(look, "The policy of this station grants your role no apps. Call IT."))
     } else {

@@ -4,6 +4,7 @@
 pub mod attended;
 pub mod challenge;
 pub mod clean_up;
+pub mod emergency;
 pub mod handoff_log;
 pub mod launcher;
 pub mod out_of_service;
@@ -37,10 +38,13 @@ pub fn view<'a>(look: Look<'a>) -> Element<'a, Message> {
 pub fn stops(look: Look<'_>) -> Vec<Message> {
     match &look.scene.phase {
         Phase::Attended(scene) => attended::stops(look, scene),
-        Phase::Challenge(_) => challenge::stops(),
-        Phase::CleanUp(scene) => scene.guest.as_ref().map(|_| challenge::stops()).unwrap_or_default(),
-        Phase::OutOfService(_) | Phase::Vacant(_) => Vec::new(),
-        Phase::Quarantine(scene) => quarantine::stops(scene),
+        Phase::Challenge(pin) => challenge::stops(look, pin),
+        Phase::CleanUp(scene) => {
+            scene.guest.as_ref().map(|pin| challenge::stops(look, pin)).unwrap_or_default()
+        }
+        Phase::OutOfService(_) => Vec::new(),
+        Phase::Quarantine(scene) => quarantine::stops(look, scene),
+        Phase::Vacant(scene) => vacant::stops(scene),
     }
 }
 

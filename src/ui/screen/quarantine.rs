@@ -9,19 +9,24 @@ use crate::evidence::escape;
 use crate::ui::icon::Icon;
 use crate::ui::parts::{Look, Touch, body, card, heading, line, say, soft};
 use crate::ui::screen::PAGE;
-use crate::ui::screen::challenge;
+use crate::ui::screen::{challenge, emergency};
 use crate::ui::theme::{self, Kind, MONO, STRONG, TEXT};
 use crate::ui::{Message, keypad, words};
 
 /// The screen.
 pub fn view<'a>(look: Look<'a>, scene: &QuarantineScene) -> Element<'a, Message> {
     let colours = look.colours;
+    if let Some(pin) = &scene.guest
+        && let Some(asked) = &pin.emergency
+    {
+        return emergency::view(look, pin, asked);
+    }
     let right: Element<'_, Message> = match &scene.guest {
         Some(pin) => keypad::view(look, pin),
         None => what_to_do(look, scene),
     };
     let left: Element<'_, Message> = match &scene.guest {
-        Some(pin) => column![supervisor(look, pin), space::vertical(), challenge::give_up(look, pin)]
+        Some(pin) => column![supervisor(look, scene, pin), space::vertical(), challenge::give_up(look, pin)]
             .width(Length::Fill)
             .height(Length::Fill)
             .into(),
@@ -38,9 +43,14 @@ pub fn view<'a>(look: Look<'a>, scene: &QuarantineScene) -> Element<'a, Message>
 
 /// What the keyboard can reach.
 #[must_use]
-pub fn stops(scene: &QuarantineScene) -> Vec<Message> {
-    match scene.guest {
-        Some(_) => challenge::stops(),
+pub fn stops(look: Look<'_>, scene: &QuarantineScene) -> Vec<Message> {
+    match &scene.guest {
+        Some(pin) if pin.emergency.is_some() || scene.restart => challenge::stops(look, pin),
+        Some(pin) => {
+            let restart = Message::Wish(Wish::Restart);
+            std::iter::once(restart).chain(challenge::stops(look, pin)).collect()
+        }
+        None if scene.emergency => vec![Message::Wish(Wish::Emergency), Message::Wish(Wish::Retry)],
         None => vec![Message::Wish(Wish::Retry)],
     }
 }
@@ -145,7 +155,11 @@ fn what_to_do<'a>(look: Look<'a>, scene: &QuarantineScene) -> Element<'a, Messag
     };
     said = said.push(advice(look, Icon::Enter, neighbour));
     if scene.release {
-        said = said.push(advice(look, Icon::Badge, "A supervisor can tap her badge here to release it."));
+        said = said.push(advice(
+            look,
+            Icon::Badge,
+            "A supervisor can tap her badge here, to clean it again or restart it.",
+        ));
     }
     let call = words::if_it_stays_so(&escape(&facts.help));
     said = said.push(advice(look, Icon::Phone, call));
@@ -153,7 +167,14 @@ fn what_to_do<'a>(look: Look<'a>, scene: &QuarantineScene) -> Element<'a, Messag
         .width(Length::Fill)
         .height(look.px(72.0))
         .with_icon(Icon::Retry, "Try again");
-    said = said.push(space::vertical()).push(soft(look, next)).push(retry);
+    said = said.push(space::vertical()).push(soft(look, next));
+    if scene.emergency {
+        let emergency = Touch::new(look, Kind::Quiet, Message::Wish(Wish::Emergency))
+            .width(Length::Fill)
+            .with_icon(Icon::Warning, "Emergency access");
+        said = said.push(emergency);
+    }
+    said = said.push(retry);
     card(look, 24.0, said).width(look.px(440.0)).height(Length::Fill).into()
 }
 
@@ -164,13 +185,18 @@ fn advice<'a>(look: Look<'_>, icon: Icon, content: impl Into<String>) -> Element
 }
 
 /// The supervisor who is asked for her PIN.
-fn supervisor<'a>(look: Look<'_>, pin: &PinScene) -> Element<'a, Message> {
+fn supervisor<'a>(look: Look<'a>, scene: &QuarantineScene, pin: &PinScene) -> Element<'a, Message> {
     let colours = look.colours;
     let name = escape(&pin.name);
     let room = look.size.width - look.px(80.0 + 400.0 + 40.0);
     let size = challenge::name_size(look, &name, room);
     let mut said = column![
-        say("To release this station,", look.px(28.0), TEXT, colours.soft),
+        say(
+            if scene.restart { "To restart this machine," } else { "To clean this station again," },
+            look.px(28.0),
+            TEXT,
+            colours.soft
+        ),
         say(name, size, STRONG, colours.ink).line_height(1.1),
         say(escape(&pin.role), look.px(24.0), TEXT, colours.soft),
     ]
@@ -183,6 +209,13 @@ fn supervisor<'a>(look: Look<'_>, pin: &PinScene) -> Element<'a, Message> {
             colours.amber,
             colours.amber_tint,
         ));
+    }
+    if !scene.restart {
+        said = said.push(space::vertical().height(look.px(24.0))).push(
+            Touch::new(look, Kind::Quiet, Message::Wish(Wish::Restart))
+                .width(look.px(320.0))
+                .with_icon(Icon::Retry, "Restart the machine"),
+        );
     }
     said.into()
 }

@@ -3,10 +3,12 @@
 use iced::widget::{column, container, row, space};
 use iced::{Alignment, Element, Length};
 
+use crate::driver::Wish;
 use crate::driver::scene::{CleanSummary, VacantScene};
 use crate::handoff::BadgeMode;
 use crate::ui::icon::Icon;
 use crate::ui::parts::{Look, disc, heading, page, say, whom_to_call};
+use crate::ui::screen::emergency;
 use crate::ui::theme::{self, STRONG};
 use crate::ui::{Message, words};
 
@@ -16,10 +18,18 @@ pub fn view<'a>(look: Look<'a>, scene: &VacantScene) -> Element<'a, Message> {
     let beneath = row![
         scene.clean.as_ref().map_or_else(|| waiting(look), |summary| clean(look, summary)),
         space::horizontal(),
-        whom_to_call(look)
+        whom_to_call(look),
     ]
+    .spacing(look.px(16.0))
     .align_y(Alignment::Center);
+    let beneath = if scene.emergency { beneath.push(emergency::offer(look)) } else { beneath };
     page(look, centre, Some(beneath.into()))
+}
+
+/// What the keyboard can reach.
+#[must_use]
+pub fn stops(scene: &VacantScene) -> Vec<Message> {
+    if scene.emergency { vec![Message::Wish(Wish::Emergency)] } else { Vec::new() }
 }
 
 /// The largest thing on the screen: what to do, or why nothing can be done.

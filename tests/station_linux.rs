@@ -15,6 +15,8 @@
 mod ground;
 #[path = "station_linux/hostile.rs"]
 mod hostile;
+#[path = "station_linux/lock.rs"]
+mod lock;
 #[path = "station_linux/operators.rs"]
 mod operators;
 #[path = "station_linux/refusals.rs"]

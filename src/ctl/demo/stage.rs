@@ -49,6 +49,8 @@ pub struct Stage {
     pub account: Account,
     /// The directory of everything.
     pub dir: PathBuf,
+    /// What the stage's programs find in their environment beside what every stage has.
+    pub environment: Vec<(String, String)>,
     _files: Files,
     _claim: Claim,
 }
@@ -148,6 +150,7 @@ impl Stage {
             page,
             account,
             dir,
+            environment: Vec::new(),
             _files: files,
             _claim: claim,
         })
@@ -180,6 +183,7 @@ impl Stage {
             .env("DISPLAY", format!(":{}", self.display))
             .env("XAUTHORITY", self.dir.join("xauthority"))
             .env("PCSCLITE_CSOCK_NAME", self.cards.socket())
+            .envs(self.environment.iter().cloned())
             .current_dir(&self.dir);
     }
 
@@ -250,6 +254,12 @@ impl Stage {
     #[must_use]
     pub fn shell_pid(&self) -> Option<u32> {
         self.shell.as_ref().map(Part::pid)
+    }
+
+    /// The display server's process.
+    #[must_use]
+    pub fn display_pid(&self) -> u32 {
+        self.server.pid()
     }
 
     /// Asks the shell to stop and waits until it has; answers whether it ended well.

@@ -356,7 +356,9 @@ impl Gates for LinuxStation {
     fn look(&self) -> Vec<GateAnswer> {
         let mut remains = lock(&self.session).remains.clone();
         remains.run_dir.clone_from(&self.run_dir);
-        gates::look(&remains, &self.baseline, &self.policy.require)
+        let mut answers = gates::look(&remains, &self.baseline, &self.policy.require);
+        answers.push(gates::cover(|| self.outer.cover()));
+        answers
     }
 
     fn capabilities(&self) -> Vec<(String, String)> {

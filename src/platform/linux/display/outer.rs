@@ -16,6 +16,7 @@ use x11rb::protocol::xproto::{
 use x11rb::rust_connection::RustConnection;
 
 use super::BAR_HEIGHT;
+use crate::platform::linux::clock::monotonic;
 use crate::ports::{PortError, Result};
 
 /// How long the display server may take to confirm (requirement L-03).
@@ -30,9 +31,16 @@ enum Ask {
     Show,
 }
 
+/// What is asked, until when somebody waits for it, and where the answer goes.
+struct Asked {
+    ask: Ask,
+    until: Duration,
+    answer: Sender<Answer>,
+}
+
 /// The station's own display.
 pub struct Outer {
-    asks: Mutex<Sender<(Ask, Sender<Answer>)>>,
+    asks: Mutex<Sender<Asked>>,
     /// Its number.
     pub number: u32,
     /// The size of its screen, in pixels.
@@ -59,7 +67,8 @@ impl Outer {
 
     fn ask(&self, ask: Ask) -> Result<u64> {
         let (answer, answered) = channel();
-        let sent = self.asks.lock().unwrap_or_else(PoisonError::into_inner).send((ask, answer));
+        let asked = Asked { ask, until: monotonic().saturating_add(CONFIRM), answer };
+        let sent = self.asks.lock().unwrap_or_else(PoisonError::into_inner).send(asked);
         sent.map_err(|_| PortError::new("reach the station's display"))?;
         match answered.recv_timeout(CONFIRM) {
             Ok(answer) => answer.map_err(PortError),
@@ -122,9 +131,12 @@ struct Place {
 }
 
 impl Hands {
-    fn work(mut self, queue: &Receiver<(Ask, Sender<Answer>)>) {
-        for (ask, answer) in queue {
+    fn work(mut self, queue: &Receiver<Asked>) {
+        for Asked { ask, until, answer } in queue {
             let result = match ask {
+                // A display server that was silent for a while finds old wishes waiting. What hides the
+                // session is done however late; what shows it only while somebody still waits for it.
+                Ask::Show if until < monotonic() => Err("too late to show the session".into()),
                 Ask::Attach(window) => self.attach(window),
                 Ask::Cover => self.cover(),
                 Ask::Idle => self.idle(),

@@ -34,6 +34,7 @@
 //! | what apps can see and reach | `platform/linux/root.rs`, `network.rs` |
 //! | how a session is destroyed, and the proof of it | `platform/linux/capsule.rs` |
 //! | covering, the nested display, the list of windows | `platform/linux/display/` |
+//! | what is done before the host sleeps | `platform/linux/sleep.rs` |
 //! | what is looked for after a handoff | `platform/linux/gates/` |
 //! | what a receipt says, how it is signed and verified | [`evidence`] |
 //! | what is on the disk, in which transaction | [`store`] |

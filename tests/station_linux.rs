@@ -21,3 +21,5 @@ mod lock;
 mod operators;
 #[path = "station_linux/refusals.rs"]
 mod refusals;
+#[path = "station_linux/sleep.rs"]
+mod sleep;

@@ -30,6 +30,8 @@ pub(super) enum Inbox {
     Reader(ReaderEvent, u64),
     /// The roster has said whose badge lies on this reader, seen at this microsecond.
     Shown(String, Result<Shown>, u64),
+    /// The host is about to sleep; it waits until the other end of this is gone.
+    Suspending(std::sync::mpsc::Sender<()>),
     /// The ledger was verified.
     Verified(std::result::Result<u64, String>),
     /// The screens ask something.

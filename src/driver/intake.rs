@@ -16,6 +16,7 @@ impl Driver {
             | Inbox::Page(..)
             | Inbox::PinSet(..)
             | Inbox::Prepared(..)
+            | Inbox::Suspending(_)
             | Inbox::Verified(_)
             | Inbox::Wish(_)
             | Inbox::Written(..) => self.ports.clock.micros(),
@@ -65,6 +66,10 @@ impl Driver {
             }
             Inbox::Reader(event, _) => self.reader(event),
             Inbox::Shown(reader, shown, _) => self.shown(&reader, shown),
+            Inbox::Suspending(waits) => {
+                self.sleeping.push(waits);
+                self.tell(Event::Suspending);
+            }
             Inbox::Verified(verdict) => {
                 if let Some(log) = &mut self.log {
                     log.verdict = Some(verdict);

@@ -1,5 +1,8 @@
 //! The lock's own failures: what other lock screens showed, let in or forgot (`src/manual/failures.rs`).
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use cleanshift::ctl::demo::stage::wait_for;
 use rustix::process::Signal;
 
@@ -30,4 +33,31 @@ fn a_cover_that_is_not_confirmed_kills_the_session() {
     assert_eq!(painted_pixels(&stage), 0);
     assert!(last_handoff(&stage).contains("badge-out"), "{}", last_handoff(&stage));
     verified(&stage);
+}
+
+#[test]
+fn the_cover_does_not_wait_for_the_screens() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: to hold a thread of another account's program needs root");
+        return;
+    }
+    let (stage, _) = painted();
+    // The screens are drawn by the shell's first thread, which now stands still.
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/station_linux/hold_thread.py");
+    let mut holder = Command::new("python3");
+    holder.arg(script).arg(stage.shell_pid().unwrap().to_string());
+    let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut word = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut word).unwrap();
+    assert_eq!(word.trim(), "held");
+    assert!(painted_pixels(&stage) > 100_000);
+    let mark = stage.mark();
+    stage.emulator.remove(0);
+    stage.wait_state(mark, "clean-up").unwrap();
+    assert_eq!(painted_pixels(&stage), 0, "what was covered still shows until somebody draws over it");
+    stage.wait_state(mark, "vacant, ready").unwrap();
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    stage.tap("ana").unwrap();
+    stage.pin("ana").unwrap();
 }

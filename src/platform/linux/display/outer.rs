@@ -11,7 +11,8 @@ use std::time::Duration;
 use x11rb::connection::Connection;
 use x11rb::protocol::screensaver;
 use x11rb::protocol::xproto::{
-    ConfigureWindowAux, ConnectionExt, CreateWindowAux, InputFocus, StackMode, Window, WindowClass,
+    ChangeWindowAttributesAux, ConfigureWindowAux, ConnectionExt, CreateWindowAux, InputFocus, StackMode,
+    Window, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
 
@@ -173,6 +174,10 @@ impl Hands {
             }
         };
         self.place = Some(Place { shell, container });
+        // What the session leaves bare is black at once, and not what stood there until the screens'
+        // own thread has drawn.
+        let black = ChangeWindowAttributesAux::new().background_pixel(0);
+        self.connection.change_window_attributes(shell, &black)?.check()?;
         // Without a window manager nobody else gives the shell the keyboard. A window that is not
         // mapped yet cannot have it: it is tried until it is.
         for _ in 0..40 {

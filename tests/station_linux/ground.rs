@@ -20,7 +20,11 @@ pub(crate) const MARKER: &str = "adversary-4c1f9";
 
 /// A stage whose policy permits the given apps.
 pub(crate) fn stage(apps: &str) -> (Stage, Vec<(String, String)>) {
-    let stage = Stage::set(SIZE).unwrap();
+    furnished(Stage::set(SIZE).unwrap(), apps)
+}
+
+/// The same on a stage that stands already.
+pub(crate) fn furnished(stage: Stage, apps: &str) -> (Stage, Vec<(String, String)>) {
     for part in ["profile", "shared"] {
         stage.account.make_dir(&stage.dir.join(part)).unwrap();
     }

@@ -2,8 +2,10 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use cleanshift::ctl::demo::stage::wait_for;
+use cleanshift::ctl::demo::account::Part;
+use cleanshift::ctl::demo::stage::{Stage, wait_for};
 use rustix::process::Signal;
 
 use super::ground::*;
@@ -60,4 +62,46 @@ fn the_cover_does_not_wait_for_the_screens() {
     holder.wait().unwrap();
     stage.tap("ana").unwrap();
     stage.pin("ana").unwrap();
+}
+
+#[test]
+fn nothing_stays_above_the_lock() {
+    let (mut stage, _) = stage("");
+    // A notification, as any program of the station's own display could show one. Before the station
+    // is up it is seen.
+    let notification = |stage: &Stage, place: &str| {
+        let mut command = stage.account.part("xterm");
+        command.env("DISPLAY", format!(":{}", stage.display));
+        command.env("XAUTHORITY", stage.dir.join("xauthority"));
+        command.args([
+            "-xrm",
+            "*overrideRedirect: true",
+            "-bg",
+            "#ff00ff",
+            "-fg",
+            "#ff00ff",
+            "-cr",
+            "#ff00ff",
+        ]);
+        command.args(["-geometry", place]);
+        Part::start(command).unwrap()
+    };
+    let early = notification(&stage, "40x10+100+100");
+    assert!(wait_for(|| painted_pixels(&stage) > 10_000), "the look is blind");
+    up(&mut stage);
+    assert_eq!(painted_pixels(&stage), 0, "what was there before the station shows above it");
+    let mark = stage.mark();
+    stage.tap("ana").unwrap();
+    let late = notification(&stage, "40x10+200+300");
+    let windows = || {
+        let output = stage.command("xwininfo").args(["-root", "-tree"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let came = wait_for(|| windows().contains("+200+300"));
+    assert!(came, "the notification did not come: {}", windows());
+    assert!(wait_for(|| painted_pixels(&stage) == 0), "a notification stays above the lock");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(painted_pixels(&stage), 0);
+    drop((early, late));
+    assert!(said(&stage, mark, "challenge, PIN"));
 }

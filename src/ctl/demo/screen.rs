@@ -75,6 +75,15 @@ impl Screen {
         Ok(Shot { size: (width, height), rgb })
     }
 
+    /// How large the screen is now: it grows with a monitor that is plugged in.
+    ///
+    /// # Errors
+    /// When the display does not answer.
+    pub fn size_now(&self) -> io::Result<(u16, u16)> {
+        let whole = self.connection.get_geometry(self.root).map_err(failed)?.reply().map_err(failed)?;
+        Ok((whole.width, whole.height))
+    }
+
     /// Types text in ASCII; `\n` is Enter.
     ///
     /// # Errors

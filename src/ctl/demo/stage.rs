@@ -119,6 +119,14 @@ impl Stage {
         Self::on(Surface::Window, size)
     }
 
+    /// The same, with a display that can be given a second monitor (`DUMMY1`) by `xrandr`. For root alone.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing.
+    pub fn with_monitors(size: (u16, u16)) -> io::Result<Self> {
+        Self::on(Surface::Monitors, size)
+    }
+
     fn on(surface: Surface, size: (u16, u16)) -> io::Result<Self> {
         let (account, claim) = Account::claim()?;
         let files = Files::make(account)?;
@@ -312,6 +320,8 @@ impl Stage {
 enum Surface {
     /// Nothing: it can be looked at by screenshots alone.
     Hidden,
+    /// Nothing, on monitors that can come and go.
+    Monitors,
     /// A window of this process' own desktop.
     Window,
 }
@@ -336,6 +346,7 @@ fn start_display(
             let _ = command.args(["-screen", "0", &format!("{width}x{height}x24")]);
             ("Xvfb", command)
         }
+        Surface::Monitors => ("Xorg", with_monitors(dir, (width, height))?),
         Surface::Window => ("Xephyr", in_window(dir, account, &format!("{width}x{height}"))?),
     };
     let _ = command.args(["-displayfd", "1", "-nolisten", "tcp", "-nolisten", "local", "-noreset", "-auth"]);
@@ -351,6 +362,24 @@ fn start_display(
         .map_err(|_| io::Error::other(format!("{name} did not come up: run packaging/setup.sh test")))?;
     cookie::write(&file, line.trim(), &key).and_then(|()| account.give(&file))?;
     Ok((server, number, key))
+}
+
+/// Xorg on its dummy driver, which has monitors that are none, without input devices and terminals.
+fn with_monitors(dir: &Path, (width, height): (u16, u16)) -> io::Result<Command> {
+    let configuration = dir.join("xorg.conf");
+    let text = format!(
+        "Section \"ServerFlags\"\nOption \"AutoAddDevices\" \"false\"\nOption \"AutoEnableDevices\" \"false\"\nEndSection\n\
+         Section \"Device\"\nIdentifier \"device\"\nDriver \"dummy\"\nVideoRam 65536\nEndSection\n\
+         Section \"Monitor\"\nIdentifier \"monitor\"\nHorizSync 5.0-1000.0\nVertRefresh 5.0-200.0\nEndSection\n\
+         Section \"Screen\"\nIdentifier \"screen\"\nDevice \"device\"\nMonitor \"monitor\"\nDefaultDepth 24\n\
+         SubSection \"Display\"\nDepth 24\nModes \"{width}x{height}\"\nEndSubSection\nEndSection\n"
+    );
+    fs::write(&configuration, text)?;
+    let mut command = Account::own().part("Xorg");
+    let _ =
+        command.args(["-novtswitch", "-sharevts", "-config"]).arg(configuration).arg("-configdir").arg(dir);
+    let _ = command.arg("-logfile").arg(dir.join("xorg.log"));
+    Ok(command)
 }
 
 /// Xephyr in a window of this process' desktop, whose cookie it is lent: only Xephyr sees it.

@@ -174,9 +174,12 @@ impl Watch {
             while let Ok(Some(event)) = self.connection.poll_for_event() {
                 changed |= is_change(&event);
             }
+            if !changed {
+                continue;
+            }
             let (answer, answered) = channel();
             let until = monotonic().saturating_add(CONFIRM);
-            if changed && asks.send(Asked { ask: Ask::Arrange, until, answer }).is_err() {
+            if asks.send(Asked { ask: Ask::Arrange, until, answer }).is_err() {
                 return;
             }
             // One at a time, however many windows come and go: the answer is waited for.

@@ -167,5 +167,5 @@ fn the_host_cannot_unlock_the_station() {
         std::thread::sleep(Duration::from_millis(500));
     }
     assert!(!said(&stage, mark, "attended"), "the host has opened the station");
-    assert!(!log(&stage).iter().any(|entry| entry["kind"] == "opened"));
+    assert!(!log(&stage).iter().any(|entry| entry["receipt"]["kind"] == "opened"));
 }

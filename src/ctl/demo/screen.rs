@@ -125,6 +125,18 @@ impl Screen {
         codes.iter().rev().try_for_each(|code| self.fake(KEY_RELEASE, *code, 0, 0))
     }
 
+    /// Presses these keys, by their numbers on the keyboard, one after the other, and releases them.
+    /// Keys that this keyboard does not have are left out.
+    ///
+    /// # Errors
+    /// When the display does not answer.
+    pub fn strike(&self, codes: &[u8]) -> io::Result<()> {
+        let setup = self.connection.setup();
+        let there = |code: &&u8| (setup.min_keycode..=setup.max_keycode).contains(*code);
+        codes.iter().filter(there).try_for_each(|code| self.fake(KEY_PRESS, *code, 0, 0))?;
+        codes.iter().filter(there).try_for_each(|code| self.fake(KEY_RELEASE, *code, 0, 0))
+    }
+
     /// The key that has this keysym, and whether it needs Shift.
     fn code(&self, keysym: u32) -> io::Result<(u8, bool)> {
         let setup = self.connection.setup();

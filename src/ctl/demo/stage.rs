@@ -258,6 +258,14 @@ impl Stage {
         runs(&mut self.server) && self.shell.as_mut().is_some_and(runs)
     }
 
+    /// Whether the shell, once started, is no longer there; waits for nothing.
+    #[must_use]
+    pub fn shell_is_gone(&self) -> bool {
+        let Some(pid) = self.shell_pid() else { return true };
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('Z'))
+    }
+
     /// The shell's process, while it runs.
     #[must_use]
     pub fn shell_pid(&self) -> Option<u32> {
@@ -268,6 +276,21 @@ impl Stage {
     #[must_use]
     pub fn display_pid(&self) -> u32 {
         self.server.pid()
+    }
+
+    /// Kills the display server as a crash would, and starts another in its place.
+    ///
+    /// # Errors
+    /// When none comes up.
+    pub fn renew_display(&mut self) -> io::Result<()> {
+        self.server.0.kill()?;
+        let _ = self.server.0.wait()?;
+        let (server, display, key) =
+            start_display(Surface::Hidden, &self.dir, self.account, self.screen.size)?;
+        self.screen = Screen::open(display, &key)?;
+        self.display = display;
+        self.server = server;
+        Ok(())
     }
 
     /// Asks the shell to stop and waits until it has; answers whether it ended well.

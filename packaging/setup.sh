@@ -11,7 +11,8 @@ run="bubblewrap dbus-bin dbus-daemon fonts-dejavu-core gnome-keyring libpcsclite
      libxcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libxkbcommon0 openbox passt pcscd util-linux
      x11-xkb-utils xkb-data xserver-xephyr"
 test="chromium firefox-esr keyutils libsecret-tools passwd python3 sudo vsmartcard-vpcd x11-apps
-      x11-utils xauth xclip xdotool xinput xterm xvfb"
+      x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
+      xserver-xorg-video-dummy xterm xvfb"
 bench="i3lock xsecurelock"
 
 case "${1:-bench}" in

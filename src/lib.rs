@@ -33,7 +33,8 @@
 //! | what a reader or a card does | [`badge`] |
 //! | what apps can see and reach | `platform/linux/root.rs`, `network.rs` |
 //! | how a session is destroyed, and the proof of it | `platform/linux/capsule.rs` |
-//! | covering, the nested display, the list of windows | `platform/linux/display/` |
+//! | covering, the nested display, monitors that come and go, the list of windows | `platform/linux/display/` |
+//! | what is done before the host sleeps | `platform/linux/sleep.rs` |
 //! | what is looked for after a handoff | `platform/linux/gates/` |
 //! | what a receipt says, how it is signed and verified | [`evidence`] |
 //! | what is on the disk, in which transaction | [`store`] |
@@ -58,6 +59,8 @@
 //! * `shell` and `ctl` put parts together; the bins are three lines each.
 //! * The keyring of a session is given its in-memory default by `dbus-send` inside the capsule, not by
 //!   a D-Bus crate in the shell: the shell has no way into a capsule's bus, and should have none.
+//! * A monitor that is plugged in while somebody works stays without her session until the next one: the
+//!   shell's window takes the whole screen at once, the container only when a session begins.
 //! * A capsule's end is waited for with the kernel's pidfd; no control group is made for it yet.
 
 pub mod badge;

@@ -15,6 +15,7 @@ use crate::driver::scene::{Look, Phase, Scene, StationFacts};
 use crate::driver::{Driver, Settings, Wish};
 use crate::pin::PinPad;
 use crate::platform::linux::clock::HostClock;
+use crate::platform::linux::sleep::{self, Sleep};
 use crate::platform::linux::station::LinuxStation;
 use crate::platform::linux::{host, places};
 use crate::policy::{self, Policy};
@@ -87,6 +88,9 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         .map_err(|error| format!("failed to start the shell's threads: {error}\n"))?;
     // The readers are watched before the first screen stands, so that no badge's going is missed.
     let watch = readers.watch(ends.readers);
+    if let Some(sleep) = &parts.sleep {
+        sleep.call(ends.suspending);
+    }
     drop(runtime.spawn(stop_on_signals(ends.wishes.clone())));
     drop(runtime.spawn(async move {
         driver.run().await;
@@ -103,6 +107,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
 struct Parts {
     station: Arc<LinuxStation>,
     ports: Ports,
+    sleep: Option<Sleep>,
 }
 
 impl Parts {
@@ -119,6 +124,8 @@ impl Parts {
         let directory = Arc::new(Directory::new(rows, codes, Arc::clone(&clock), pepper, rules));
         let mut capabilities = station.capabilities();
         capabilities.push(("pepper".to_owned(), home.report().to_owned()));
+        let sleep = Sleep::delay();
+        capabilities.push(("sleep".to_owned(), sleep::report(&sleep)));
         station.report(capabilities);
         let ports = Ports {
             clock,
@@ -131,7 +138,7 @@ impl Parts {
             ledger: store,
             machine: station.clone(),
         };
-        Ok(Self { station, ports })
+        Ok(Self { station, ports, sleep: sleep.ok() })
     }
 }
 

@@ -15,7 +15,13 @@
 mod ground;
 #[path = "station_linux/hostile.rs"]
 mod hostile;
+#[path = "station_linux/lock.rs"]
+mod lock;
+#[path = "station_linux/monitors.rs"]
+mod monitors;
 #[path = "station_linux/operators.rs"]
 mod operators;
 #[path = "station_linux/refusals.rs"]
 mod refusals;
+#[path = "station_linux/sleep.rs"]
+mod sleep;

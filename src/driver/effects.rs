@@ -76,7 +76,7 @@ impl Driver {
     pub(super) fn cover(&mut self) {
         let screen = self.ports.screen.clone();
         let covered = tokio::task::block_in_place(|| screen.cover());
-        if let Some(handoff) = &mut self.book.handoff {
+        if let (Ok(()), Some(handoff)) = (&covered, &mut self.book.handoff) {
             handoff.covered_us = Some(self.ports.clock.micros());
         }
         if let Err(error) = covered {

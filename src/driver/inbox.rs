@@ -38,6 +38,8 @@ pub(super) enum Inbox {
     Shown(String, Result<Shown>, u64),
     /// What was held was told to the ledger.
     Told(Result<Written>),
+    /// The host is about to sleep; it waits until the other end of this is gone.
+    Suspending(std::sync::mpsc::Sender<()>),
     /// The ledger was verified.
     Verified(std::result::Result<u64, String>),
     /// The screens ask something.

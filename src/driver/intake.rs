@@ -23,6 +23,7 @@ impl Driver {
             | Inbox::Prepared(..)
             | Inbox::Restarted(_)
             | Inbox::Told(_)
+            | Inbox::Suspending(_)
             | Inbox::Verified(_)
             | Inbox::Wish(_)
             | Inbox::Written(..) => self.ports.clock.micros(),
@@ -97,6 +98,10 @@ impl Driver {
             }
             Inbox::Reader(event, _) => self.reader(event),
             Inbox::Shown(reader, shown, _) => self.shown(&reader, shown),
+            Inbox::Suspending(waits) => {
+                self.sleeping.push(waits);
+                self.tell(Event::Suspending);
+            }
             Inbox::Verified(verdict) => {
                 if let Some(log) = &mut self.log {
                     log.verdict = Some(verdict);

@@ -79,6 +79,9 @@ pub struct Ends {
     pub readers: Box<dyn Fn(ReaderEvent) + Send + Sync>,
     /// Where digits go.
     pub pad: PinPad,
+    /// Where the host tells that it is about to sleep: returns when nothing of a session is left to
+    /// be shown (a station that is barred stays covered), or when this time is over.
+    pub suspending: Box<dyn Fn(Duration) + Send + Sync>,
 }
 
 /// The loop.
@@ -110,6 +113,8 @@ pub struct Driver {
     quarantined_utc_ms: i64,
     step_failed: bool,
     arrived_us: u64,
+    /// Sleeps of the host that wait until the station may sleep: letting go of one lets it go on.
+    sleeping: Vec<std::sync::mpsc::Sender<()>>,
     stopped: bool,
 }
 
@@ -123,6 +128,7 @@ impl Driver {
         let (scenes, scene) = watch::channel(compose::before_start(&settings, &*ports.clock));
         let ledger = ledger_thread(&ports, post.clone());
         let (clock, readers_post) = (ports.clock.clone(), post.clone());
+        let sleep_post = post.clone();
         let ends = Ends {
             scenes: scene,
             wishes: wish,
@@ -130,6 +136,11 @@ impl Driver {
                 let _ = readers_post.send(Inbox::Reader(event, clock.micros()));
             }),
             pad: pad.clone(),
+            suspending: Box::new(move |patience| {
+                let (waits, waited_for) = std::sync::mpsc::channel();
+                let _ = sleep_post.send(Inbox::Suspending(waits));
+                let _ = waited_for.recv_timeout(patience);
+            }),
         };
         let apps = vec![AppState::Idle; settings.facts.apps.len()];
         let mut book = Book::default();
@@ -162,6 +173,7 @@ impl Driver {
             quarantined_utc_ms: 0,
             step_failed: false,
             arrived_us: 0,
+            sleeping: Vec::new(),
             stopped: false,
         };
         (driver, ends)
@@ -377,6 +389,12 @@ impl Driver {
             tracing::info!("station: {is}");
         }
         drop(self.scenes.send_replace(scene));
+        match &self.station {
+            None | Some(Station::Attended(_) | Station::CleanUp(_)) => {}
+            Some(Station::Challenge(_) | Station::Quarantine(_) | Station::Vacant(_)) => {
+                self.sleeping.clear();
+            }
+        }
     }
 
     fn guest(&self) -> Option<crate::handoff::Guest> {

@@ -64,6 +64,8 @@ pub enum Message {
     Over,
     /// A key of the PIN pad.
     Pad(PinKey),
+    /// The window has another size: a monitor came or went.
+    Resized(Size),
     /// A new scene, and when it came.
     Shown(Box<Scene>, Instant),
     /// Something is wished.
@@ -119,6 +121,7 @@ impl Message {
             | Self::Open(_)
             | Self::Opened(_)
             | Self::Over
+            | Self::Resized(_)
             | Self::Shown(..)
             | Self::Wish(_) => format!("{self:?}"),
         }
@@ -185,6 +188,7 @@ impl App {
             Message::Opened(window) => return window::raw_id::<Message>(window).map(Message::Attached),
             Message::Over => return iced::exit(),
             Message::Pad(key) => self.press(key),
+            Message::Resized(size) => self.size = size,
             Message::Shown(scene, came) => self.show(*scene, came),
             Message::Wish(wish) => {
                 // Whoever touches has no need of the ring.
@@ -229,7 +233,8 @@ impl App {
         let alarm = self.next_change().map(|at| Subscription::run_with(at, alarm));
         let scenes = self.scenes.clone().map(|scenes| Subscription::run_with(scenes, Scenes::stream));
         let keys = iced::keyboard::listen().filter_map(|event| keys::meaning(&event));
-        Subscription::batch([Some(keys), scenes, alarm].into_iter().flatten())
+        let sizes = window::resize_events().map(|(_, size)| Message::Resized(size));
+        Subscription::batch([Some(keys), Some(sizes), scenes, alarm].into_iter().flatten())
     }
 
     /// When the screen next looks different by itself. `None` while it stands still.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cleanshift::ctl::demo::stage::{Stage, wait_for};
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 pub(crate) const SIZE: (u16, u16) = (1024, 768);
@@ -19,7 +20,11 @@ pub(crate) const MARKER: &str = "adversary-4c1f9";
 
 /// A stage whose policy permits the given apps.
 pub(crate) fn stage(apps: &str) -> (Stage, Vec<(String, String)>) {
-    let stage = Stage::set(SIZE).unwrap();
+    furnished(Stage::set(SIZE).unwrap(), apps)
+}
+
+/// The same on a stage that stands already.
+pub(crate) fn furnished(stage: Stage, apps: &str) -> (Stage, Vec<(String, String)>) {
     for part in ["profile", "shared"] {
         stage.account.make_dir(&stage.dir.join(part)).unwrap();
     }
@@ -142,6 +147,44 @@ pub(crate) fn report(stage: &Stage) -> String {
 
 pub(crate) fn beats(stage: &Stage) -> u64 {
     fs::metadata(stage.dir.join("shared/heartbeat")).map_or(0, |data| data.len())
+}
+
+/// Whether the shell's own log, since `mark`, has this in it.
+pub(crate) fn said(stage: &Stage, mark: usize, what: &str) -> bool {
+    let log = fs::read_to_string(stage.dir.join("shell.log")).unwrap();
+    log.get(mark..).unwrap_or_default().contains(what)
+}
+
+/// Sends a signal to a process.
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// The stage with a session whose whole place on the screen is magenta.
+pub(crate) fn painted() -> (Stage, Vec<(String, String)>) {
+    let (mut stage, issued) = stage("");
+    paint(&mut stage, &issued);
+    (stage, issued)
+}
+
+/// Brings the shell up and Ana in, with an app that fills the session with magenta.
+pub(crate) fn paint(stage: &mut Stage, issued: &[(String, String)]) {
+    let colours = ["-bg", "#ff00ff", "-fg", "#ff00ff", "-cr", "#ff00ff", "-T", MARKER];
+    add(stage, &app(stage, "Painter", "xterm", &colours.map(str::to_owned)));
+    up(stage);
+    stage.tap("ana").unwrap();
+    stage.first_pin("ana", issued).unwrap();
+    touch_tile(stage, 0);
+    assert!(
+        wait_for(|| painted_pixels(stage) > 100_000),
+        "the look is blind: the session is not on the screen"
+    );
+}
+
+/// How much of the session that [`painted`] opens is on the screen.
+pub(crate) fn painted_pixels(stage: &Stage) -> usize {
+    stage.screen.look().unwrap().count([255, 0, 255])
 }
 
 /// Whether the living parts of the adversary still move.

@@ -39,6 +39,12 @@ impl Account {
         if rustix::process::geteuid().is_root() { Self::named(NAME) } else { Ok(Self { ids: None }) }
     }
 
+    /// This process' own account, root's too: for a display server that can be nobody else's.
+    #[must_use]
+    pub fn own() -> Self {
+        Self { ids: None }
+    }
+
     /// An account that no other stage uses as long as the claim is held. A station judges all that its
     /// account leaves on the host, so that two stages of one account would find each other's traces.
     /// As root the next free account is taken; otherwise it is waited for.

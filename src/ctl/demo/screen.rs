@@ -75,6 +75,15 @@ impl Screen {
         Ok(Shot { size: (width, height), rgb })
     }
 
+    /// How large the screen is now: it grows with a monitor that is plugged in.
+    ///
+    /// # Errors
+    /// When the display does not answer.
+    pub fn size_now(&self) -> io::Result<(u16, u16)> {
+        let whole = self.connection.get_geometry(self.root).map_err(failed)?.reply().map_err(failed)?;
+        Ok((whole.width, whole.height))
+    }
+
     /// Types text in ASCII; `\n` is Enter.
     ///
     /// # Errors
@@ -114,6 +123,18 @@ impl Screen {
             keysyms.iter().map(|keysym| Ok(self.code(*keysym)?.0)).collect::<io::Result<_>>()?;
         codes.iter().try_for_each(|code| self.fake(KEY_PRESS, *code, 0, 0))?;
         codes.iter().rev().try_for_each(|code| self.fake(KEY_RELEASE, *code, 0, 0))
+    }
+
+    /// Presses these keys, by their numbers on the keyboard, one after the other, and releases them.
+    /// Keys that this keyboard does not have are left out.
+    ///
+    /// # Errors
+    /// When the display does not answer.
+    pub fn strike(&self, codes: &[u8]) -> io::Result<()> {
+        let setup = self.connection.setup();
+        let there = |code: &&u8| (setup.min_keycode..=setup.max_keycode).contains(*code);
+        codes.iter().filter(there).try_for_each(|code| self.fake(KEY_PRESS, *code, 0, 0))?;
+        codes.iter().filter(there).try_for_each(|code| self.fake(KEY_RELEASE, *code, 0, 0))
     }
 
     /// The key that has this keysym, and whether it needs Shift.

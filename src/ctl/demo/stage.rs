@@ -49,6 +49,8 @@ pub struct Stage {
     pub account: Account,
     /// The directory of everything.
     pub dir: PathBuf,
+    /// What the stage's programs find in their environment beside what every stage has.
+    pub environment: Vec<(String, String)>,
     _files: Files,
     _claim: Claim,
 }
@@ -117,6 +119,14 @@ impl Stage {
         Self::on(Surface::Window, size)
     }
 
+    /// The same, with a display that can be given a second monitor (`DUMMY1`) by `xrandr`. For root alone.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing.
+    pub fn with_monitors(size: (u16, u16)) -> io::Result<Self> {
+        Self::on(Surface::Monitors, size)
+    }
+
     fn on(surface: Surface, size: (u16, u16)) -> io::Result<Self> {
         let (account, claim) = Account::claim()?;
         let files = Files::make(account)?;
@@ -148,6 +158,7 @@ impl Stage {
             page,
             account,
             dir,
+            environment: Vec::new(),
             _files: files,
             _claim: claim,
         })
@@ -180,6 +191,7 @@ impl Stage {
             .env("DISPLAY", format!(":{}", self.display))
             .env("XAUTHORITY", self.dir.join("xauthority"))
             .env("PCSCLITE_CSOCK_NAME", self.cards.socket())
+            .envs(self.environment.iter().cloned())
             .current_dir(&self.dir);
     }
 
@@ -246,10 +258,39 @@ impl Stage {
         runs(&mut self.server) && self.shell.as_mut().is_some_and(runs)
     }
 
+    /// Whether the shell, once started, is no longer there; waits for nothing.
+    #[must_use]
+    pub fn shell_is_gone(&self) -> bool {
+        let Some(pid) = self.shell_pid() else { return true };
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('Z'))
+    }
+
     /// The shell's process, while it runs.
     #[must_use]
     pub fn shell_pid(&self) -> Option<u32> {
         self.shell.as_ref().map(Part::pid)
+    }
+
+    /// The display server's process.
+    #[must_use]
+    pub fn display_pid(&self) -> u32 {
+        self.server.pid()
+    }
+
+    /// Kills the display server as a crash would, and starts another in its place.
+    ///
+    /// # Errors
+    /// When none comes up.
+    pub fn renew_display(&mut self) -> io::Result<()> {
+        self.server.0.kill()?;
+        let _ = self.server.0.wait()?;
+        let (server, display, key) =
+            start_display(Surface::Hidden, &self.dir, self.account, self.screen.size)?;
+        self.screen = Screen::open(display, &key)?;
+        self.display = display;
+        self.server = server;
+        Ok(())
     }
 
     /// Asks the shell to stop and waits until it has; answers whether it ended well.
@@ -302,6 +343,8 @@ impl Stage {
 enum Surface {
     /// Nothing: it can be looked at by screenshots alone.
     Hidden,
+    /// Nothing, on monitors that can come and go.
+    Monitors,
     /// A window of this process' own desktop.
     Window,
 }
@@ -326,6 +369,7 @@ fn start_display(
             let _ = command.args(["-screen", "0", &format!("{width}x{height}x24")]);
             ("Xvfb", command)
         }
+        Surface::Monitors => ("Xorg", with_monitors(dir, (width, height))?),
         Surface::Window => ("Xephyr", in_window(dir, account, &format!("{width}x{height}"))?),
     };
     let _ = command.args(["-displayfd", "1", "-nolisten", "tcp", "-nolisten", "local", "-noreset", "-auth"]);
@@ -341,6 +385,24 @@ fn start_display(
         .map_err(|_| io::Error::other(format!("{name} did not come up: run packaging/setup.sh test")))?;
     cookie::write(&file, line.trim(), &key).and_then(|()| account.give(&file))?;
     Ok((server, number, key))
+}
+
+/// Xorg on its dummy driver, which has monitors that are none, without input devices and terminals.
+fn with_monitors(dir: &Path, (width, height): (u16, u16)) -> io::Result<Command> {
+    let configuration = dir.join("xorg.conf");
+    let text = format!(
+        "Section \"ServerFlags\"\nOption \"AutoAddDevices\" \"false\"\nOption \"AutoEnableDevices\" \"false\"\nEndSection\n\
+         Section \"Device\"\nIdentifier \"device\"\nDriver \"dummy\"\nVideoRam 65536\nEndSection\n\
+         Section \"Monitor\"\nIdentifier \"monitor\"\nHorizSync 5.0-1000.0\nVertRefresh 5.0-200.0\nEndSection\n\
+         Section \"Screen\"\nIdentifier \"screen\"\nDevice \"device\"\nMonitor \"monitor\"\nDefaultDepth 24\n\
+         SubSection \"Display\"\nDepth 24\nModes \"{width}x{height}\"\nEndSubSection\nEndSection\n"
+    );
+    fs::write(&configuration, text)?;
+    let mut command = Account::own().part("Xorg");
+    let _ =
+        command.args(["-novtswitch", "-sharevts", "-config"]).arg(configuration).arg("-configdir").arg(dir);
+    let _ = command.arg("-logfile").arg(dir.join("xorg.log"));
+    Ok(command)
 }
 
 /// Xephyr in a window of this process' desktop, whose cookie it is lent: only Xephyr sees it.

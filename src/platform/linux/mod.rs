@@ -11,5 +11,6 @@ pub mod init;
 pub mod network;
 pub mod places;
 pub mod root;
+pub mod sleep;
 pub mod spawn;
 pub mod station;

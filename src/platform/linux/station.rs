@@ -78,6 +78,7 @@ impl LinuxStation {
     /// When there is no display, or the host cannot contain a session.
     pub fn open(policy: &Policy, run_dir: &Path, init: &Path) -> Result<Arc<Self>> {
         let outer = Outer::open()?;
+        outer.guard()?;
         if let Some(why) = capability::refusal() {
             return Err(PortError(why));
         }
@@ -244,6 +245,7 @@ impl Capsules for LinuxStation {
         }
         let generation = self.generation.fetch_add(1, Ordering::SeqCst) + 1;
         *lock(&self.apps) = Apps::default();
+        self.outer.fit()?;
         let nested = Nested::start(&self.run_dir, self.outer.number, container)?;
         // From here on something stands that a destroy must find, whatever fails below.
         let nested = session.nested.insert(nested);
@@ -379,7 +381,9 @@ impl Gates for LinuxStation {
     fn look(&self) -> Vec<GateAnswer> {
         let mut remains = lock(&self.session).remains.clone();
         remains.run_dir.clone_from(&self.run_dir);
-        gates::look(&remains, &self.baseline, &self.policy.require)
+        let mut answers = gates::look(&remains, &self.baseline, &self.policy.require);
+        answers.push(gates::cover(|| self.outer.cover()));
+        answers
     }
 
     fn capabilities(&self) -> Vec<(String, String)> {

@@ -83,6 +83,16 @@ pub fn look(remains: &Remains, baseline: &Baseline, require: &[String]) -> Vec<G
     gates.iter().map(|(class, gate, look)| ask(*class, gate, look)).collect()
 }
 
+/// Whether the session's place on the screen is covered, once more and with the display server's own
+/// answer: where it is silent, what it still shows is unknown.
+pub fn cover(confirm: impl Fn() -> crate::ports::Result<()>) -> GateAnswer {
+    let method = "the display server's answer";
+    ask(5, "cover", &|| match confirm() {
+        Ok(()) => Saw::absent("the session's place is unmapped", method),
+        Err(error) => Saw::unknown(format!("failed to {error}"), method),
+    })
+}
+
 fn ask(class: u8, gate: &str, look: &dyn Fn() -> Saw) -> GateAnswer {
     let began = monotonic();
     let saw = look();

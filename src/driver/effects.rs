@@ -4,19 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-
 use super::inbox::Inbox;
 use super::scene::AppState;
 use super::{Driver, INTENT_PATIENCE, NOTICE};
 use crate::handoff::{AppWish, Effect, Event, Notice, Record, Step, Turn};
-use crate::ports::{CapsuleNews, Entry, Intent, Person, PinProblem, Ports};
-
-/// Work for the ledger's thread.
-pub(super) enum Job {
-    Append(Option<Turn>, Box<Entry>),
-    Intend(Intent, std::sync::mpsc::Sender<()>),
-}
+use crate::ports::{CapsuleNews, Entry, Intent, Job, Person, PinProblem};
 
 impl Driver {
     pub(super) fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -50,7 +42,9 @@ impl Driver {
                     let screen = self.ports.screen.clone();
                     let front = self.launcher;
                     self.in_front = Some(front);
-                    if let Err(error) = tokio::task::block_in_place(|| screen.uncover(front)) {
+                    let mut uncovered = Ok(());
+                    self.hands.now(&mut || uncovered = screen.uncover(front));
+                    if let Err(error) = uncovered {
                         tracing::error!(%error, "failed to uncover");
                         let _ = self.post.send(Inbox::Event(Event::CapsuleLost));
                     }
@@ -61,7 +55,8 @@ impl Driver {
 
     pub(super) fn cover(&mut self) {
         let screen = self.ports.screen.clone();
-        let covered = tokio::task::block_in_place(|| screen.cover());
+        let mut covered = Ok(());
+        self.hands.now(&mut || covered = screen.cover());
         if let Some(handoff) = &mut self.book.handoff {
             handoff.covered_us = Some(self.ports.clock.micros());
         }
@@ -70,7 +65,7 @@ impl Driver {
             // without asking its apps (requirement L-03). The clean-up's own step proves it.
             tracing::error!(%error, "failed to cover; the capsule is killed");
             let capsules = self.ports.capsules.clone();
-            drop(tokio::task::spawn_blocking(move || capsules.destroy()));
+            self.hands.aside(Box::new(move || drop(capsules.destroy())));
         }
     }
 
@@ -92,9 +87,8 @@ impl Driver {
         let (at, now_us) = (self.ports.clock.stamp(), self.ports.clock.micros());
         if let Record::Opened(operator) = record {
             self.book.opened = Some(at.clone());
-            let (done, _) = std::sync::mpsc::channel();
             let person: Person = self.book.person(operator);
-            let _ = self.ledger.send(Job::Intend(Intent::Open(person, at.clone()), done));
+            self.hands.in_order(self.intent(Intent::Open(person, at.clone())));
         }
         let shared = self.ports.capsules.shared();
         let entry = self.book.entry(record, at, now_us, shared);
@@ -106,14 +100,14 @@ impl Driver {
         match wish {
             AppWish::Launch(app) => {
                 self.app_is(app, AppState::Starting);
-                drop(tokio::task::spawn_blocking(move || {
+                self.hands.aside(Box::new(move || {
                     if let Err(error) = capsules.launch(app) {
                         let _ = post.send(Inbox::News(CapsuleNews::AppFailed(app, error.to_string())));
                     }
                 }));
             }
-            AppWish::Close(window) => drop(tokio::task::spawn_blocking(move || capsules.close(window))),
-            AppWish::Raise(window) => drop(tokio::task::spawn_blocking(move || capsules.raise(window))),
+            AppWish::Close(window) => self.hands.aside(Box::new(move || drop(capsules.close(window)))),
+            AppWish::Raise(window) => self.hands.aside(Box::new(move || drop(capsules.raise(window)))),
         }
     }
 
@@ -135,60 +129,40 @@ impl Driver {
 
     /// Does something that takes time, and posts what comes of it.
     pub(super) fn work(&self, job: impl FnOnce() -> Inbox + Send + 'static) {
-        let post = self.post.clone();
-        drop(tokio::task::spawn_blocking(move || {
-            let _ = post.send(job());
-        }));
+        self.hands.aside(self.posting(job));
     }
 
     /// The same, once the intent is durable (or the disk has had its chance).
     pub(super) fn after_intent(&self, intent: Intent, job: impl FnOnce() -> Inbox + Send + 'static) {
-        let (done, durable) = std::sync::mpsc::channel();
-        let _ = self.ledger.send(Job::Intend(intent, done));
-        self.work(move || {
-            let _ = durable.recv_timeout(INTENT_PATIENCE);
-            job()
-        });
+        self.hands.after(self.intent(intent), INTENT_PATIENCE, self.posting(job));
+    }
+
+    fn posting(&self, job: impl FnOnce() -> Inbox + Send + 'static) -> Job {
+        let post = self.post.clone();
+        Box::new(move || {
+            let _ = post.send(job());
+        })
+    }
+
+    /// Writing this intent, for the ledger's turn.
+    pub(super) fn intent(&self, intent: Intent) -> Job {
+        let ledger = Arc::clone(&self.ports.ledger);
+        Box::new(move || {
+            if let Err(error) = ledger.intend(intent) {
+                tracing::error!(%error, "failed to write an intent");
+            }
+        })
     }
 
     pub(super) fn append(&self, turn: Option<Turn>, entry: Entry) {
-        let _ = self.ledger.send(Job::Append(turn, Box::new(entry)));
-    }
-
-    /// Waits until the ledger's thread has done all that it was given.
-    pub(super) fn flush(self) {
-        let (done, all) = std::sync::mpsc::channel();
-        let _ = self.ledger.send(Job::Intend(Intent::Look, done));
-        let _ = all.recv_timeout(Duration::from_secs(2));
-    }
-}
-
-/// The thread through which every entry and intent goes, in order.
-pub(super) fn ledger_thread(
-    ports: &Ports,
-    post: mpsc::UnboundedSender<Inbox>,
-) -> std::sync::mpsc::Sender<Job> {
-    let (jobs, queue) = std::sync::mpsc::channel();
-    let ledger = Arc::clone(&ports.ledger);
-    drop(std::thread::spawn(move || {
-        for job in queue {
-            match job {
-                Job::Append(turn, entry) => {
-                    let written = ledger.append(&entry);
-                    if let Some(turn) = turn {
-                        let _ = post.send(Inbox::Written(turn, written));
-                    } else if let Err(error) = written {
-                        tracing::error!(%error, "failed to write an entry");
-                    }
-                }
-                Job::Intend(intent, done) => {
-                    if let Err(error) = ledger.intend(intent) {
-                        tracing::error!(%error, "failed to write an intent");
-                    }
-                    let _ = done.send(());
-                }
+        let (ledger, post) = (Arc::clone(&self.ports.ledger), self.post.clone());
+        self.hands.in_order(Box::new(move || {
+            let written = ledger.append(&entry);
+            if let Some(turn) = turn {
+                let _ = post.send(Inbox::Written(turn, written));
+            } else if let Err(error) = written {
+                tracing::error!(%error, "failed to write an entry");
             }
-        }
-    }));
-    jobs
+        }));
+    }
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 impl Driver {
-    pub(super) fn take(&mut self, item: Inbox) {
+    pub(super) fn receive(&mut self, item: Inbox) {
         // A handoff's times count from the moment at which its cause was seen, not handled.
         self.arrived_us = match &item {
             Inbox::Reader(_, at_us) | Inbox::Shown(_, _, at_us) => *at_us,
@@ -197,7 +197,9 @@ impl Driver {
         match wish {
             Wish::Attach(window) => {
                 let screen = self.ports.screen.clone();
-                if let Err(error) = tokio::task::block_in_place(|| screen.attach(window)) {
+                let mut attached = Ok(());
+                self.hands.now(&mut || attached = screen.attach(window));
+                if let Err(error) = attached {
                     tracing::error!(%error, "failed to attach to the shell's window");
                 }
             }

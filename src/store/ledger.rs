@@ -84,7 +84,7 @@ impl Store {
     /// When the store cannot be read at all; a damaged entry is no error but the verdict.
     pub fn audit(&self, key: Option<&StationKey>, all_signatures: bool) -> Result<Verdict> {
         let wrong = disk(READ);
-        let db = super::connect_to_read(&self.dir)?;
+        let db = super::connect_to_read(&self.dir, self.vfs.as_deref())?;
         let tx = db.unchecked_transaction().map_err(&wrong)?;
         let mut verdict = walk(&tx, key, all_signatures);
         let unsigned = verdict

@@ -18,8 +18,13 @@ const READ: &str = "read the ledger";
 
 impl Ledger for Store {
     fn append(&self, entry: &Entry) -> Result<Written> {
-        let (receipt, means) = entry::receipt(entry)?;
+        let (mut receipt, means) = entry::receipt(entry)?;
         self.writer()?.transact(&self.station, |ledger| {
+            if matches!(means, entry::Means::Finished) {
+                // Whose session ends is what the ledger holds open: a receipt that was late and written
+                // twice, or an opening that failed, must not make two ends or an end of nothing.
+                entry::ends(&mut receipt, journal::open(&ledger.tx).map_err(disk(WRITE))?);
+            }
             let written = ledger.append(receipt)?;
             match &means {
                 entry::Means::Opened(person, at) => journal::opened(&ledger.tx, person, at),

@@ -323,3 +323,26 @@ fn a_clock_that_goes_backwards_is_told_and_no_failure() {
     assert!(verdict.whole(), "{verdict:?}");
     assert!(verdict.notes.iter().any(|note| note.contains("the clock went backwards before entry 3")));
 }
+
+#[test]
+fn an_opening_has_one_end_however_often_a_handoff_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), "Station 12").unwrap();
+    let _ = store.append(&core(Record::Opened(OperatorId(1)), Some(ana()), "")).unwrap();
+    // The first answer was late, and the station has cleaned up once more.
+    for whose in [Some("ana.ruiz"), None] {
+        let written = store.append(&handoff()).unwrap();
+        let receipt = Receipt::read(&written.json).unwrap();
+        assert_eq!(receipt.operator.as_ref().map(|who| who.key.as_str()), whose);
+        assert_eq!(receipt.handoff.unwrap().opened.is_some(), whose.is_some());
+        assert_eq!(receipt.note.contains("no session of ana.ruiz was open"), whose.is_none());
+    }
+    // A handoff that does not know whose session it ends is told by the ledger.
+    let _ = store.append(&core(Record::Opened(OperatorId(1)), Some(ana()), "")).unwrap();
+    let mut unknowing = handoff();
+    if let Body::Handoff(facts) = &mut unknowing.body {
+        facts.outgoing = None;
+    }
+    let receipt = Receipt::read(&store.append(&unknowing).unwrap().json).unwrap();
+    assert_eq!(receipt.operator.map(|who| who.key), Some("ana.ruiz".to_owned()));
+}

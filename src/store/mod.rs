@@ -153,6 +153,7 @@ impl Store {
     }
 
     fn ready(dir: &Path, station: &str, mut writer: Writer, vfs: Option<String>) -> Result<Self> {
+        fold(&writer.db)?;
         writer.check_head()?;
         let reader = connect_to_read(dir, vfs.as_deref())?;
         Ok(Self {
@@ -187,6 +188,20 @@ impl Store {
     fn reader(&self) -> MutexGuard<'_, Connection> {
         held(&self.reader)
     }
+}
+
+/// Folds what an earlier shell has left in the WAL into the file, and begins the WAL anew. A sync that
+/// failed leaves pages in the WAL that the kernel shows and calls clean, but that never reached the
+/// disk: whatever were written behind them would be lost with them in a power cut. Folding writes
+/// and syncs all of it again.
+fn fold(db: &Connection) -> Result<()> {
+    let held: i64 = db
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(disk("open the store"))?;
+    if held != 0 {
+        tracing::warn!("another program holds the store; what it left was not written again");
+    }
+    Ok(())
 }
 
 /// A lock that a panicking thread has left is taken all the same: a transaction that was not

@@ -346,3 +346,30 @@ fn an_opening_has_one_end_however_often_a_handoff_is_written() {
     let receipt = Receipt::read(&store.append(&unknowing).unwrap().json).unwrap();
     assert_eq!(receipt.operator.map(|who| who.key), Some("ana.ruiz".to_owned()));
 }
+
+#[test]
+fn what_a_failed_sync_has_left_does_not_take_later_entries_with_it() {
+    use crate::platform::rehearsal::disk::{Death, Disk, Fault, Weather};
+    use crate::platform::rehearsal::vfs;
+    vfs::register();
+    let rehearsed = Rehearsed { vfs: vfs::NAME.to_owned(), seed: [1; 32], at: at(0) };
+    let open = |disk: &Disk| Store::rehearse(disk.dir().as_ref(), "Station 12", &rehearsed).unwrap();
+    let entry = core(Record::BadgeUnknown, None, "");
+    for (change, seed) in (0..8).flat_map(|change| (0..6).map(move |seed| (change, seed))) {
+        let disk = Disk::new(seed);
+        let store = open(&disk);
+        disk.plan(disk.changes() + change, Fault::Fails(Weather::Failing));
+        let _ = store.append(&entry);
+        disk.kill(Death::Killed);
+        drop(store);
+        disk.boot();
+        disk.forget_plan();
+        let store = open(&disk);
+        let acknowledged = store.append(&entry).unwrap();
+        disk.kill(Death::PowerCut);
+        drop(store);
+        disk.boot();
+        let kept = open(&disk).entries().unwrap();
+        assert!(kept > acknowledged.index, "change {change}, seed {seed}: {kept} entries are left");
+    }
+}

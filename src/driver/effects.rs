@@ -2,13 +2,14 @@
 //! own, whose results come back through the inbox.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::inbox::Inbox;
 use super::scene::AppState;
 use super::{Driver, INTENT_PATIENCE, NOTICE};
 use crate::handoff::{AppWish, Effect, Event, Notice, Record, Step, Turn};
-use crate::ports::{CapsuleNews, Entry, Intent, Job, Person, PinProblem};
+use crate::ports::{CapsuleNews, Closing, Entry, Intent, Job, Person, PinProblem, PortError};
 
 impl Driver {
     pub(super) fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -31,6 +32,7 @@ impl Driver {
                 Effect::Notify(notice) => self.notify(notice),
                 Effect::Prepare(turn) => {
                     let capsules = self.ports.capsules.clone();
+                    let _ = self.capsule.fetch_add(1, Ordering::SeqCst);
                     self.work(move || Inbox::Prepared(turn, capsules.prepare()));
                 }
                 Effect::Record(turn, record) => self.record(turn, record),
@@ -65,18 +67,31 @@ impl Driver {
             // without asking its apps (requirement L-03). The clean-up's own step proves it.
             tracing::error!(%error, "failed to cover; the capsule is killed");
             let capsules = self.ports.capsules.clone();
-            self.hands.aside(Box::new(move || drop(capsules.destroy())));
+            self.on_capsule(move || drop(capsules.destroy()));
         }
     }
 
     pub(super) fn step(&mut self, turn: Turn, step: Step) {
         let (capsules, gates) = (self.ports.capsules.clone(), self.ports.gates.clone());
+        let meant = self.meant();
         match step {
             Step::AskApps => {
                 let grace = Duration::from_millis(self.settings.rules.grace);
-                self.after_intent(Intent::AskApps, move || Inbox::Closed(turn, capsules.ask_to_close(grace)));
+                self.after_intent(Intent::AskApps, move || {
+                    Inbox::Closed(
+                        turn,
+                        if meant() { capsules.ask_to_close(grace) } else { Closing::default() },
+                    )
+                });
             }
             Step::Destroy => self.after_intent(Intent::Destroy, move || {
+                if !meant() {
+                    return Inbox::Destroyed(
+                        turn,
+                        Vec::new(),
+                        Err(PortError::new("destroy a capsule in time")),
+                    );
+                }
                 let inside = gates.look_inside();
                 Inbox::Destroyed(turn, inside, capsules.destroy())
             }),
@@ -100,14 +115,14 @@ impl Driver {
         match wish {
             AppWish::Launch(app) => {
                 self.app_is(app, AppState::Starting);
-                self.hands.aside(Box::new(move || {
+                self.on_capsule(move || {
                     if let Err(error) = capsules.launch(app) {
                         let _ = post.send(Inbox::News(CapsuleNews::AppFailed(app, error.to_string())));
                     }
-                }));
+                });
             }
-            AppWish::Close(window) => self.hands.aside(Box::new(move || drop(capsules.close(window)))),
-            AppWish::Raise(window) => self.hands.aside(Box::new(move || drop(capsules.raise(window)))),
+            AppWish::Close(window) => self.on_capsule(move || drop(capsules.close(window))),
+            AppWish::Raise(window) => self.on_capsule(move || drop(capsules.raise(window))),
         }
     }
 
@@ -125,6 +140,24 @@ impl Driver {
 
     pub(super) fn notify(&mut self, notice: Notice) {
         self.notice = Some((notice, self.ports.clock.now().after(NOTICE)));
+    }
+
+    /// Does something to the capsule that stands now, beside everything else.
+    fn on_capsule(&self, job: impl FnOnce() + Send + 'static) {
+        let meant = self.meant();
+        self.hands.aside(Box::new(move || {
+            if meant() {
+                job();
+            }
+        }));
+    }
+
+    /// Whether the capsule that was meant is still the last one. A thread that comes late must not
+    /// destroy the next operator's capsule, or start an app in it.
+    fn meant(&self) -> impl Fn() -> bool + Send + 'static {
+        let capsule = Arc::clone(&self.capsule);
+        let meant = capsule.load(Ordering::SeqCst);
+        move || capsule.load(Ordering::SeqCst) == meant
     }
 
     /// Does something that takes time, and posts what comes of it.

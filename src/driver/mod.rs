@@ -21,6 +21,7 @@ pub use inbox::Item;
 pub use scene::{Scene, Wish};
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -35,7 +36,7 @@ use crate::ports::{
 
 use book::{Book, Gathering};
 use inbox::Inbox;
-use phase::{PhaseName, leaving};
+use phase::PhaseName;
 use readers::Readers;
 use scene::{AppState, LogScene, StationFacts};
 use threads::Threads;
@@ -90,6 +91,8 @@ pub struct Driver {
     wishes: mpsc::UnboundedReceiver<Wish>,
     scenes: watch::Sender<Scene>,
     hands: Arc<dyn Hands>,
+    /// How many capsules were asked for.
+    capsule: Arc<AtomicU64>,
     pad: PinPad,
     first_pin: Option<Pin>,
     pin_problem: Option<String>,
@@ -146,6 +149,7 @@ impl Driver {
             wishes,
             scenes,
             hands,
+            capsule: Arc::default(),
             pad,
             first_pin: None,
             pin_problem: None,
@@ -280,7 +284,9 @@ impl Driver {
             self.hands.now(&mut || since = idle.since_input());
             if let Ok(idle) = since {
                 let ago = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
-                self.tell(Event::Active(Moment(now.0.saturating_sub(ago))));
+                // A warning that ends by this shows the session again; not before it is known whether
+                // the session is over.
+                self.decide(Event::Active(Moment(now.0.saturating_sub(ago))));
             }
         }
         let due = self.station.as_ref().and_then(|station| station.deadline(&self.settings.rules));
@@ -296,33 +302,38 @@ impl Driver {
     // -----------------------------------------------------------------------------------------
 
     fn tell(&mut self, event: Event) {
+        self.decide(event);
+        self.log_changed();
+        self.order_views();
+    }
+
+    /// Tells the core, and does what it answers; the views stay as they are.
+    fn decide(&mut self, event: Event) {
         let Some(station) = self.station.take() else {
             return;
         };
         let was = PhaseName::of(&station);
-        let before = leaving(&station);
         let (station, effects) = station.handle(self.ports.clock.now(), event, &self.settings.rules);
         let is = PhaseName::of(&station);
         self.station = Some(station);
         if is == PhaseName::CleanUp && was != PhaseName::CleanUp && was != PhaseName::Quarantine {
-            self.gather(before);
+            self.gather();
         }
         self.carry_out(effects);
         if was != is {
             self.phase_changed(was, is);
         }
-        self.log_changed();
-        self.order_views();
     }
 
     /// A handoff begins: from now on the book gathers what its receipt will tell.
-    fn gather(&mut self, before: Option<crate::handoff::Operator>) {
+    fn gather(&mut self) {
         let Some(Station::CleanUp(clean_up)) = &self.station else {
             return;
         };
         let mut gathering = Gathering::new(self.ports.clock.stamp(), self.arrived_us);
-        gathering.outgoing = before.map(|operator| self.book.operator(operator));
-        gathering.opened = before.and(self.book.opened.clone());
+        // Also a session whose opening was just being written: the entry may be in the ledger.
+        gathering.outgoing = clean_up.outgoing.map(|id| self.book.person(id));
+        gathering.opened = clean_up.outgoing.and(self.book.opened.clone());
         if clean_up.trigger == Trigger::Takeover {
             gathering.incoming = clean_up.guest.map(|guest| self.book.operator(guest.operator));
         }

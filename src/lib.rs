@@ -19,7 +19,8 @@
 //!    is checked on every state it can reach by `tests/handoff_walk.rs`.
 //! 2. [`ports`]: what the driver asks of the world, and the plain data that goes through it.
 //! 3. [`driver`]: one inbox, effects in order, results as events; [`driver::scene`] is all that the
-//!    screens may see and ask.
+//!    screens may see and ask. Its threads are behind [`ports::Hands`], so that a rehearsal can take
+//!    the same driver through a day step by step.
 //! 4. [`platform`]: the capsule, the displays, the gates. The only place where systems differ.
 //! 5. [`manual::promises`]: what holds in each phase, and the test that shows it.
 //!

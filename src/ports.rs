@@ -5,8 +5,12 @@
 //! decides on which thread it runs. Errors are plain data with a sentence for people: a lowercase
 //! fragment that fits "failed to {error}".
 
+mod hands;
+
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use hands::{Hands, Job};
 
 use crate::handoff::{App, Moment, OperatorId, PinAnswer, Presented, Record, Refusal, Trigger, Window};
 use crate::pin::Pin;

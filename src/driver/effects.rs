@@ -2,23 +2,14 @@
 //! own, whose results come back through the inbox.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-use tokio::sync::mpsc;
 
 use super::inbox::Inbox;
 use super::scene::AppState;
 use super::{Driver, INTENT_PATIENCE, NOTICE};
 use crate::handoff::{AppWish, Effect, Event, Notice, OperatorId, Record, Step, Turn};
-use crate::ports::{CapsuleNews, Entry, Intent, Person, PinProblem, Ports};
-
-/// Work for the ledger's thread.
-pub(super) enum Job {
-    Append(Option<Turn>, Box<Entry>),
-    Intend(Intent, std::sync::mpsc::Sender<()>),
-    /// An entry that tells of others which were held; the core does not wait for it.
-    Tell(Box<Entry>),
-}
+use crate::ports::{Body, CapsuleNews, Closing, Entry, Intent, Job, Person, PinProblem, PortError};
 
 impl Driver {
     pub(super) fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -49,6 +40,7 @@ impl Driver {
                 Effect::Notify(notice) => self.notify(notice),
                 Effect::Prepare(turn) => {
                     let capsules = self.ports.capsules.clone();
+                    let _ = self.capsule.fetch_add(1, Ordering::SeqCst);
                     self.work(move || Inbox::Prepared(turn, capsules.prepare()));
                 }
                 Effect::Record(turn, record) => self.record(turn, record),
@@ -64,7 +56,9 @@ impl Driver {
                     let screen = self.ports.screen.clone();
                     let front = self.launcher;
                     self.in_front = Some(front);
-                    if let Err(error) = tokio::task::block_in_place(|| screen.uncover(front)) {
+                    let mut uncovered = Ok(());
+                    self.hands.now(&mut || uncovered = screen.uncover(front));
+                    if let Err(error) = uncovered {
                         tracing::error!(%error, "failed to uncover");
                         let _ = self.post.send(Inbox::Event(Event::CapsuleLost));
                     }
@@ -75,7 +69,8 @@ impl Driver {
 
     pub(super) fn cover(&mut self) {
         let screen = self.ports.screen.clone();
-        let covered = tokio::task::block_in_place(|| screen.cover());
+        let mut covered = Ok(());
+        self.hands.now(&mut || covered = screen.cover());
         if let (Ok(()), Some(handoff)) = (&covered, &mut self.book.handoff) {
             handoff.covered_us = Some(self.ports.clock.micros());
         }
@@ -84,18 +79,31 @@ impl Driver {
             // without asking its apps (requirement L-03). The clean-up's own step proves it.
             tracing::error!(%error, "failed to cover; the capsule is killed");
             let capsules = self.ports.capsules.clone();
-            drop(tokio::task::spawn_blocking(move || capsules.destroy()));
+            self.on_capsule(move || drop(capsules.destroy()));
         }
     }
 
     pub(super) fn step(&mut self, turn: Turn, step: Step) {
         let (capsules, gates) = (self.ports.capsules.clone(), self.ports.gates.clone());
+        let meant = self.meant();
         match step {
             Step::AskApps => {
                 let grace = Duration::from_millis(self.settings.rules.grace);
-                self.after_intent(Intent::AskApps, move || Inbox::Closed(turn, capsules.ask_to_close(grace)));
+                self.after_intent(Intent::AskApps, move || {
+                    Inbox::Closed(
+                        turn,
+                        if meant() { capsules.ask_to_close(grace) } else { Closing::default() },
+                    )
+                });
             }
             Step::Destroy => self.after_intent(Intent::Destroy, move || {
+                if !meant() {
+                    return Inbox::Destroyed(
+                        turn,
+                        Vec::new(),
+                        Err(PortError::new("destroy a capsule in time")),
+                    );
+                }
                 let inside = gates.look_inside();
                 Inbox::Destroyed(turn, inside, capsules.destroy())
             }),
@@ -117,9 +125,8 @@ impl Driver {
         };
         if let Some(operator) = opens {
             self.book.opened = Some(at.clone());
-            let (done, _) = std::sync::mpsc::channel();
             let person: Person = self.book.person(operator);
-            let _ = self.ledger.send(Job::Intend(Intent::Open(person, at.clone()), done));
+            self.hands.in_order(self.intent(Intent::Open(person, at.clone())));
         }
         let shared = self.ports.capsules.shared();
         let entry = self.book.entry(record, at, now_us, shared);
@@ -132,14 +139,14 @@ impl Driver {
         match wish {
             AppWish::Launch(app) => {
                 self.app_is(app, AppState::Starting);
-                drop(tokio::task::spawn_blocking(move || {
+                self.on_capsule(move || {
                     if let Err(error) = capsules.launch(app) {
                         let _ = post.send(Inbox::News(CapsuleNews::AppFailed(app, error.to_string())));
                     }
-                }));
+                });
             }
-            AppWish::Close(window) => drop(tokio::task::spawn_blocking(move || capsules.close(window))),
-            AppWish::Raise(window) => drop(tokio::task::spawn_blocking(move || capsules.raise(window))),
+            AppWish::Close(window) => self.on_capsule(move || drop(capsules.close(window))),
+            AppWish::Raise(window) => self.on_capsule(move || drop(capsules.raise(window))),
         }
     }
 
@@ -159,65 +166,69 @@ impl Driver {
         self.notice = Some((notice, self.ports.clock.now().after(NOTICE)));
     }
 
+    /// Does something to the capsule that stands now, beside everything else.
+    fn on_capsule(&self, job: impl FnOnce() + Send + 'static) {
+        let meant = self.meant();
+        self.hands.aside(Box::new(move || {
+            if meant() {
+                job();
+            }
+        }));
+    }
+
+    /// Whether the capsule that was meant is still the last one. A thread that comes late must not
+    /// destroy the next operator's capsule, or start an app in it.
+    fn meant(&self) -> impl Fn() -> bool + Send + 'static {
+        let capsule = Arc::clone(&self.capsule);
+        let meant = capsule.load(Ordering::SeqCst);
+        move || capsule.load(Ordering::SeqCst) == meant
+    }
+
     /// Does something that takes time, and posts what comes of it.
     pub(super) fn work(&self, job: impl FnOnce() -> Inbox + Send + 'static) {
-        let post = self.post.clone();
-        drop(tokio::task::spawn_blocking(move || {
-            let _ = post.send(job());
-        }));
+        self.hands.aside(self.posting(job));
     }
 
     /// The same, once the intent is durable (or the disk has had its chance).
     pub(super) fn after_intent(&self, intent: Intent, job: impl FnOnce() -> Inbox + Send + 'static) {
-        let (done, durable) = std::sync::mpsc::channel();
-        let _ = self.ledger.send(Job::Intend(intent, done));
-        self.work(move || {
-            let _ = durable.recv_timeout(INTENT_PATIENCE);
-            job()
-        });
+        self.hands.after(self.intent(intent), INTENT_PATIENCE, self.posting(job));
+    }
+
+    fn posting(&self, job: impl FnOnce() -> Inbox + Send + 'static) -> Job {
+        let post = self.post.clone();
+        Box::new(move || {
+            let _ = post.send(job());
+        })
+    }
+
+    /// Writing this intent, for the ledger's turn.
+    pub(super) fn intent(&self, intent: Intent) -> Job {
+        let ledger = Arc::clone(&self.ports.ledger);
+        Box::new(move || {
+            if let Err(error) = ledger.intend(intent) {
+                tracing::error!(%error, "failed to write an intent");
+            }
+        })
+    }
+
+    /// Tells what was held, now that the ledger writes again; the core does not wait for it.
+    pub(super) fn tell_held(&self, held: Vec<Entry>) {
+        let entry = Entry { at: self.ports.clock.stamp(), body: Body::Discontinuity(held) };
+        let (ledger, post) = (Arc::clone(&self.ports.ledger), self.post.clone());
+        self.hands.in_order(Box::new(move || {
+            let _ = post.send(Inbox::Told(ledger.append(&entry)));
+        }));
     }
 
     pub(super) fn append(&self, turn: Option<Turn>, entry: Entry) {
-        let _ = self.ledger.send(Job::Append(turn, Box::new(entry)));
-    }
-
-    /// Waits until the ledger's thread has done all that it was given.
-    pub(super) fn flush(self) {
-        let (done, all) = std::sync::mpsc::channel();
-        let _ = self.ledger.send(Job::Intend(Intent::Look, done));
-        let _ = all.recv_timeout(Duration::from_secs(2));
-    }
-}
-
-/// The thread through which every entry and intent goes, in order.
-pub(super) fn ledger_thread(
-    ports: &Ports,
-    post: mpsc::UnboundedSender<Inbox>,
-) -> std::sync::mpsc::Sender<Job> {
-    let (jobs, queue) = std::sync::mpsc::channel();
-    let ledger = Arc::clone(&ports.ledger);
-    drop(std::thread::spawn(move || {
-        for job in queue {
-            match job {
-                Job::Append(turn, entry) => {
-                    let written = ledger.append(&entry);
-                    if let Some(turn) = turn {
-                        let _ = post.send(Inbox::Written(turn, written));
-                    } else if let Err(error) = written {
-                        tracing::error!(%error, "failed to write an entry");
-                    }
-                }
-                Job::Tell(entry) => {
-                    let _ = post.send(Inbox::Told(ledger.append(&entry)));
-                }
-                Job::Intend(intent, done) => {
-                    if let Err(error) = ledger.intend(intent) {
-                        tracing::error!(%error, "failed to write an intent");
-                    }
-                    let _ = done.send(());
-                }
+        let (ledger, post) = (Arc::clone(&self.ports.ledger), self.post.clone());
+        self.hands.in_order(Box::new(move || {
+            let written = ledger.append(&entry);
+            if let Some(turn) = turn {
+                let _ = post.send(Inbox::Written(turn, written));
+            } else if let Err(error) = written {
+                tracing::error!(%error, "failed to write an entry");
             }
-        }
-    }));
-    jobs
+        }));
+    }
 }

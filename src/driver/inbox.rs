@@ -6,7 +6,41 @@ use crate::ports::{
     CapsuleNews, Closing, Destroyed, GateAnswer, Person, PinProblem, ReaderEvent, Result, Shown, Written,
 };
 
+/// Something that came in, closed to whoever carries it: a rehearsal may keep it back, or hand it
+/// over twice, as a slow or stuttering station would, but cannot make one.
+#[derive(Clone)]
+pub struct Item(pub(super) Inbox);
+
+impl Item {
+    /// Whether it answers a question of the core's.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        match &self.0 {
+            Inbox::Closed(..)
+            | Inbox::Destroyed(..)
+            | Inbox::Looked(..)
+            | Inbox::PinSet(..)
+            | Inbox::Prepared(..)
+            | Inbox::Written(..) => true,
+            Inbox::Event(event) => matches!(event, Event::PinChecked(..)),
+            Inbox::Codes(_)
+            | Inbox::Disabled(_)
+            | Inbox::Met(_)
+            | Inbox::News(_)
+            | Inbox::Page(..)
+            | Inbox::Reader(..)
+            | Inbox::Restarted(_)
+            | Inbox::Shown(..)
+            | Inbox::Suspending(_)
+            | Inbox::Told(_)
+            | Inbox::Verified(_)
+            | Inbox::Wish(_) => false,
+        }
+    }
+}
+
 /// Something that came in.
+#[derive(Clone)]
 pub(super) enum Inbox {
     /// An event that needs nothing added.
     Event(Event),

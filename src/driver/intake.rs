@@ -6,7 +6,7 @@ use super::*;
 const REASON: usize = 120;
 
 impl Driver {
-    pub(super) fn take(&mut self, item: Inbox) {
+    pub(super) fn receive(&mut self, item: Inbox) {
         // A handoff's times count from the moment at which its cause was seen, not handled.
         self.arrived_us = match &item {
             Inbox::Reader(_, at_us) | Inbox::Shown(_, _, at_us) => *at_us,
@@ -117,9 +117,7 @@ impl Driver {
                 if written.is_ok()
                     && let Some(held) = self.held.to_tell()
                 {
-                    let at = self.ports.clock.stamp();
-                    let entry = Entry { at, body: Body::Discontinuity(held) };
-                    let _ = self.ledger.send(super::effects::Job::Tell(Box::new(entry)));
+                    self.tell_held(held);
                 }
             }
         }
@@ -242,7 +240,9 @@ impl Driver {
         match wish {
             Wish::Attach(window) => {
                 let screen = self.ports.screen.clone();
-                if let Err(error) = tokio::task::block_in_place(|| screen.attach(window)) {
+                let mut attached = Ok(());
+                self.hands.now(&mut || attached = screen.attach(window));
+                if let Err(error) = attached {
                     tracing::error!(%error, "failed to attach to the shell's window");
                 }
             }

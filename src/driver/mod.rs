@@ -16,9 +16,13 @@ mod log;
 mod phase;
 mod readers;
 pub mod scene;
+mod threads;
 
+pub use inbox::Item;
 pub use scene::{Scene, Wish};
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -29,17 +33,17 @@ use crate::handoff::{
 };
 use crate::pin::{Pin, PinPad};
 use crate::ports::{
-    Answer, AppWindow, Body, CapsuleNews, Entry, GateAnswer, Intent, PinProblem, PortError, Ports,
+    Answer, AppWindow, Body, CapsuleNews, Entry, GateAnswer, Hands, Intent, PinProblem, PortError, Ports,
     ReaderEvent,
 };
 
 use book::{Book, Gathering};
-use effects::{Job, ledger_thread};
 use held::Held;
 use inbox::Inbox;
-use phase::{PhaseName, leaving};
+use phase::PhaseName;
 use readers::Readers;
 use scene::{AppState, LogScene, StationFacts};
+use threads::Threads;
 
 /// How long a notice stands, milliseconds.
 const NOTICE: u64 = 4_000;
@@ -52,6 +56,8 @@ const WARNED_POLL: u64 = 200;
 const INTENT_PATIENCE: Duration = Duration::from_millis(500);
 /// How many entries the log shows at a time.
 const LOG_PAGE: usize = 100;
+/// How long the last entry may take when the shell stops.
+const LAST_ENTRY: Duration = Duration::from_secs(2);
 
 /// What the driver needs beside the ports.
 pub struct Settings {
@@ -93,7 +99,9 @@ pub struct Driver {
     post: mpsc::UnboundedSender<Inbox>,
     wishes: mpsc::UnboundedReceiver<Wish>,
     scenes: watch::Sender<Scene>,
-    ledger: std::sync::mpsc::Sender<Job>,
+    hands: Arc<dyn Hands>,
+    /// How many capsules were asked for.
+    capsule: Arc<AtomicU64>,
     pad: PinPad,
     first_pin: Option<Pin>,
     pin_problem: Option<String>,
@@ -119,14 +127,20 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// A driver that has not begun, and its outer ends.
+    /// A driver that has not begun, and its outer ends. It works with threads of its own.
     #[must_use]
     pub fn new(settings: Settings, ports: Ports) -> (Self, Ends) {
+        Self::with_hands(settings, ports, Arc::new(Threads::start()))
+    }
+
+    /// The same with other hands: for a rehearsal, which takes the driver through its steps itself
+    /// ([`Driver::begin`], [`Driver::arrived`], [`Driver::take`], [`Driver::time_came`], [`Driver::end`]).
+    #[must_use]
+    pub fn with_hands(settings: Settings, ports: Ports, hands: Arc<dyn Hands>) -> (Self, Ends) {
         let (post, inbox) = mpsc::unbounded_channel();
         let (wish, wishes) = mpsc::unbounded_channel();
         let pad = PinPad::default();
         let (scenes, scene) = watch::channel(compose::before_start(&settings, &*ports.clock));
-        let ledger = ledger_thread(&ports, post.clone());
         let (clock, readers_post) = (ports.clock.clone(), post.clone());
         let sleep_post = post.clone();
         let ends = Ends {
@@ -153,7 +167,8 @@ impl Driver {
             post,
             wishes,
             scenes,
-            ledger,
+            hands,
+            capsule: Arc::default(),
             pad,
             first_pin: None,
             pin_problem: None,
@@ -183,7 +198,6 @@ impl Driver {
     pub async fn run(mut self) {
         self.begin();
         while !self.stopped {
-            self.publish();
             let wake = self.next_wake();
             let item = tokio::select! {
                 biased;
@@ -192,17 +206,40 @@ impl Driver {
                 () = sleep_until(wake, &*self.ports.clock) => None,
             };
             match item {
-                Some(item) => self.take(item),
+                Some(item) => self.take(Item(item)),
                 None => self.time_came(),
             }
         }
+        self.end();
+    }
+
+    /// What came in and was not taken yet, the oldest first; wishes after everything else.
+    #[must_use]
+    pub fn arrived(&mut self) -> Option<Item> {
+        let wish = |driver: &mut Self| driver.wishes.try_recv().ok().map(Inbox::Wish);
+        self.inbox.try_recv().ok().or_else(|| wish(self)).map(Item)
+    }
+
+    /// Takes what came in, and shows what follows.
+    pub fn take(&mut self, item: Item) {
+        self.receive(item.0);
         self.publish();
+    }
+
+    /// Whether the station was told to stop and is clean: the driver is to be ended.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// The last entry.
+    pub fn end(self) {
         self.append(None, Entry { at: self.ports.clock.stamp(), body: Body::Stopped });
-        self.flush();
+        self.hands.settle(LAST_ENTRY);
     }
 
     /// The first thing of all: cover, then look at what the journal says of the shell before.
-    fn begin(&mut self) {
+    pub fn begin(&mut self) {
         let post = self.post.clone();
         self.ports.capsules.listen(Box::new(move |news| {
             let _ = post.send(Inbox::News(news));
@@ -235,13 +272,16 @@ impl Driver {
         if unfinished {
             self.tell(Event::Unfinished);
         }
+        self.publish();
     }
 
     // -----------------------------------------------------------------------------------------
     // Time
     // -----------------------------------------------------------------------------------------
 
-    fn next_wake(&self) -> Option<Moment> {
+    /// When [`Driver::time_came`] is worth calling, if nothing comes in before.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Moment> {
         let station = self.station.as_ref()?;
         let warned = matches!(station, Station::Attended(attended) if attended.warned);
         let poll = warned.then(|| self.ports.clock.now().after(WARNED_POLL));
@@ -249,7 +289,8 @@ impl Driver {
         [station.deadline(&self.settings.rules), poll, notice, self.fresh_until].into_iter().flatten().min()
     }
 
-    fn time_came(&mut self) {
+    /// Time has come: notices end, idle is asked for, and the core is told of its deadline.
+    pub fn time_came(&mut self) {
         let now = self.ports.clock.now();
         self.arrived_us = self.ports.clock.micros();
         if self.notice.is_some_and(|(_, until)| until <= now) {
@@ -261,9 +302,13 @@ impl Driver {
         if matches!(self.station, Some(Station::Attended(_))) {
             let idle = self.ports.idle.clone();
             // An unknown idle time counts as idle: the station may end a session too soon, never too late.
-            if let Ok(idle) = tokio::task::block_in_place(|| idle.since_input()) {
+            let mut since = Ok(Duration::ZERO);
+            self.hands.now(&mut || since = idle.since_input());
+            if let Ok(idle) = since {
                 let ago = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
-                self.tell(Event::Active(Moment(now.0.saturating_sub(ago))));
+                // A warning that ends by this shows the session again; not before it is known whether
+                // the session is over.
+                self.decide(Event::Active(Moment(now.0.saturating_sub(ago))));
             }
         }
         let due = self.station.as_ref().and_then(|station| station.deadline(&self.settings.rules));
@@ -271,6 +316,7 @@ impl Driver {
             self.tell(Event::TimeCame);
         }
         self.order_views();
+        self.publish();
     }
 
     // -----------------------------------------------------------------------------------------
@@ -278,16 +324,22 @@ impl Driver {
     // -----------------------------------------------------------------------------------------
 
     fn tell(&mut self, event: Event) {
+        self.decide(event);
+        self.log_changed();
+        self.order_views();
+    }
+
+    /// Tells the core, and does what it answers; the views stay as they are.
+    fn decide(&mut self, event: Event) {
         let Some(station) = self.station.take() else {
             return;
         };
         let was = PhaseName::of(&station);
-        let before = leaving(&station);
         let (station, effects) = station.handle(self.ports.clock.now(), event, &self.settings.rules);
         let is = PhaseName::of(&station);
         self.station = Some(station);
         if is == PhaseName::CleanUp && was != PhaseName::CleanUp && was != PhaseName::Quarantine {
-            self.gather(before);
+            self.gather();
         } else if is == PhaseName::CleanUp && was == PhaseName::Quarantine {
             self.gather_given_up();
         }
@@ -295,41 +347,37 @@ impl Driver {
         if was != is {
             self.phase_changed(was, is);
         }
-        self.log_changed();
-        self.order_views();
     }
 
     /// A handoff begins: from now on the book gathers what its receipt will tell.
-    fn gather(&mut self, before: Option<crate::handoff::Operator>) {
+    fn gather(&mut self) {
         let Some(Station::CleanUp(clean_up)) = &self.station else {
             return;
         };
         let mut gathering = Gathering::new(self.ports.clock.stamp(), self.arrived_us);
         gathering.trigger = Some(clean_up.trigger);
-        gathering.outgoing = before.map(|operator| self.book.operator(operator));
-        gathering.opened = before.and(self.book.opened.clone());
+        // Also a session whose opening was just being written: the entry may be in the ledger.
+        gathering.outgoing = clean_up.outgoing.map(|id| self.book.person(id));
+        gathering.opened = clean_up.outgoing.and(self.book.opened.clone());
         if clean_up.trigger == Trigger::Takeover {
             gathering.incoming = clean_up.guest.map(|guest| self.book.operator(guest.operator));
         }
         self.book.handoff = Some(gathering);
-        let (done, _) = std::sync::mpsc::channel();
-        let _ = self.ledger.send(Job::Intend(Intent::Begin(clean_up.trigger), done));
+        self.hands.in_order(self.intent(Intent::Begin(clean_up.trigger)));
     }
 
     /// An emergency session that was given up while its opening was being written has its end too.
     fn gather_given_up(&mut self) {
-        let emergency = OperatorId::EMERGENCY;
-        if let Some(Station::CleanUp(clean_up)) = &self.station
-            && clean_up.outgoing == Some(emergency)
-            && let Some(gathered) = &mut self.book.handoff
-            && gathered.outgoing.as_ref().map(|person| person.id) != Some(emergency)
-        {
-            let person = self.book.person(emergency);
-            let mut gathering = Gathering::new(self.ports.clock.stamp(), self.arrived_us);
-            gathering.trigger = Some(clean_up.trigger);
-            gathering.opened.clone_from(&self.book.opened);
-            gathering.outgoing = Some(person);
-            self.book.handoff = Some(gathering);
+        let emergency = |station: &Option<Station>| match station {
+            Some(Station::CleanUp(clean_up)) => clean_up.outgoing == Some(OperatorId::EMERGENCY),
+            Some(
+                Station::Attended(_) | Station::Challenge(_) | Station::Quarantine(_) | Station::Vacant(_),
+            )
+            | None => false,
+        };
+        let gathered = self.book.handoff.as_ref().and_then(|gathered| gathered.outgoing.as_ref());
+        if emergency(&self.station) && gathered.is_none_or(|person| !person.id.is_emergency()) {
+            self.gather();
         }
     }
 
@@ -375,7 +423,9 @@ impl Driver {
         }
         self.in_front = Some(front);
         let screen = self.ports.screen.clone();
-        if let Err(error) = tokio::task::block_in_place(|| screen.show_shell(front)) {
+        let mut ordered = Ok(());
+        self.hands.now(&mut || ordered = screen.show_shell(front));
+        if let Err(error) = ordered {
             tracing::error!(%error, "failed to order the views");
             self.in_front = None;
         }

@@ -1,6 +1,6 @@
-//! Which phase the station is in, and whose session may be about to end.
+//! Which phase the station is in.
 
-use crate::handoff::{Operator, Station};
+use crate::handoff::Station;
 
 /// Which phase, without what is in it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,13 +21,5 @@ impl PhaseName {
             Station::Quarantine(_) => Self::Quarantine,
             Station::Vacant(_) => Self::Vacant,
         }
-    }
-}
-
-/// Whose session it is that may be about to end.
-pub(super) fn leaving(station: &Station) -> Option<Operator> {
-    match station {
-        Station::Attended(attended) => Some(attended.operator),
-        Station::Challenge(_) | Station::CleanUp(_) | Station::Quarantine(_) | Station::Vacant(_) => None,
     }
 }

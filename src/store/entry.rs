@@ -94,6 +94,25 @@ pub(super) fn has_reserve(entry: &Entry) -> bool {
     }
 }
 
+/// Whose session a handoff ends: the one that is open by the journal, which an opening entry has
+/// begun and no handoff has ended.
+pub(super) fn ends(receipt: &mut Receipt, open: Option<(Person, Stamp)>) {
+    let (person, opened) = open.unzip();
+    let open = person.as_ref().map(who);
+    if let Some(named) = receipt.operator.take()
+        && open.as_ref().is_none_or(|open| open.key != named.key)
+    {
+        receipt.note = format!(
+            "no session of {} was open: its end stands above, or its opening was never written",
+            named.key
+        );
+    }
+    receipt.operator = open;
+    if let Some(facts) = &mut receipt.handoff {
+        facts.opened = opened.as_ref().map(time);
+    }
+}
+
 /// The entry that begins a ledger and names its key.
 pub(super) fn key_made(at: &Stamp, public: &str, after: String) -> Receipt {
     let mut receipt = blank(at);

@@ -6,6 +6,9 @@ use super::{disk, entry};
 use crate::handoff::OperatorId;
 use crate::ports::{Intent, Person, Result, Stamp, Unfinished};
 
+/// What stands in the journal while the ledger holds an opening without an end.
+const OPEN: &str = "a session was open";
+
 /// Writes an intent. A session that is about to open forgets what stood here before: the station was
 /// proved clean before it could open.
 pub(super) fn intend(db: &Connection, intent: &Intent) -> rusqlite::Result<()> {
@@ -24,7 +27,7 @@ pub(super) fn intend(db: &Connection, intent: &Intent) -> rusqlite::Result<()> {
 /// A session is open: its entry is in the ledger.
 pub(super) fn opened(db: &Connection, person: &Person, at: &Stamp) -> rusqlite::Result<()> {
     clear(db)?;
-    session(db, "a session was open", person, at)
+    session(db, OPEN, person, at)
 }
 
 /// A handoff is complete.
@@ -52,6 +55,16 @@ fn session(db: &Connection, doing: &str, person: &Person, at: &Stamp) -> rusqlit
         ],
     )
     .map(drop)
+}
+
+/// Whose session the ledger holds open, and since when.
+pub(super) fn open(db: &Connection) -> rusqlite::Result<Option<(Person, Stamp)>> {
+    db.prepare_cached(
+        "SELECT operator, key, name, role, utc_ms, boot_ms, boot_id FROM journal
+         WHERE doing = ?1 ORDER BY step DESC LIMIT 1",
+    )?
+    .query_row([OPEN], whose)
+    .optional()
 }
 
 /// What was begun and not finished.

@@ -75,8 +75,13 @@ impl Ledger for Store {
 
 impl Store {
     fn append_once(&self, entry: &Entry) -> Result<Written> {
-        let (receipt, means) = entry::receipt(entry)?;
+        let (mut receipt, means) = entry::receipt(entry)?;
         self.writer()?.transact(&self.station, |ledger| {
+            if matches!(means, entry::Means::Finished) {
+                // Whose session ends is what the ledger holds open: a receipt that was late and written
+                // twice, or an opening that failed, must not make two ends or an end of nothing.
+                entry::ends(&mut receipt, journal::open(&ledger.tx).map_err(disk(WRITE))?);
+            }
             let written = ledger.append(receipt)?;
             match &means {
                 entry::Means::Opened(person, at) => journal::opened(&ledger.tx, person, at),
@@ -96,7 +101,7 @@ impl Store {
     /// When the store cannot be read at all; a damaged entry is no error but the verdict.
     pub fn audit(&self, key: Option<&StationKey>, all_signatures: bool) -> Result<Verdict> {
         let wrong = disk(READ);
-        let db = super::connect_to_read(&self.dir)?;
+        let db = super::connect_to_read(&self.dir, self.vfs.as_deref())?;
         let tx = db.unchecked_transaction().map_err(&wrong)?;
         let mut verdict = walk(&tx, key, all_signatures);
         let unsigned = verdict

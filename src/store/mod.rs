@@ -34,9 +34,23 @@ use zeroize::Zeroizing;
 use crate::evidence::{StationKey, StationSeal, checkpoint};
 use crate::ports::{PortError, Result, Stamp};
 
+/// What a rehearsal gives a store in place of a real disk: SQLite's files lie on a disk of its own,
+/// and nothing else of a real station's is read or written.
+#[derive(Clone, Debug)]
+pub struct Rehearsed {
+    /// The name under which SQLite knows that disk.
+    pub vfs: String,
+    /// The station's seed, in place of `station.key`.
+    pub seed: [u8; 32],
+    /// The time of the first entry.
+    pub at: Stamp,
+}
+
 /// The store of a station.
 pub struct Store {
     dir: PathBuf,
+    /// The disk on which SQLite's files lie, where it is not the real one.
+    vfs: Option<String>,
     station: String,
     /// Pages of the log are read beside a write, so that a supervisor's scrolling delays no handoff.
     /// Closed before the writer: the last to close folds the WAL into the file, which a reader cannot.
@@ -101,14 +115,36 @@ impl Store {
     /// # Errors
     /// When there is none, the disk fails, or the file is no store or a newer one.
     pub fn open_read(dir: &Path) -> Result<Self> {
-        let reader = connect_to_read(dir)?;
+        let reader = connect_to_read(dir, None)?;
         Ok(Self {
             dir: dir.to_owned(),
+            vfs: None,
             station: String::new(),
             writer: None,
             reader: Mutex::new(reader),
             _lock: None,
         })
+    }
+
+    /// Opens the store of a rehearsal; makes it where there is none. It has no lock file and no key
+    /// file, so that a real station's directory cannot be opened like this.
+    ///
+    /// # Errors
+    /// When that disk fails, the file is no store or a newer one, or the newest entry is not signed
+    /// by the key of this seed.
+    pub fn rehearse(dir: &Path, station: &str, rehearsed: &Rehearsed) -> Result<Self> {
+        let wrong = disk("open the store");
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let path = dir.join("station.db");
+        let mut db =
+            Connection::open_with_flags_and_vfs(path, flags, rehearsed.vfs.as_str()).map_err(&wrong)?;
+        schema::prepare(&db).map_err(&wrong)?;
+        let seal = StationSeal::new(checkpoint::origin(station), &rehearsed.seed);
+        if schema::look(&db)? == schema::Found::Empty || ledger::count(&db)? == 0 {
+            schema::create(&mut db)?;
+            ledger::begin(&mut db, &seal, station, &rehearsed.at)?;
+        }
+        Self::ready(dir, station, Writer { db, seal, trusted: None }, Some(rehearsed.vfs.clone()))
     }
 
     fn writable(dir: &Path, station: &str, make: bool) -> Result<Self> {
@@ -127,11 +163,16 @@ impl Store {
         } else {
             return Err(PortError::new("open the store: another Cleanshift is making it; try again"));
         };
-        let mut writer = Writer { db, seal, trusted: None };
+        Self::ready(dir, station, Writer { db, seal, trusted: None }, None)
+    }
+
+    fn ready(dir: &Path, station: &str, mut writer: Writer, vfs: Option<String>) -> Result<Self> {
+        fold(&writer.db)?;
         writer.check_head()?;
-        let reader = connect_to_read(dir)?;
+        let reader = connect_to_read(dir, vfs.as_deref())?;
         Ok(Self {
             dir: dir.to_owned(),
+            vfs,
             station: station.to_owned(),
             writer: Some(Mutex::new(writer)),
             reader: Mutex::new(reader),
@@ -163,21 +204,38 @@ impl Store {
     }
 }
 
+/// Folds what an earlier shell has left in the WAL into the file, and begins the WAL anew. A sync that
+/// failed leaves pages in the WAL that the kernel shows and calls clean, but that never reached the
+/// disk: whatever were written behind them would be lost with them in a power cut. Folding writes
+/// and syncs all of it again.
+fn fold(db: &Connection) -> Result<()> {
+    let held: i64 = db
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(disk("open the store"))?;
+    if held != 0 {
+        tracing::warn!("another program holds the store; what it left was not written again");
+    }
+    Ok(())
+}
+
 /// A lock that a panicking thread has left is taken all the same: a transaction that was not
 /// committed is rolled back, so that there is nothing half-done to be protected from.
 fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn connect_to_read(dir: &Path) -> Result<Connection> {
+fn connect_to_read(dir: &Path, vfs: Option<&str>) -> Result<Connection> {
     let path = dir.join("station.db");
-    if !path.exists() {
+    if vfs.is_none() && !path.exists() {
         let text = format!("open the store: there is none in {}; start the station once", dir.display());
         return Err(PortError::new(text));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> rusqlite::Result<Connection> {
-        let db = Connection::open_with_flags(&path, flags)?;
+        let db = match vfs {
+            Some(vfs) => Connection::open_with_flags_and_vfs(&path, flags, vfs)?,
+            None => Connection::open_with_flags(&path, flags)?,
+        };
         schema::prepare(&db)?;
         let _: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         Ok(db)

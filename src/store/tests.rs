@@ -323,3 +323,53 @@ fn a_clock_that_goes_backwards_is_told_and_no_failure() {
     assert!(verdict.whole(), "{verdict:?}");
     assert!(verdict.notes.iter().any(|note| note.contains("the clock went backwards before entry 3")));
 }
+
+#[test]
+fn an_opening_has_one_end_however_often_a_handoff_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), "Station 12").unwrap();
+    let _ = store.append(&core(Record::Opened(OperatorId(1)), Some(ana()), "")).unwrap();
+    // The first answer was late, and the station has cleaned up once more.
+    for whose in [Some("ana.ruiz"), None] {
+        let written = store.append(&handoff()).unwrap();
+        let receipt = Receipt::read(&written.json).unwrap();
+        assert_eq!(receipt.operator.as_ref().map(|who| who.key.as_str()), whose);
+        assert_eq!(receipt.handoff.unwrap().opened.is_some(), whose.is_some());
+        assert_eq!(receipt.note.contains("no session of ana.ruiz was open"), whose.is_none());
+    }
+    // A handoff that does not know whose session it ends is told by the ledger.
+    let _ = store.append(&core(Record::Opened(OperatorId(1)), Some(ana()), "")).unwrap();
+    let mut unknowing = handoff();
+    if let Body::Handoff(facts) = &mut unknowing.body {
+        facts.outgoing = None;
+    }
+    let receipt = Receipt::read(&store.append(&unknowing).unwrap().json).unwrap();
+    assert_eq!(receipt.operator.map(|who| who.key), Some("ana.ruiz".to_owned()));
+}
+
+#[test]
+fn what_a_failed_sync_has_left_does_not_take_later_entries_with_it() {
+    use crate::platform::rehearsal::disk::{Death, Disk, Fault, Weather};
+    use crate::platform::rehearsal::vfs;
+    vfs::register();
+    let rehearsed = Rehearsed { vfs: vfs::NAME.to_owned(), seed: [1; 32], at: at(0) };
+    let open = |disk: &Disk| Store::rehearse(disk.dir().as_ref(), "Station 12", &rehearsed).unwrap();
+    let entry = core(Record::BadgeUnknown, None, "");
+    for (change, seed) in (0..8).flat_map(|change| (0..6).map(move |seed| (change, seed))) {
+        let disk = Disk::new(seed);
+        let store = open(&disk);
+        disk.plan(disk.changes() + change, Fault::Fails(Weather::Failing));
+        let _ = store.append(&entry);
+        disk.kill(Death::Killed);
+        drop(store);
+        disk.boot();
+        disk.forget_plan();
+        let store = open(&disk);
+        let acknowledged = store.append(&entry).unwrap();
+        disk.kill(Death::PowerCut);
+        drop(store);
+        disk.boot();
+        let kept = open(&disk).entries().unwrap();
+        assert!(kept > acknowledged.index, "change {change}, seed {seed}: {kept} entries are left");
+    }
+}

@@ -29,6 +29,10 @@ impl Attended {
             return self.end(now, rules, Trigger::Fault);
         }
         match event {
+            // Nobody was there for too long, and nobody was asked in time: the machine slept.
+            Event::Active(moment) if moment.min(now) >= self.active.after(rules.idle) => {
+                self.end(now, rules, Trigger::Idle)
+            }
             Event::Active(moment) if moment > self.active => {
                 self.active = moment.min(now);
                 self.warned = false;

@@ -32,6 +32,8 @@ pub enum Call {
     Cover,
     /// The gates' look.
     Look,
+    /// Something was begun beside everything else.
+    Thread,
     /// Show the session, or put the shell's own view before it.
     Views,
 }
@@ -189,6 +191,11 @@ impl World {
     fn tell_windows(&self) {
         let windows = self.inner().standing().map(|capsule| capsule.windows.clone());
         self.tell(CapsuleNews::Windows(windows.unwrap_or_default()));
+    }
+
+    /// The shell has begun something beside everything else.
+    pub(super) fn begun(&self) {
+        self.inner().calls.push(Call::Thread);
     }
 
     // What is true.

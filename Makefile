@@ -14,7 +14,7 @@ test:
 	packaging/setup.sh test
 	cargo build --bins
 	cargo test
-	cargo test --features planted-bugs --test handoff_walk
+	cargo test --features planted-bugs --test handoff_walk --test shift planted
 
 # More days of the simulated ward than `make test` runs: make soak SEEDS=1000000 FIRST=10001
 SEEDS ?= 100000

@@ -197,3 +197,23 @@ fn a_seed_is_a_day() {
         assert_eq!(first.1, again.1, "day {seed} is not the same when it is played again");
     }
 }
+
+/// Days are run until one shows the bug; the core's and those of driver and store.
+#[cfg(feature = "planted-bugs")]
+#[test]
+fn every_planted_bug_is_caught() {
+    use cleanshift::handoff::planted::{ALL, BEYOND, Bug, plant};
+    let many = number("SEEDS").unwrap_or(1_000);
+    let mut missed = Vec::new();
+    // An answer that is believed too early harms nothing here: the gates look for themselves, and find
+    // the capsule. The walk catches it.
+    let harmless = |bug: &Bug| *bug == Bug::StaleAnswer;
+    for bug in ALL.into_iter().chain(BEYOND).filter(|bug| !harmless(bug)) {
+        let (_, broken) = run_all(1, many, 1, &|| plant(Some(bug)));
+        match broken.first() {
+            Some((seed, broken)) => println!("{bug:?}: day {seed}: {broken}"),
+            None => missed.push(bug),
+        }
+    }
+    assert!(missed.is_empty(), "planted and not caught in {many} days: {missed:?}");
+}

@@ -1,7 +1,7 @@
 # Each target installs what it misses through packaging/setup.sh, which says so.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test bench
+.PHONY: demo test soak bench
 
 # The main job on virtual badges and real apps. With a display it opens a window; without one it runs
 # a scripted shift and leaves pictures and the verified log in target/demo.
@@ -14,7 +14,13 @@ test:
 	packaging/setup.sh test
 	cargo build --bins
 	cargo test
-	cargo test --features planted-bugs --test handoff_walk
+	cargo test --features planted-bugs --test handoff_walk --test shift planted
+
+# More days of the simulated ward than `make test` runs: make soak SEEDS=1000000 FIRST=10001
+SEEDS ?= 100000
+FIRST ?= 10001
+soak:
+	SEEDS=$(SEEDS) FIRST=$(FIRST) cargo test --test shift every_promise -- --nocapture
 
 bench:
 	packaging/setup.sh bench

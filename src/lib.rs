@@ -22,6 +22,8 @@
 //!    screens may see and ask. Its threads are behind [`ports::Hands`], so that a rehearsal can take
 //!    the same driver through a day step by step.
 //! 4. [`platform`]: the capsule, the displays, the gates. The only place where systems differ.
+//!    [`platform::rehearsal`] is a station of memory: `tests/shift.rs` takes the driver, the core and the
+//!    store through thousands of simulated days on it.
 //! 5. [`manual::promises`]: what holds in each phase, and the test that shows it.
 //!
 //! # Where a change goes
@@ -39,6 +41,7 @@
 //! | what is looked for after a handoff | `platform/linux/gates/` |
 //! | what a receipt says, how it is signed and verified | [`evidence`] |
 //! | what is on the disk, in which transaction | [`store`] |
+//! | what can go wrong in a simulated day, and what must hold | `tests/shift/day.rs`, `promises.rs`, [`platform::rehearsal`] |
 //! | a screen, a word on a screen, a colour | [`ui`] |
 //! | a command of `cleanshiftctl`, the demo | [`ctl`] |
 //!

@@ -50,7 +50,7 @@ impl Held {
     }
 
     /// What is to be told now that the ledger writes again, if anything.
-    pub(super) fn to_tell(&mut self) -> Option<Vec<Entry>> {
+    pub(super) fn begin_telling(&mut self) -> Option<Vec<Entry>> {
         if self.entries.is_empty() || self.telling > 0 {
             return None;
         }

@@ -115,7 +115,7 @@ impl Driver {
                 self.held.answered(turn, written.is_ok());
                 self.tell(Event::Recorded(turn, written.is_ok()));
                 if written.is_ok()
-                    && let Some(held) = self.held.to_tell()
+                    && let Some(held) = self.held.begin_telling()
                 {
                     self.tell_held(held);
                 }

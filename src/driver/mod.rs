@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use crate::handoff::planted::{self, Bug};
 use crate::handoff::station::LogView;
 use crate::handoff::{
     AppWish, Effect, Event, Finding, Moment, Notice, OperatorId, Rules, Station, Trigger, Turn,
@@ -460,9 +461,10 @@ impl Driver {
 /// All answers taken together: one trace is residue, one blind gate is unknown (promise 4). A look
 /// that answered nothing at all has not looked.
 fn judge(answers: &[GateAnswer]) -> Finding {
+    let blind = |gate: &GateAnswer| gate.answer == Answer::Unknown && !planted::is(Bug::BlindIsClean);
     if answers.iter().any(|gate| gate.answer == Answer::Present) {
         Finding::Residue
-    } else if answers.is_empty() || answers.iter().any(|gate| gate.answer == Answer::Unknown) {
+    } else if answers.is_empty() || answers.iter().any(blind) {
         Finding::Unknown
     } else {
         Finding::Clean

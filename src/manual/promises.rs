@@ -9,6 +9,21 @@
 //! | CleanUp | the session is covered; the capsule is killed through a pidfd whose becoming readable is the kernel's proof | `cleanshiftctl demo shift` |
 //! | Quarantine | nobody works but under break-glass, bounded and recorded; it is left for that or another clean-up alone | `tests/handoff_walk.rs`, rules 2 and 4 |
 //!
+//! All of them hold together, over whole days with everything going wrong that can, in `tests/shift.rs`:
+//! the real driver, core, store and evidence on a station of memory (`platform::rehearsal`). After every
+//! step, every crash and at the end of each of 10,000 days:
+//!
+//! | promise | what is looked at |
+//! |---|---|
+//! | one operator | nobody can read what is another's; no app runs that she may not start; the PIN that let her in was hers |
+//! | covered first | a clean-up begins with the cover, before any thread; no session is reachable outside Attended, or its capsule is dead within a second |
+//! | destroyed, not covered | a vacant station holds nothing of anybody; no capsule is used twice |
+//! | unknown is not clean | a quarantine is left for a clean-up alone, and only a supervisor is asked for a PIN there |
+//! | a receipt for every handoff | vacant and attended stand on a clean receipt that is durable; each opening has one end |
+//! | a crash is a clean-up | the first scene of a shell is covered; what was unfinished is a recovery |
+//! | evidence | the ledger verifies with the key after every start; what was acknowledged is there; wrong PINs stay counted |
+//! | care goes on | when nothing more goes wrong the station is vacant, or says why not, within a minute; then somebody is let in |
+//!
 //! The ledger's promises (no acknowledged entry lost, every edit named) are shown by
 //! `tests/ledger_faults.rs`; the screens' (no digit in a message, contrast, sizes) by `tests/screens.rs`.
 //!

@@ -312,7 +312,7 @@ fn check(
     ensure(uncovers == opens, "2: uncovering and opening are one")?;
     let waiting = match before {
         Station::Challenge(challenge) => Some(challenge.guest),
-        Station::Quarantine(quarantine) => quarantine.guest.filter(|guest| guest.is_emergency()),
+        Station::Quarantine(quarantine) => quarantine.guest.filter(Guest::is_emergency),
         _ => None,
     };
     let answered = waiting.and_then(|guest| match (guest.stage, event) {

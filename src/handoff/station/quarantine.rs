@@ -181,7 +181,7 @@ impl Quarantine {
     /// Whose break-glass entry is being written: from then on the ledger may hold an opening, and every
     /// opening has an end.
     fn opening(&self) -> Option<(Guest, PinVerified)> {
-        let guest = self.guest.filter(|guest| guest.is_emergency())?;
+        let guest = self.guest.filter(Guest::is_emergency)?;
         match guest.stage {
             Stage::Recording(_, proof) => Some((guest, proof)),
             Stage::Again(_)

@@ -1,9 +1,10 @@
 //! Hands that do nothing by themselves: what the driver wants done is kept for whoever directs the
 //! rehearsal, who does it when, and if, the day has it so.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::world::World;
 use crate::ports::{Hands, Job};
 
 /// Something that the driver wants done.
@@ -17,12 +18,18 @@ pub enum Wanted {
 }
 
 /// The hands.
-#[derive(Default)]
 pub struct RehearsedHands {
+    world: Arc<World>,
     wanted: Mutex<Vec<Wanted>>,
 }
 
 impl RehearsedHands {
+    /// Hands in this world, which takes note of when a thread was begun.
+    #[must_use]
+    pub fn new(world: Arc<World>) -> Self {
+        Self { world, wanted: Mutex::default() }
+    }
+
     /// What was wanted since this was asked last, in order.
     #[must_use]
     pub fn wanted(&self) -> Vec<Wanted> {
@@ -40,6 +47,7 @@ impl Hands for RehearsedHands {
     }
 
     fn aside(&self, job: Job) {
+        self.world.begun();
         self.keep(Wanted::Aside(job));
     }
 
@@ -48,6 +56,7 @@ impl Hands for RehearsedHands {
     }
 
     fn after(&self, first: Job, patience: Duration, then: Job) {
+        self.world.begun();
         self.keep(Wanted::After(first, patience, then));
     }
 

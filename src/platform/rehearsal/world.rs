@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::clock::RehearsedClock;
 use crate::handoff::{App, OperatorId, Window};
 use crate::ports::{
-    Answer, AppWindow, CapsuleNews, Capsules, Closing, Destroyed, GateAnswer, Gates, Idle, PortError, Result,
-    Screen,
+    Answer, AppWindow, CapsuleNews, Capsules, Closing, Destroyed, GateAnswer, Gates, Idle, Machine,
+    PortError, Result, Screen,
 };
 
 /// The trace classes of this world, by their numbers in the catalogue, with how each is looked for.
@@ -32,6 +32,8 @@ pub enum Call {
     Cover,
     /// The gates' look.
     Look,
+    /// Something was begun beside everything else.
+    Thread,
     /// Show the session, or put the shell's own view before it.
     Views,
 }
@@ -189,6 +191,11 @@ impl World {
     fn tell_windows(&self) {
         let windows = self.inner().standing().map(|capsule| capsule.windows.clone());
         self.tell(CapsuleNews::Windows(windows.unwrap_or_default()));
+    }
+
+    /// The shell has begun something beside everything else.
+    pub(super) fn begun(&self) {
+        self.inner().calls.push(Call::Thread);
     }
 
     // What is true.
@@ -422,6 +429,12 @@ impl Screen for World {
         inner.calls.push(Call::Views);
         inner.shown = !shell_in_front && !inner.capsules.is_empty();
         Ok(())
+    }
+}
+
+impl Machine for World {
+    fn restart(&self) -> Result<()> {
+        Err(refused("start the machine anew: this one is made of memory"))
     }
 }
 

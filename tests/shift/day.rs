@@ -1,0 +1,489 @@
+//! A day of a ward, as a seed has it: people who come and go, mistype, forget and pull their badges, and
+//! a station at which things go wrong.
+
+use cleanshift::driver::Wish;
+use cleanshift::driver::scene::{Phase, PinAsk, PinScene};
+use cleanshift::handoff::{App, BadgeMode};
+use cleanshift::platform::rehearsal::disk::{Death, Fault, Weather};
+use cleanshift::ports::ReaderEvent;
+
+use crate::ground::{self, ANA, BEN, CHO, Colleague, HOUR, OWN_PIN, PEOPLE, SUE, TOM};
+use crate::promises::Promises;
+use crate::ward::{Broken, Tally, Ward};
+
+const READERS: [&str; 2] = ["left", "right"];
+/// A station on which nothing more goes wrong is vacant, or says why not, within this time.
+const PATIENCE: u64 = 60_000;
+const WEATHERS: [Weather; 4] = [Weather::Failing, Weather::Full, Weather::Forbidden, Weather::ReadOnly];
+
+/// A day that is under way.
+pub(crate) struct Day {
+    pub(crate) ward: Ward,
+    mode: BadgeMode,
+    weather_until: Option<u64>,
+    reader_back: Option<u64>,
+    tom_has_own: bool,
+}
+
+impl Day {
+    /// The day of this seed, before it begins.
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut ward = Ward::new(seed, ground::disk(seed), ground::rules(BadgeMode::Hold, 3_000));
+        let mode = if ward.dice.one_in(3) { BadgeMode::Tap } else { BadgeMode::Hold };
+        let grace = if ward.dice.one_in(4) { 0 } else { 3_000 };
+        ward.rules = ground::rules(mode, grace);
+        Self { ward, mode, weather_until: None, reader_back: None, tom_has_own: false }
+    }
+
+    /// From the morning to the evening.
+    pub(crate) fn run(&mut self) -> Result<Tally, Broken> {
+        self.ward.start()?;
+        let acts = 25 + self.ward.dice.below(30);
+        for _ in 0..acts {
+            let wait = match self.ward.dice.below(20) {
+                0 => self.ward.dice.below(180_000),
+                1..=4 => self.ward.dice.below(15_000),
+                5..=11 => self.ward.dice.below(3_000),
+                _ => self.ward.dice.below(400),
+            };
+            self.ward.pass(wait)?;
+            self.whatever_ends()?;
+            if self.ward.dice.one_in(5) {
+                self.misfortune()?;
+            }
+            self.act()?;
+        }
+        self.evening()?;
+        Ok(self.ward.tally)
+    }
+
+    /// One fixed short day, for one fault at every point of it. How many changes the disk was asked for
+    /// until the evening.
+    pub(crate) fn fixed(&mut self) -> Result<u64, Broken> {
+        self.ward.chance = false;
+        self.ward.start()?;
+        self.ward.pass(2_000)?;
+        self.tries(&ANA, ANA.pin)?;
+        self.ward.wish(Wish::Launch(App(0)))?;
+        self.ward.pass(500)?;
+        self.tries(&BEN, BEN.pin)?;
+        self.ward.pass(4_000)?;
+        self.ward.wish(Wish::End)?;
+        self.leaves()?;
+        self.leaves()?;
+        self.ward.pass(4_000)?;
+        self.tries(&TOM, "999999")?;
+        self.leaves()?;
+        self.ward.pass(1_500)?;
+        self.tries(&SUE, SUE.pin)?;
+        self.ward.wish(Wish::OpenLog)?;
+        self.ward.pass(1_000)?;
+        self.leaves()?;
+        self.ward.pass(5_000)?;
+        self.ward.wish(Wish::Stop)?;
+        self.ward.pass(65_000)?;
+        let changes = self.ward.disk.changes();
+        self.evening()?;
+        Ok(changes)
+    }
+
+    fn tries(&mut self, who: &Colleague, pin: &str) -> Result<(), Broken> {
+        self.shows(who.badge)?;
+        self.ward.pass(300)?;
+        self.ward.types(pin)?;
+        self.ward.pass(1_500)
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // People
+    // -----------------------------------------------------------------------------------------
+
+    fn somebody(&mut self) -> &'static Colleague {
+        match self.ward.dice.below(12) {
+            0..=3 => &ANA,
+            4..=6 => &BEN,
+            7..=8 => &CHO,
+            9..=10 => &SUE,
+            _ => &TOM,
+        }
+    }
+
+    fn act(&mut self) -> Result<(), Broken> {
+        let Some(scene) = self.ward.scene() else { return Ok(()) };
+        match scene.phase {
+            Phase::Attended(at_work) => self.works(&at_work.name),
+            Phase::Challenge(pin) => self.asked(&pin),
+            Phase::CleanUp(clean_up) => match clean_up.guest {
+                Some(pin) => self.asked(&pin),
+                None => self.waits(),
+            },
+            Phase::Quarantine(barred) => match barred.guest {
+                Some(pin) => self.asked(&pin),
+                None => self.barred(),
+            },
+            Phase::Vacant(_) => self.waits(),
+            Phase::OutOfService(_) => Ok(()),
+        }
+    }
+
+    fn waits(&mut self) -> Result<(), Broken> {
+        match self.ward.dice.below(16) {
+            0 => self.shows("DEADBEEF"),
+            1 => self.ward.reader(ReaderEvent::Unreadable { reader: "left".to_owned() }),
+            2 => self.ward.wish(Wish::Stop),
+            3 => self.leaves(),
+            4 => self.ward.pass(120_000),
+            _ => {
+                let who = self.somebody();
+                self.shows(who.badge)
+            }
+        }
+    }
+
+    /// A badge is shown: laid on a free reader (hold), or tapped.
+    fn shows(&mut self, badge: &'static str) -> Result<(), Broken> {
+        if self.reader_back.is_some() {
+            return Ok(());
+        }
+        if self.mode == BadgeMode::Hold {
+            if self.ward.lying.values().any(|lying| *lying == badge) {
+                return Ok(());
+            }
+            let free = READERS.iter().find(|reader| !self.ward.lying.contains_key(*reader));
+            let reader = match free {
+                Some(free) => *free,
+                None => {
+                    let _ = self.ward.lying.remove("left");
+                    self.ward.went("left")?;
+                    "left"
+                }
+            };
+            let _ = self.ward.lying.insert(reader, badge);
+            return self.ward.came(reader, badge);
+        }
+        self.ward.came("left", badge)?;
+        let held = self.ward.dice.below(300);
+        self.ward.pass(held)?;
+        self.ward.went("left")
+    }
+
+    /// Whatever lies on a reader is taken away.
+    fn leaves(&mut self) -> Result<(), Broken> {
+        match self.ward.lying.pop_first() {
+            Some((reader, _)) => self.ward.went(reader),
+            None => Ok(()),
+        }
+    }
+
+    fn pin_of(&self, name: &str) -> &'static str {
+        let who = PEOPLE.iter().find(|who| name.starts_with(&who_key(who)[..3])).copied().unwrap_or(&ANA);
+        if who.id == TOM.id && self.tom_has_own { OWN_PIN } else { who.pin }
+    }
+
+    fn asked(&mut self, pin: &PinScene) -> Result<(), Broken> {
+        let dice = self.ward.dice.below(20);
+        match (pin.ask, dice) {
+            (PinAsk::Checking | PinAsk::Opening, 0..=14) => Ok(()),
+            (_, 0) => self.ward.wish(Wish::Cancel),
+            (_, 1) => self.leaves(),
+            (_, 2) => {
+                let who = self.somebody();
+                self.shows(who.badge)
+            }
+            (_, 3) => self.shows("DEADBEEF"),
+            (PinAsk::Checking | PinAsk::Opening, _) => self.ward.types("1234"),
+            (PinAsk::Pin, 4..=6) => self.ward.types("999999"),
+            (PinAsk::Pin, _) => {
+                let right = self.pin_of(&pin.name);
+                self.ward.types(right)
+            }
+            (PinAsk::New, _) => self.ward.types(OWN_PIN),
+            (PinAsk::Again, 4..=5) => self.ward.types("111222"),
+            (PinAsk::Again, _) => {
+                self.ward.types(OWN_PIN)?;
+                self.tom_has_own = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn works(&mut self, name: &str) -> Result<(), Broken> {
+        let supervisor = name.starts_with("sue");
+        match self.ward.dice.below(24) {
+            0..=5 => {
+                let app = App(u8::try_from(self.ward.dice.below(4)).unwrap());
+                self.ward.wish(Wish::Launch(app))
+            }
+            6..=8 => self.leaves(),
+            9 | 10 => {
+                // Another badge, or her own once more.
+                let who = self.somebody();
+                self.shows(who.badge)
+            }
+            11 => self.shows("DEADBEEF"),
+            12 => self.ward.wish(Wish::End),
+            13 => self.ward.wish(Wish::Launcher(true)),
+            14 => self.ward.wish(Wish::Launcher(false)),
+            15 => self.ward.pass(101_000),
+            16 => self.ward.wish(Wish::Stay),
+            17 if self.ward.dice.one_in(3) => self.ward.wish(Wish::Stop),
+            18 if self.mode == BadgeMode::Tap => {
+                let own =
+                    PEOPLE.iter().find(|who| name.starts_with(&who_key(who)[..3])).copied().unwrap_or(&ANA);
+                self.shows(own.badge)
+            }
+            19..=21 if supervisor => self.ward.wish(Wish::OpenLog),
+            22 if supervisor => self.ward.wish(Wish::MoreLog),
+            23 if supervisor => {
+                self.ward.wish(Wish::CloseLog)?;
+                let whom = 1 + u32::try_from(self.ward.dice.below(5)).unwrap();
+                self.ward.wish(Wish::Enable(whom))
+            }
+            _ => self.ward.world("somebody works", cleanshift::platform::rehearsal::world::World::touch),
+        }
+    }
+
+    fn barred(&mut self) -> Result<(), Broken> {
+        match self.ward.dice.below(8) {
+            0 | 1 => self.ward.wish(Wish::Retry),
+            2 | 3 => self.shows(SUE.badge),
+            4 => self
+                .ward
+                .world("somebody puts things right", cleanshift::platform::rehearsal::world::World::repair),
+            5 => self.waits(),
+            _ => self.ward.pass(20_000),
+        }
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // What goes wrong
+    // -----------------------------------------------------------------------------------------
+
+    fn misfortune(&mut self) -> Result<(), Broken> {
+        let which = self.ward.dice.below(26);
+        let times = 1 + u32::try_from(self.ward.dice.below(3)).unwrap();
+        let change = self.ward.disk.changes() + self.ward.dice.below(40);
+        let weather = WEATHERS[usize::try_from(self.ward.dice.below(4)).unwrap()];
+        let plan = |day: &mut Self, fault: Fault| {
+            day.ward.note(|| format!("planned at change {change}: {fault:?}"));
+            day.ward.disk.plan(change, fault);
+            Ok(())
+        };
+        match which {
+            0..=2 => plan(self, Fault::Crash),
+            3..=5 => plan(self, Fault::PowerCut),
+            6 | 7 => plan(self, Fault::Fails(weather)),
+            8 => {
+                self.weather_until = Some(self.ward.now() + self.ward.dice.below(90_000));
+                plan(self, Fault::Lasting(weather))
+            }
+            9 | 10 => {
+                let ms = self.ward.dice.below(20_000);
+                plan(self, Fault::Hangs(ms))
+            }
+            11 => {
+                if self.ward.shell.is_some() {
+                    self.ward.die(Death::Killed);
+                }
+                Ok(())
+            }
+            12 => {
+                if self.ward.shell.is_some() {
+                    self.ward.die(Death::PowerCut);
+                }
+                Ok(())
+            }
+            // One at a time: a session that can neither be covered nor killed is beyond any shell.
+            13 => self.trouble("the cover will fail", |trouble| (trouble.cover, trouble.destroy) = (1, 0)),
+            14 => self.trouble("the session cannot be shown", |trouble| trouble.uncover = 1),
+            15 => self.trouble("the capsule will not end", |trouble| {
+                (trouble.destroy, trouble.cover) = (times, 0);
+            }),
+            16 => self.trouble("no capsule can be built", |trouble| trouble.prepare = times),
+            17 => self.trouble("a gate is blind", |trouble| trouble.blind = times),
+            18 => self.trouble("idle cannot be told", |trouble| trouble.idle = times),
+            19 | 20 => {
+                let outlives = u32::try_from(self.ward.dice.below(7)).unwrap();
+                self.trouble("a trace will escape", |trouble| trouble.leak = Some(outlives))
+            }
+            21 => self.trouble("apps will not close", |trouble| trouble.stubborn_apps = true),
+            22 => self.ward.world("an app crashes", cleanshift::platform::rehearsal::world::World::app_fails),
+            23 => self
+                .ward
+                .world("the capsule is lost", cleanshift::platform::rehearsal::world::World::lose_capsule),
+            24 => {
+                let ms = self.ward.dice.below(2 * HOUR);
+                self.ward.sleep(ms);
+                let jump = i64::try_from(self.ward.dice.below(4 * HOUR)).unwrap() - (2 * HOUR).cast_signed();
+                self.ward.clock.jump(jump);
+                // Somebody touches it, and thereby wakes it.
+                self.ward.world.touch();
+                let was = self.phase();
+                self.ward.pass(1)?;
+                match (was, self.phase()) {
+                    (Some(Phase::Attended(was)), Some(Phase::Attended(is))) if ms > self.ward.rules.idle => {
+                        Err(format!("one operator: {} was gone for {ms} ms, and {} is in", was.name, is.name))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            _ => {
+                if self.reader_back.is_some() {
+                    return Ok(());
+                }
+                self.ward.lying.clear();
+                self.reader_back = Some(self.ward.now() + self.ward.dice.below(20_000));
+                self.ward.reader(ReaderEvent::Lost { why: "unplugged".to_owned() })
+            }
+        }
+    }
+
+    fn trouble(
+        &mut self,
+        what: &str,
+        change: impl FnOnce(&mut cleanshift::platform::rehearsal::world::Troubles),
+    ) -> Result<(), Broken> {
+        self.ward.world(what, |world| world.trouble(change))
+    }
+
+    /// What has gone wrong for a while goes right again.
+    fn whatever_ends(&mut self) -> Result<(), Broken> {
+        let now = self.ward.now();
+        if self.weather_until.is_some_and(|until| until <= now) {
+            self.weather_until = None;
+            self.ward.note(|| "the disk is well again".to_owned());
+            self.ward.disk.weather(None);
+        }
+        if self.reader_back.is_some_and(|until| until <= now) {
+            self.reader_back = None;
+            self.ward.reader(ReaderEvent::Back)?;
+        }
+        Ok(())
+    }
+
+    // -----------------------------------------------------------------------------------------
+    // The evening
+    // -----------------------------------------------------------------------------------------
+
+    /// Nothing more goes wrong, and everybody goes home: the station must find its way.
+    fn evening(&mut self) -> Result<(), Broken> {
+        self.ward.note(|| "evening: nothing more goes wrong".to_owned());
+        self.ward.calm = true;
+        self.ward.planned = None;
+        self.ward.disk.forget_plan();
+        self.ward.disk.weather(None);
+        self.ward.world("calm", cleanshift::platform::rehearsal::world::World::calm)?;
+        self.weather_until = None;
+        if self.reader_back.take().is_some() {
+            self.ward.reader(ReaderEvent::Back)?;
+        }
+        while !self.ward.lying.is_empty() {
+            self.leaves()?;
+        }
+        // What was begun late in the day may still be under way, and a stopped shell is to come back.
+        self.ward.pass(70_000)?;
+        if matches!(self.phase(), Some(Phase::Attended(_))) {
+            self.ward.wish(Wish::End)?;
+        }
+        if matches!(self.phase(), Some(Phase::Challenge(_))) {
+            self.ward.wish(Wish::Cancel)?;
+        }
+        self.ward.pass(PATIENCE)?;
+        match self.phase() {
+            Some(Phase::Vacant(_) | Phase::Quarantine(_)) => {}
+            _ => return Err(self.stuck("vacant or quarantined within a minute")),
+        }
+        // Whatever was found is taken away: there is a way to vacant from everywhere.
+        self.ward.world("put right", cleanshift::platform::rehearsal::world::World::repair)?;
+        if matches!(self.phase(), Some(Phase::Quarantine(_))) {
+            self.ward.wish(Wish::Retry)?;
+            self.ward.pass(PATIENCE)?;
+        }
+        if self.ward.shell.is_none() {
+            // It was told to stop while it was barred, and is started again.
+            self.ward.pass(70_000)?;
+        }
+        self.vacant()?;
+        if self.ward.chance {
+            self.one_more()?;
+        }
+        let shell = self.ward.shell.as_ref().ok_or("liveness: no shell runs in the evening")?;
+        Promises::at_the_end(&shell.witness.store, false)
+    }
+
+    /// Care goes on: whoever may work can still be let in, keeps her session beside a bus card, is taken
+    /// over from, and is handed off.
+    fn one_more(&mut self) -> Result<(), Broken> {
+        // The longest wait between two tries is over by then.
+        self.ward.pass(61_000)?;
+        let may = |who: &&Colleague| {
+            let store = &self.ward.shell.as_ref()?.witness.store;
+            let row = cleanshift::ports::RosterRows::by_id(store, who.id).ok()??;
+            (!row.disabled).then_some(())
+        };
+        let mut able =
+            [&SUE, &ANA, &BEN].into_iter().filter(|who| may(who).is_some()).collect::<Vec<_>>().into_iter();
+        let Some(first) = able.next() else { return Ok(()) };
+        self.lets_in(first)?;
+        self.ward.wish(Wish::Launch(App(0)))?;
+        self.shows("DEADBEEF")?;
+        self.ward.pass(1_000)?;
+        self.is_in(first)?;
+        let _ = self.ward.lying.remove("right").map(|_| self.ward.went("right")).transpose()?;
+        let last = able.next();
+        if let Some(second) = last {
+            self.lets_in(second)?;
+        }
+        match self.mode {
+            BadgeMode::Tap => self.shows(last.unwrap_or(first).badge)?,
+            BadgeMode::Hold => {
+                while !self.ward.lying.is_empty() {
+                    self.leaves()?;
+                }
+            }
+        }
+        self.ward.pass(10_000)?;
+        self.vacant()
+    }
+
+    fn lets_in(&mut self, who: &Colleague) -> Result<(), Broken> {
+        self.shows(who.badge)?;
+        self.ward.pass(200)?;
+        self.ward.types(who.pin)?;
+        self.ward.pass(5_000)?;
+        self.is_in(who)
+    }
+
+    fn is_in(&self, who: &Colleague) -> Result<(), Broken> {
+        match self.phase() {
+            Some(Phase::Attended(at_work)) if at_work.name.starts_with(who_key(who)) => Ok(()),
+            _ => Err(self.stuck(&format!("attended by {}", who_key(who)))),
+        }
+    }
+
+    fn vacant(&self) -> Result<(), Broken> {
+        match self.phase() {
+            Some(Phase::Vacant(_)) => Ok(()),
+            _ => Err(self.stuck("vacant")),
+        }
+    }
+
+    fn stuck(&self, wanted: &str) -> Broken {
+        let is = self.ward.scene().map_or("no shell".to_owned(), |scene| crate::ward::label(&scene));
+        format!("liveness: the station is not {wanted} but {is}")
+    }
+
+    fn phase(&self) -> Option<Phase> {
+        Some(self.ward.scene()?.phase)
+    }
+}
+
+fn who_key(who: &Colleague) -> &'static str {
+    match who.id.0 {
+        1 => "ana",
+        2 => "ben",
+        3 => "cho",
+        4 => "sue",
+        _ => "tom",
+    }
+}

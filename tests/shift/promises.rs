@@ -1,0 +1,380 @@
+//! The promises, as invariants over what is true in the world, what the screen shows and what the disk
+//! holds. Looked at after every step, after every recovery, and at the end of every day.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use cleanshift::driver::Scene;
+use cleanshift::driver::scene::Phase;
+use cleanshift::evidence::Receipt;
+use cleanshift::handoff::{OperatorId, Roles, Rules};
+use cleanshift::platform::rehearsal::disk::Disk;
+use cleanshift::platform::rehearsal::world::{Call, World};
+use cleanshift::ports::{Ledger as _, RosterRows as _};
+use cleanshift::store::Store;
+
+use crate::ground::{OWN_PIN, PEOPLE, SUE, TOM};
+use crate::ward::{Broken, covered_first};
+use crate::witness::{Ack, Acknowledged};
+
+/// How long after a cover that was not confirmed the session may still be reachable: until its capsule
+/// is killed, milliseconds.
+const KILLED_WITHIN: u64 = 1_000;
+
+/// What the promises remember from one look to the next.
+#[derive(Default)]
+pub(crate) struct Promises {
+    /// The last picture in a word, for the trace.
+    pub(crate) label: String,
+    /// The PIN that was typed last.
+    pub(crate) typed: String,
+    was: Option<Kind>,
+    /// Capsules in which a session was.
+    used: BTreeSet<u64>,
+    /// Since when a session is reachable although it was to be covered.
+    uncovered_since: Option<u64>,
+    seen: Seen,
+}
+
+/// What has just begun.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Seen {
+    pub(crate) opened: bool,
+    pub(crate) vacated: bool,
+    pub(crate) quarantined: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Attended,
+    Challenge,
+    CleanUp,
+    Quarantine,
+    Vacant,
+}
+
+fn broken(promise: &str, what: &str) -> Result<(), Broken> {
+    Err(format!("{promise}: {what}"))
+}
+
+impl Promises {
+    /// A shell begins.
+    pub(crate) fn begins(&mut self) {
+        self.was = None;
+    }
+
+    /// A shell has ended.
+    pub(crate) fn died(&mut self) {
+        self.was = None;
+        self.uncovered_since = None;
+        self.label.clear();
+    }
+
+    /// What has begun since this was asked last.
+    pub(crate) fn seen(&mut self) -> Seen {
+        std::mem::take(&mut self.seen)
+    }
+
+    /// After every step.
+    #[expect(clippy::too_many_arguments, reason = "a promise is about all of the world")]
+    pub(crate) fn kept(
+        &mut self,
+        now: u64,
+        scene: &Scene,
+        calls: &[Call],
+        world: &World,
+        disk: &Disk,
+        said: &Mutex<Acknowledged>,
+        rules: &Rules,
+    ) -> Result<(), Broken> {
+        let is = match &scene.phase {
+            Phase::Attended(_) => Kind::Attended,
+            Phase::Challenge(_) => Kind::Challenge,
+            Phase::CleanUp(_) => Kind::CleanUp,
+            Phase::Quarantine(_) => Kind::Quarantine,
+            Phase::Vacant(_) => Kind::Vacant,
+            Phase::OutOfService(why) => return broken("a running driver", why),
+        };
+        let was = self.was.replace(is);
+        let changed = was != Some(is);
+        if was.is_none() && is != Kind::CleanUp {
+            return broken("a crash is a clean-up", "a shell began with something else");
+        }
+        if was == Some(Kind::Attended) && changed && is != Kind::CleanUp {
+            return broken("covered first", "a session was left for something else than a clean-up");
+        }
+        if changed && is == Kind::CleanUp && !covered_first(calls) {
+            return broken("covered first", &format!("a clean-up began with {calls:?}"));
+        }
+        if matches!(was, Some(Kind::CleanUp | Kind::Quarantine)) && changed && is == Kind::Attended {
+            return broken("one operator", "a session opened without a challenge");
+        }
+        if was == Some(Kind::Quarantine) && changed && is != Kind::CleanUp {
+            return broken(
+                "unknown is not clean",
+                "a quarantine was left for something else than a clean-up",
+            );
+        }
+        self.covered(now, is, world)?;
+        match &scene.phase {
+            Phase::Attended(at_work) => {
+                let operator = operator(&at_work.name)?;
+                if changed {
+                    self.seen.opened = true;
+                    self.opened(operator, world, disk, said)?;
+                }
+                let foreign: Vec<_> =
+                    world.readable().into_iter().filter(|whose| *whose != operator).collect();
+                if !foreign.is_empty() {
+                    return broken("one operator", &format!("{operator:?} can read what is {foreign:?}'s"));
+                }
+                let roles = roles(operator);
+                let permitted = |app: &cleanshift::handoff::App| {
+                    rules.apps.get(usize::from(app.0)).is_some_and(|allowed| allowed.meets(roles))
+                };
+                if let Some(app) = world.apps().iter().find(|app| !permitted(app)) {
+                    return broken("one operator", &format!("{operator:?} was given {app:?}"));
+                }
+            }
+            Phase::Vacant(_) | Phase::Challenge(_) => {
+                if !world.readable().is_empty() {
+                    return broken(
+                        "destroyed, not covered",
+                        "something of a session is there at a vacant station",
+                    );
+                }
+                if changed && was == Some(Kind::CleanUp) {
+                    self.seen.vacated = true;
+                    receipt_before(disk, said)?;
+                }
+            }
+            Phase::Quarantine(barred) => {
+                self.seen.quarantined = changed;
+                if barred.findings.is_empty() || barred.findings.iter().any(String::is_empty) {
+                    return broken("care goes on", "a quarantine does not say why");
+                }
+                if barred.guest.as_ref().is_some_and(|guest| operator(&guest.name) != Ok(SUE.id)) {
+                    return broken(
+                        "unknown is not clean",
+                        "somebody may release a quarantine who is no supervisor",
+                    );
+                }
+            }
+            Phase::CleanUp(_) | Phase::OutOfService(_) => {}
+        }
+        world.attend(if let Phase::Attended(at_work) = &scene.phase {
+            Some(operator(&at_work.name)?)
+        } else {
+            None
+        });
+        Ok(())
+    }
+
+    fn covered(&mut self, now: u64, is: Kind, world: &World) -> Result<(), Broken> {
+        if is == Kind::Attended || !world.reachable() {
+            self.uncovered_since = None;
+            return Ok(());
+        }
+        let since = *self.uncovered_since.get_or_insert(now);
+        if now.saturating_sub(since) > KILLED_WITHIN {
+            return broken("covered first", "a session is reachable that nobody is in");
+        }
+        Ok(())
+    }
+
+    fn opened(
+        &mut self,
+        operator: OperatorId,
+        world: &World,
+        disk: &Disk,
+        said: &Mutex<Acknowledged>,
+    ) -> Result<(), Broken> {
+        let Some(capsule) = world.capsule() else {
+            return broken("destroyed, not covered", "a session opened without a capsule");
+        };
+        let issued = PEOPLE.iter().any(|who| who.id == operator && who.pin == self.typed);
+        let right = issued || (operator == TOM.id && self.typed == OWN_PIN);
+        if !right {
+            return broken("one operator", &format!("{operator:?} was let in with {}", self.typed));
+        }
+        if !self.used.insert(capsule) {
+            return broken("destroyed, not covered", "a capsule was used twice");
+        }
+        let turns = said.lock().unwrap().turns.clone();
+        match turns.as_slice() {
+            [.., Ack::Handoff { clean: true }, Ack::Opened(whose)] if *whose == operator => {}
+            other => {
+                let last = &other[other.len().saturating_sub(3)..];
+                return broken(
+                    "a receipt for every handoff",
+                    &format!("{operator:?} was let in after {last:?}"),
+                );
+            }
+        }
+        synced(disk)
+    }
+
+    /// After every start: nothing that was acknowledged is lost, and the ledger verifies.
+    pub(crate) fn recovered(
+        &mut self,
+        store: &Store,
+        said: &Arc<Mutex<Acknowledged>>,
+        calm: bool,
+    ) -> Result<(), Broken> {
+        // A disk that fails just now cannot be judged; the next start does it.
+        let Ok(rows) = store.all() else {
+            return if calm { broken("care goes on", "the roster cannot be read") } else { Ok(()) };
+        };
+        let mut said = said.lock().unwrap();
+        for row in &rows {
+            let least = said.wrong.get(&OperatorId(row.id)).copied().unwrap_or(0);
+            if row.wrong < least {
+                let what = format!("{} has {} wrong tries, and had {least}", row.key, row.wrong);
+                return broken("the count of wrong PINs", &what);
+            }
+            let _ = said.wrong.insert(OperatorId(row.id), row.wrong);
+        }
+        let newest = said.newest;
+        let Ok(ledger) = Book::read(store) else {
+            return if calm { broken("evidence", "the ledger cannot be read") } else { Ok(()) };
+        };
+        if let Some((index, leaf)) = newest {
+            match ledger.leaves.get(usize::try_from(index).unwrap()) {
+                Some(kept) if *kept == leaf => {}
+                Some(_) => return broken("evidence", &format!("entry {index} is another one after a crash")),
+                None => {
+                    let what = format!("{} entries are left of {}", ledger.leaves.len(), index + 1);
+                    return broken("evidence", &what);
+                }
+            }
+        }
+        said.newest = ledger.newest();
+        let _ = ledger.one_end_each()?;
+        said.turns = ledger.turns;
+        verified(store)
+    }
+
+    /// At the end of a day.
+    pub(crate) fn at_the_end(store: &Store, in_session: bool) -> Result<(), Broken> {
+        verified(store)?;
+        let ledger = Book::read(store).map_err(|error| format!("evidence: {error}"))?;
+        let open = ledger.one_end_each()?;
+        match open {
+            Some(who) if !in_session => {
+                broken("a receipt for every handoff", &format!("{who}'s opening has no end"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+fn verified(store: &Store) -> Result<(), Broken> {
+    match store.verify() {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(sentence)) => broken("evidence", &sentence),
+        // It could not be read, which says nothing about it.
+        Err(_) => Ok(()),
+    }
+}
+
+/// The receipt of the session before is there, clean and durable.
+fn receipt_before(disk: &Disk, said: &Mutex<Acknowledged>) -> Result<(), Broken> {
+    match said.lock().unwrap().turns.last() {
+        Some(Ack::Handoff { clean: true }) => {}
+        other => return broken("a receipt for every handoff", &format!("vacant after {other:?}")),
+    }
+    synced(disk)
+}
+
+fn synced(disk: &Disk) -> Result<(), Broken> {
+    if disk.synced("station.db-wal") {
+        Ok(())
+    } else {
+        broken("a receipt for every handoff", "what lets the station go on is not durable")
+    }
+}
+
+const NAMES: [&str; 5] = ["ana.ruiz", "ben.osei", "cho.park", "sue.lind", "tom.beck"];
+
+/// The operator of this name.
+fn operator(name: &str) -> Result<OperatorId, Broken> {
+    let place = NAMES.iter().position(|known| *known == name);
+    let place = place.ok_or_else(|| format!("one operator: {name} is nobody here"))?;
+    Ok(OperatorId(u32::try_from(place).unwrap() + 1))
+}
+
+fn roles(operator: OperatorId) -> Roles {
+    Roles(match operator.0 {
+        3 => 0b010,
+        4 => 0b100,
+        _ => 0b001,
+    })
+}
+
+/// The ledger, as far as the promises are about it.
+struct Book {
+    leaves: Vec<[u8; 32]>,
+    turns: Vec<Ack>,
+    /// Who was opened for, and whose session ended.
+    ends: Vec<(bool, Option<String>)>,
+}
+
+impl Book {
+    fn read(store: &Store) -> Result<Self, Broken> {
+        let mut entries = store.page(None, 100_000).map_err(|error| error.to_string())?;
+        entries.reverse();
+        let mut book = Self { leaves: Vec::new(), turns: Vec::new(), ends: Vec::new() };
+        for entry in entries {
+            book.leaves.push(entry.leaf);
+            // Most entries are neither, and reading all of each is dear.
+            let text = std::str::from_utf8(&entry.json).map_err(|error| error.to_string())?;
+            if !text.contains(r#""kind":"opened""#) && !text.contains(r#""kind":"handoff""#) {
+                continue;
+            }
+            let receipt = Receipt::read(&entry.json)?;
+            let key = receipt.operator.map(|who| who.key);
+            match receipt.handoff {
+                None => {
+                    let name = key.clone().unwrap_or_default();
+                    book.turns.push(Ack::Opened(operator(&name)?));
+                    book.ends.push((true, key));
+                }
+                Some(facts) => {
+                    let unclean =
+                        facts.after.iter().any(|gate| gate.answer == "present" || gate.answer == "unknown");
+                    book.turns.push(Ack::Handoff { clean: !unclean && !facts.after.is_empty() });
+                    book.ends.push((false, key));
+                }
+            }
+        }
+        Ok(book)
+    }
+
+    fn newest(&self) -> Option<(u64, [u8; 32])> {
+        let leaf = *self.leaves.last()?;
+        Some((self.leaves.len() as u64 - 1, leaf))
+    }
+
+    /// Every opening has one end, and no session ends that was not opened. Who is still in.
+    fn one_end_each(&self) -> Result<Option<String>, Broken> {
+        let promise = "a receipt for every handoff";
+        let mut open: Option<String> = None;
+        for (opening, who) in &self.ends {
+            match (opening, who, &open) {
+                (true, Some(who), None) => open = Some(who.clone()),
+                (true, who, _) => {
+                    return Err(format!("{promise}: {who:?} was opened for while {open:?} was in"));
+                }
+                (false, Some(who), Some(inside)) if who == inside => open = None,
+                (false, Some(who), _) => {
+                    return Err(format!("{promise}: {who}'s session ended while {open:?} was in"));
+                }
+                (false, None, Some(inside)) => {
+                    return Err(format!("{promise}: {inside}'s session was forgotten by the next handoff"));
+                }
+                (false, None, None) => {}
+            }
+        }
+        Ok(open)
+    }
+}

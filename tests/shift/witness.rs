@@ -1,0 +1,146 @@
+//! Stands between the driver and the real store, and remembers what was acknowledged: that must hold
+//! after any crash.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use cleanshift::handoff::{OperatorId, Record};
+use cleanshift::ports::{
+    Answer, BadgeUid, Body, CodeRow, CodeRows, Entry, Intent, Ledger, PinRow, Result, RosterRow, RosterRows,
+    Stamp, Unfinished, Written,
+};
+use cleanshift::store::Store;
+
+/// What was acknowledged, over all shells of a day.
+#[derive(Default)]
+pub(crate) struct Acknowledged {
+    /// Number and leaf of the newest entry.
+    pub(crate) newest: Option<(u64, [u8; 32])>,
+    /// Openings and handoffs, in order.
+    pub(crate) turns: Vec<Ack>,
+    /// The least that the counter of wrong tries may say.
+    pub(crate) wrong: BTreeMap<OperatorId, u8>,
+}
+
+/// An opening or a handoff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ack {
+    /// A session was opened.
+    Opened(OperatorId),
+    /// A handoff is complete; whether every gate had attested.
+    Handoff { clean: bool },
+}
+
+/// The store of one shell, watched.
+pub(crate) struct Witness {
+    pub(crate) store: Store,
+    said: Arc<Mutex<Acknowledged>>,
+}
+
+impl Witness {
+    pub(crate) fn new(store: Store, said: Arc<Mutex<Acknowledged>>) -> Self {
+        Self { store, said }
+    }
+
+    fn said(&self) -> MutexGuard<'_, Acknowledged> {
+        self.said.lock().unwrap()
+    }
+}
+
+impl CodeRows for Witness {
+    fn codes(&self) -> Result<Vec<CodeRow>> {
+        self.store.codes()
+    }
+
+    fn change_code(&self, name: &str, phc: Option<&str>, by: &str, at: &Stamp) -> Result<()> {
+        self.store.change_code(name, phc, by, at)
+    }
+
+    fn wrong_codes(&self) -> Result<(u8, i64)> {
+        self.store.wrong_codes()
+    }
+
+    fn count_codes(&self, wrong: u8, last_utc_ms: i64) -> Result<()> {
+        self.store.count_codes(wrong, last_utc_ms)
+    }
+}
+
+impl Ledger for Witness {
+    fn append(&self, entry: &Entry) -> Result<Written> {
+        let written = self.store.append(entry)?;
+        let mut said = self.said();
+        said.newest = Some((written.index, written.leaf));
+        match &entry.body {
+            Body::Core { record: Record::Opened(operator), .. } => said.turns.push(Ack::Opened(*operator)),
+            Body::Handoff(facts) => {
+                let unclean = |answer| matches!(answer, Answer::Present | Answer::Unknown);
+                // Without the proof of the capsule's end nobody knows what the gates looked at.
+                let proved = !facts.proof.is_empty() && !facts.after.is_empty();
+                let clean = proved && !facts.after.iter().any(|gate| unclean(gate.answer));
+                said.turns.push(Ack::Handoff { clean });
+            }
+            Body::BreakGlass { .. }
+            | Body::Core { .. }
+            | Body::Change { .. }
+            | Body::Discontinuity(_)
+            | Body::Started { .. }
+            | Body::Stopped => {}
+        }
+        Ok(written)
+    }
+
+    fn intend(&self, intent: Intent) -> Result<()> {
+        self.store.intend(intent)
+    }
+
+    fn unfinished(&self) -> Result<Option<Unfinished>> {
+        self.store.unfinished()
+    }
+
+    fn page(&self, before: Option<u64>, limit: usize) -> Result<Vec<Written>> {
+        self.store.page(before, limit)
+    }
+
+    fn entries(&self) -> Result<u64> {
+        self.store.entries()
+    }
+
+    fn verify(&self) -> Result<std::result::Result<u64, String>> {
+        self.store.verify()
+    }
+}
+
+impl RosterRows for Witness {
+    fn all(&self) -> Result<Vec<RosterRow>> {
+        self.store.all()
+    }
+
+    fn by_badge(&self, badge: &BadgeUid) -> Result<Option<RosterRow>> {
+        self.store.by_badge(badge)
+    }
+
+    fn by_id(&self, operator: OperatorId) -> Result<Option<RosterRow>> {
+        self.store.by_id(operator)
+    }
+
+    fn change(&self, put: &[RosterRow], take: &[String], by: &str, deed: &str, at: &Stamp) -> Result<()> {
+        // From the moment it is asked for, the new counter is allowed; once done, it is all that is.
+        for row in put {
+            let least = self.said().wrong.get(&OperatorId(row.id)).copied().unwrap_or(0).min(row.wrong);
+            let _ = self.said().wrong.insert(OperatorId(row.id), least);
+        }
+        self.store.change(put, take, by, deed, at)
+    }
+
+    fn count(&self, operator: OperatorId, wrong: u8, last_utc_ms: i64, disabled: bool) -> Result<()> {
+        let before = self.said().wrong.get(&operator).copied().unwrap_or(0);
+        let _ = self.said().wrong.insert(operator, before.min(wrong));
+        self.store.count(operator, wrong, last_utc_ms, disabled)?;
+        let _ = self.said().wrong.insert(operator, wrong);
+        Ok(())
+    }
+
+    fn set_pin(&self, operator: OperatorId, pin: &PinRow) -> Result<()> {
+        self.store.set_pin(operator, pin)
+    }
+}

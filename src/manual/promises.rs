@@ -21,7 +21,7 @@
 //! | unknown is not clean | a quarantine is left for a clean-up alone, and only a supervisor is asked for a PIN there |
 //! | a receipt for every handoff | vacant and attended stand on a clean receipt that is durable; each opening has one end |
 //! | a crash is a clean-up | the first scene of a shell is covered; what was unfinished is a recovery |
-//! | evidence | the ledger verifies with the key after every start; what was acknowledged is there; wrong PINs stay counted |
+//! | evidence | the ledger verifies with the key after every power cut and in the evening; what was acknowledged is there; wrong PINs stay counted |
 //! | care goes on | when nothing more goes wrong the station is vacant, or says why not, within a minute; then somebody is let in |
 //!
 //! The ledger's promises (no acknowledged entry lost, every edit named) are shown by

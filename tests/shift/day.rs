@@ -38,7 +38,7 @@ impl Day {
     /// From the morning to the evening.
     pub(crate) fn run(&mut self) -> Result<Tally, Broken> {
         self.ward.start()?;
-        let acts = 25 + self.ward.dice.below(30);
+        let acts = 22 + self.ward.dice.below(26);
         for _ in 0..acts {
             let wait = match self.ward.dice.below(20) {
                 0 => self.ward.dice.below(180_000),

@@ -10,7 +10,7 @@ use cleanshift::handoff::{Rules, Trigger};
 use cleanshift::pin::PinKey;
 use cleanshift::platform::rehearsal::clock::RehearsedClock;
 use cleanshift::platform::rehearsal::dice::Dice;
-use cleanshift::platform::rehearsal::disk::{Death, Disk};
+use cleanshift::platform::rehearsal::disk::{Death, Disk, Fault};
 use cleanshift::platform::rehearsal::hands::{RehearsedHands, Wanted};
 use cleanshift::platform::rehearsal::pins::RehearsedPins;
 use cleanshift::platform::rehearsal::world::{Call, World};
@@ -187,13 +187,19 @@ impl Ward {
     pub(crate) fn start(&mut self) -> Result<(), Broken> {
         self.restart_at = None;
         self.disk.boot();
-        self.clock.start(std::mem::take(&mut self.machine_died));
+        if self.chance && !self.calm && self.dice.one_in(5) {
+            // A crash in the middle of a recovery, again and again, ends the same.
+            let fault = if self.dice.one_in(2) { Fault::Crash } else { Fault::PowerCut };
+            self.disk.plan(self.disk.changes() + self.dice.below(25), fault);
+        }
+        let machine = std::mem::take(&mut self.machine_died);
+        self.clock.start(machine);
         self.tally.starts += 1;
         let store = match Store::rehearse(self.disk.dir().as_ref(), ground::STATION, &ground::rehearsed()) {
             Ok(store) => store,
             Err(error) => return self.refused(&error.to_string()),
         };
-        self.promises.recovered(&store, &self.said, self.calm)?;
+        self.promises.recovered(&store, &self.said, self.calm, machine)?;
         let witness = Arc::new(Witness::new(store, Arc::clone(&self.said)));
         if let Err(error) = witness.store.note_policy(&"ab".repeat(32), "it", &self.clock.stamp()) {
             drop(witness);

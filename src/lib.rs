@@ -48,6 +48,8 @@
 //!   [`handoff::PinVerified`], which only the roster's check makes.
 //! * The receipt is durable before the station is vacant; the opening entry before it opens.
 //! * The PIN has one home, [`pin`]; no message, log, receipt or argument carries a digit.
+//! * The shell keeps nothing of what a session showed or was told: it cannot be looked into or dumped, and
+//!   wipes what it gives back of its memory.
 //! * The screens decide nothing.
 //! * `unsafe` and `cfg(target_os)` live under [`platform`] alone; who may name whom is held by
 //!   `tests/architecture.rs`.

@@ -9,6 +9,10 @@
 //! | CleanUp | the session is covered; the capsule is killed through a pidfd whose becoming readable is the kernel's proof | `cleanshiftctl demo shift` |
 //! | Quarantine | nobody works; it is left for another clean-up alone | `tests/handoff_walk.rs`, rule 4 |
 //!
+//! The shell's own memory holds no PIN, no title and no content of a session that has ended: shown by
+//! `tests/station_linux/memory.rs::the_shell_forgets_what_passed_through_it`; that no other program of
+//! the account can look, by `tests/station_linux/memory.rs::nobody_reads_the_shell`.
+//!
 //! The ledger's promises (no acknowledged entry lost, every edit named) are shown by
 //! `tests/ledger_faults.rs`; the screens' (no digit in a message, contrast, sizes) by `tests/screens.rs`.
 //!
@@ -18,4 +22,6 @@
 //! * A badge's identifier can be copied: with a PIN that the station checks it is *below AAL2*, and
 //!   every receipt says so.
 //! * Directories that the policy shares into a capsule are named in every receipt, and not checked.
+//! * The memory that C libraries of the display keep for themselves is not wiped; the keys of a PIN were
+//!   looked for in it, by their numbers, and not found.
 //! * Screen readers see nothing: the toolkit has no accessibility tree.

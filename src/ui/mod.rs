@@ -36,6 +36,9 @@ use crate::pin::{PinKey, PinPad};
 use parts::Look;
 use theme::Colours;
 
+/// More than two blocks of the queue through which messages come.
+const QUEUED: usize = 64;
+
 /// What happens on the screens. No message tells a digit: [`PinKey`] prints as a dot.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
@@ -49,6 +52,8 @@ pub enum Message {
     Go(Go),
     /// An entry of the log is opened, or closed when it is open.
     Open(u64),
+    /// Nothing: it takes the place of a key that was pressed, in the toolkit's memory.
+    Nothing,
     /// The window is there.
     Opened(window::Id),
     /// The driver has ended.
@@ -106,6 +111,7 @@ impl Message {
             | Self::Attached(_)
             | Self::Enter
             | Self::Go(_)
+            | Self::Nothing
             | Self::Open(_)
             | Self::Opened(_)
             | Self::Over
@@ -163,11 +169,12 @@ impl App {
                     scrollable::AbsoluteOffset { x: None, y: Some(0.0) },
                 );
             }
+            Message::Nothing => {}
             Message::Opened(window) => return window::raw_id::<Message>(window).map(Message::Attached),
             Message::Over => return iced::exit(),
             Message::Pad(key) => self.press(key),
             Message::Resized(size) => self.size = size,
-            Message::Shown(scene, came) => self.show(*scene, came),
+            Message::Shown(scene, came) => return self.show(*scene, came),
             Message::Wish(wish) => {
                 // Whoever touches has no need of the ring.
                 self.focus = None;
@@ -257,7 +264,9 @@ impl App {
         let _ = self.wishes.send(wish);
     }
 
-    fn show(&mut self, scene: Scene, came: Instant) {
+    fn show(&mut self, scene: Scene, came: Instant) -> Task<Message> {
+        let asks = |scene: &Scene| screen::asked(&scene.phase).map(|pin| pin.ask);
+        let typed = asks(&self.scene).is_some() && asks(&self.scene) != asks(&scene);
         self.colours = Colours::of(scene.station.look);
         self.log.follow(log_of(&scene), &self.zone);
         self.scene = scene;
@@ -266,6 +275,7 @@ impl App {
         if self.focus.as_ref().is_some_and(|focus| !self.stops().contains(focus)) {
             self.focus = None;
         }
+        if typed { forget_keys() } else { Task::none() }
     }
 
     /// A key of the pad: it counts only while a PIN is asked for.
@@ -412,6 +422,13 @@ impl App {
             Task::none()
         }
     }
+}
+
+/// What comes from the keyboard goes to the screens through a queue that leaves each message where it
+/// stood until its place, among 31 of a block, is given back with the block. So many others push the
+/// keys of a PIN out of it.
+fn forget_keys() -> Task<Message> {
+    Task::batch((0..QUEUED).map(|_| Task::done(Message::Nothing)))
 }
 
 fn log_of(scene: &Scene) -> Option<&crate::driver::scene::LogScene> {

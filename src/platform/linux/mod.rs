@@ -6,6 +6,7 @@ pub mod cgroup;
 pub mod clock;
 pub mod display;
 pub mod gates;
+pub mod heap;
 pub mod host;
 pub mod init;
 pub mod network;

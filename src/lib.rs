@@ -39,6 +39,7 @@
 //! | what a receipt says, how it is signed and verified | [`evidence`] |
 //! | what is on the disk, in which transaction | [`store`] |
 //! | a screen, a word on a screen, a colour | [`ui`] |
+//! | where a test can let the shell fail (feature `faults`) | `platform/linux/faults.rs` |
 //! | a command of `cleanshiftctl`, the demo | [`ctl`] |
 //!
 //! # Invariants

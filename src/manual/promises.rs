@@ -7,6 +7,8 @@
 //! | Challenge | nothing of a session exists but an unused capsule; the station opens only on the answer to the outstanding question | `tests/handoff_walk.rs`, rule 2 |
 //! | Attended | one operator's apps run, in a capsule that nobody has used; badge-out, takeover, idle, time, a lost reader and a lost capsule end it; an unknown badge does not | `tests/handoff_walk.rs`, rule 6 |
 //! | CleanUp | the session is covered; the capsule is killed through a pidfd whose becoming readable is the kernel's proof | `cleanshiftctl demo shift` |
+//! | CleanUp | a shell killed at any step comes back through it, and every opening has its end | `tests/faults.rs::a_shell_killed_at_any_step_comes_back_through_clean_up` |
+//! | CleanUp | a full disk and a process that cannot be ended lead to Quarantine, and the reason is told | `tests/faults.rs::a_full_disk_bars_the_station_and_says_so`, `tests/faults.rs::a_process_that_cannot_be_ended_bars_the_station` |
 //! | Quarantine | nobody works; it is left for another clean-up alone | `tests/handoff_walk.rs`, rule 4 |
 //!
 //! The shell's own memory holds no PIN, no title and no content of a session that has ended: shown by

@@ -5,6 +5,8 @@ pub mod capsule;
 pub mod cgroup;
 pub mod clock;
 pub mod display;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod gates;
 pub mod heap;
 pub mod host;

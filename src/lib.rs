@@ -43,6 +43,7 @@
 //! | what is on the disk, in which transaction | [`store`] |
 //! | what can go wrong in a simulated day, and what must hold | `tests/shift/day.rs`, `promises.rs`, [`platform::rehearsal`] |
 //! | a screen, a word on a screen, a colour | [`ui`] |
+//! | where a test can let the shell fail (feature `faults`) | `platform/linux/faults.rs` |
 //! | a command of `cleanshiftctl`, the demo | [`ctl`] |
 //!
 //! # Invariants
@@ -54,6 +55,8 @@
 //! * Break-glass is the one exception to both: it opens a quarantined station, and where its entry
 //!   cannot be written, holds it, shows it, and tells it later (`discontinuity`).
 //! * The PIN has one home, [`pin`]; no message, log, receipt or argument carries a digit.
+//! * The shell keeps nothing of what a session showed or was told: it cannot be looked into or dumped, and
+//!   wipes what it gives back of its memory.
 //! * The screens decide nothing.
 //! * `unsafe` and `cfg(target_os)` live under [`platform`] alone; who may name whom is held by
 //!   `tests/architecture.rs`.

@@ -13,12 +13,28 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// The most digits that a PIN can have.
 pub const MOST_DIGITS: usize = 15;
 
-/// A PIN: up to [`MOST_DIGITS`] decimal digits. Prints as dots, is wiped on drop.
-#[derive(Clone, Default, Zeroize, ZeroizeOnDrop)]
+/// A PIN: up to [`MOST_DIGITS`] decimal digits. Prints as dots, is wiped on drop. The digits stand in
+/// one place however often the PIN changes hands: what is moved leaves a copy where it was.
+#[derive(Clone, Default)]
 pub struct Pin {
-    digits: [u8; MOST_DIGITS],
+    digits: Box<[u8; MOST_DIGITS]>,
     len: usize,
 }
+
+impl Zeroize for Pin {
+    fn zeroize(&mut self) {
+        self.digits.as_mut_slice().zeroize();
+        self.len.zeroize();
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Pin {}
 
 impl Pin {
     /// Reads a PIN from text, as the command line is given one. `None` unless all are digits and
@@ -55,7 +71,7 @@ impl Pin {
     /// Whether two PINs are the same, in time that does not depend on where they differ.
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
-        let differing = self.digits.iter().zip(&other.digits).fold(0, |seen, (a, b)| seen | (a ^ b));
+        let differing = self.digits.iter().zip(other.digits.iter()).fold(0, |seen, (a, b)| seen | (a ^ b));
         differing == 0 && self.len == other.len
     }
 

@@ -113,6 +113,8 @@ struct Parts {
 impl Parts {
     fn assemble(policy: &Policy, state: &Path) -> crate::ports::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(HostClock::begin());
+        #[cfg(feature = "faults")]
+        let clock = crate::platform::linux::faults::clock(clock);
         let store = Arc::new(Store::open(state, &policy.station.name)?);
         drop(store.note_policy(&policy.hash, "it", &clock.stamp())?);
         let rows: Arc<dyn RosterRows> = store.clone();
@@ -138,6 +140,8 @@ impl Parts {
             ledger: store,
             machine: station.clone(),
         };
+        #[cfg(feature = "faults")]
+        let ports = crate::platform::linux::faults::plant(ports);
         Ok(Self { station, ports, sleep: sleep.ok() })
     }
 }

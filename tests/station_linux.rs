@@ -17,6 +17,8 @@ mod ground;
 mod hostile;
 #[path = "station_linux/lock.rs"]
 mod lock;
+#[path = "station_linux/memory.rs"]
+mod memory;
 #[path = "station_linux/monitors.rs"]
 mod monitors;
 #[path = "station_linux/operators.rs"]

@@ -7,6 +7,8 @@
 //! | Challenge | nothing of a session exists but an unused capsule; the station opens only on the answer to the outstanding question | `tests/handoff_walk.rs`, rule 2 |
 //! | Attended | one operator's apps run, in a capsule that nobody has used; badge-out, takeover, idle, time, a lost reader and a lost capsule end it; an unknown badge does not | `tests/handoff_walk.rs`, rule 6 |
 //! | CleanUp | the session is covered; the capsule is killed through a pidfd whose becoming readable is the kernel's proof | `cleanshiftctl demo shift` |
+//! | CleanUp | a shell killed at any step comes back through it, and every opening has its end | `tests/faults.rs::a_shell_killed_at_any_step_comes_back_through_clean_up` |
+//! | CleanUp | a full disk and a process that cannot be ended lead to Quarantine, and the reason is told | `tests/faults.rs::a_full_disk_bars_the_station_and_says_so`, `tests/faults.rs::a_process_that_cannot_be_ended_bars_the_station` |
 //! | Quarantine | nobody works but under break-glass, bounded and recorded; it is left for that or another clean-up alone | `tests/handoff_walk.rs`, rules 2 and 4 |
 //!
 //! All of them hold together, over whole days with everything going wrong that can, in `tests/shift.rs`:
@@ -24,6 +26,10 @@
 //! | evidence | the ledger verifies with the key after every power cut and in the evening; what was acknowledged is there; wrong PINs stay counted |
 //! | care goes on | when nothing more goes wrong the station is vacant, or says why not, within a minute; then somebody is let in |
 //!
+//! The shell's own memory holds no PIN, no title and no content of a session that has ended: shown by
+//! `tests/station_linux/memory.rs::the_shell_forgets_what_passed_through_it`; that no other program of
+//! the account can look, by `tests/station_linux/memory.rs::nobody_reads_the_shell`.
+//!
 //! The ledger's promises (no acknowledged entry lost, every edit named) are shown by
 //! `tests/ledger_faults.rs`; the screens' (no digit in a message, contrast, sizes) by `tests/screens.rs`.
 //!
@@ -33,4 +39,6 @@
 //! * A badge's identifier can be copied: with a PIN that the station checks it is *below AAL2*, and
 //!   every receipt says so.
 //! * Directories that the policy shares into a capsule are named in every receipt, and not checked.
+//! * The memory that C libraries of the display keep for themselves is not wiped; the keys of a PIN were
+//!   looked for in it, by their numbers, and not found.
 //! * Screen readers see nothing: the toolkit has no accessibility tree.

@@ -229,7 +229,7 @@ pub struct Quarantine {
     /// How often it tries again by itself. Default 2.
     #[schemars(with = "Option<u8>")]
     pub retries: Option<Spanned<u8>>,
-    /// How long it waits before it does. Default "15 s".
+    /// How long it waits before the first of these; twice as long before each next. Default "10 s".
     #[schemars(with = "Option<String>")]
     pub pause: Option<Spanned<Time>>,
 }

@@ -316,7 +316,7 @@ impl Check {
         {
             self.wrong(retries.span(), "more than 20 tries help nobody", "write 0 to 20");
         }
-        let pause = self.time(file.quarantine.pause.as_ref(), 15_000, (1_000, 600_000), "pause");
+        let pause = self.time(file.quarantine.pause.as_ref(), 10_000, (1_000, 600_000), "pause");
         let mut apps = Vec::new();
         for app in &file.apps {
             let names = self.known_roles(&app.roles, roles);

@@ -15,29 +15,32 @@ pub mod keypad;
 pub mod keys;
 pub mod log;
 pub mod parts;
+pub mod run;
 pub mod screen;
 pub mod theme;
 pub mod words;
 
 pub use log::Log;
+pub use run::run;
 
-use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use iced::futures::{Stream, StreamExt, stream};
 use iced::widget::{operation, qr_code, scrollable};
-use iced::{Element, Point, Size, Subscription, Task, window};
+use iced::{Element, Size, Subscription, Task, window};
 use jiff::tz::TimeZone;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::driver::Wish;
 use crate::driver::scene::{Phase, Scene};
 use crate::pin::{PinKey, PinPad};
 use parts::Look;
+use run::{Scenes, alarm};
 use theme::Colours;
 
 /// The longest reason that can be typed, in characters.
 const REASON: usize = 80;
+/// More than two blocks of the queue through which messages come.
+const QUEUED: usize = 64;
 
 /// What happens on the screens. No message tells a digit: [`PinKey`] prints as a dot.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +61,8 @@ pub enum Message {
     Letter(char),
     /// An entry of the log is opened, or closed when it is open.
     Open(u64),
+    /// Nothing: it takes the place of a key that was pressed, in the toolkit's memory.
+    Nothing,
     /// The window is there.
     Opened(window::Id),
     /// The driver has ended.
@@ -118,6 +123,7 @@ impl Message {
             | Self::Enter
             | Self::Go(_)
             | Self::Letter(_)
+            | Self::Nothing
             | Self::Open(_)
             | Self::Opened(_)
             | Self::Over
@@ -185,11 +191,12 @@ impl App {
                     scrollable::AbsoluteOffset { x: None, y: Some(0.0) },
                 );
             }
+            Message::Nothing => {}
             Message::Opened(window) => return window::raw_id::<Message>(window).map(Message::Attached),
             Message::Over => return iced::exit(),
             Message::Pad(key) => self.press(key),
             Message::Resized(size) => self.size = size,
-            Message::Shown(scene, came) => self.show(*scene, came),
+            Message::Shown(scene, came) => return self.show(*scene, came),
             Message::Wish(wish) => {
                 // Whoever touches has no need of the ring.
                 self.focus = None;
@@ -281,7 +288,9 @@ impl App {
         let _ = self.wishes.send(wish);
     }
 
-    fn show(&mut self, scene: Scene, came: Instant) {
+    fn show(&mut self, scene: Scene, came: Instant) -> Task<Message> {
+        let asks = |scene: &Scene| screen::asked(&scene.phase).map(|pin| pin.ask);
+        let typed = asks(&self.scene).is_some() && asks(&self.scene) != asks(&scene);
         self.colours = Colours::of(scene.station.look);
         self.log.follow(log_of(&scene), &self.zone);
         if screen::asked(&scene.phase).is_none_or(|pin| pin.emergency.is_none()) {
@@ -297,6 +306,7 @@ impl App {
         if self.focus.as_ref().is_some_and(|focus| !self.stops().contains(focus)) {
             self.focus = None;
         }
+        if typed { forget_keys() } else { Task::none() }
     }
 
     /// A key of the pad: it counts only while a PIN is asked for.
@@ -493,6 +503,13 @@ fn coded(line: &str) -> Option<(String, qr_code::Data)> {
     Some((line.to_owned(), qr_code::Data::new(line).ok()?))
 }
 
+/// What comes from the keyboard goes to the screens through a queue that leaves each message where it
+/// stood until its place, among 31 of a block, is given back with the block. So many others push the
+/// keys of a PIN out of it.
+fn forget_keys() -> Task<Message> {
+    Task::batch((0..QUEUED).map(|_| Task::done(Message::Nothing)))
+}
+
 fn log_of(scene: &Scene) -> Option<&crate::driver::scene::LogScene> {
     match &scene.phase {
         Phase::Attended(attended) => attended.log.as_ref(),
@@ -501,92 +518,5 @@ fn log_of(scene: &Scene) -> Option<&crate::driver::scene::LogScene> {
         | Phase::OutOfService(_)
         | Phase::Quarantine(_)
         | Phase::Vacant(_) => None,
-    }
-}
-
-/// Where the scenes come from. There is one such source, so all are the same subscription.
-#[derive(Clone)]
-struct Scenes(watch::Receiver<Scene>);
-
-impl Hash for Scenes {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        "scenes".hash(state);
-    }
-}
-
-impl Scenes {
-    /// The newest scene at once, each new one when it comes, and the end.
-    fn stream(&self) -> impl Stream<Item = Message> + use<> {
-        let mut scenes = self.0.clone();
-        scenes.mark_changed();
-        let shown = stream::unfold(scenes, |mut scenes| async move {
-            scenes.changed().await.ok()?;
-            let scene = Box::new(scenes.borrow_and_update().clone());
-            Some((Message::Shown(scene, now()), scenes))
-        });
-        shown.chain(stream::once(async { Message::Over }))
-    }
-}
-
-fn alarm(at: &Instant) -> impl Stream<Item = Message> + use<> {
-    let at = *at;
-    stream::once(async move {
-        tokio::time::sleep_until(at.into()).await;
-        Message::Alarm(now().max(at))
-    })
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long ago a scene came is the screens' own business")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-/// Opens the shell's one window at the origin of the display, without any window manager, and shows
-/// scenes in it until their source ends.
-///
-/// # Errors
-/// When no window can be opened on the display.
-pub fn run(
-    scenes: watch::Receiver<Scene>,
-    wishes: mpsc::UnboundedSender<Wish>,
-    pad: PinPad,
-    (width, height): (f32, f32),
-) -> iced::Result {
-    let size = Size::new(width, height);
-    let boot = move || {
-        let scene = scenes.borrow().clone();
-        let mut app = App::new(scene, now(), wishes.clone(), pad.clone(), size, TimeZone::system());
-        app.scenes = Some(Scenes(scenes.clone()));
-        let (_, opened) = window::open(window_settings(size));
-        (app, opened.map(Message::Opened))
-    };
-    let settings = iced::Settings {
-        id: Some("cleanshift".to_owned()),
-        fonts: theme::fonts().map(Into::into).to_vec(),
-        default_font: theme::TEXT,
-        default_text_size: 20.0.into(),
-        ..iced::Settings::default()
-    };
-    iced::daemon(boot, App::update, App::view_in)
-        .title(|app: &App, _| app.scene.station.name.clone())
-        .theme(|app: &App, _| app.theme())
-        .subscription(App::subscription)
-        .settings(settings)
-        .run()
-}
-
-fn window_settings(size: Size) -> window::Settings {
-    window::Settings {
-        size,
-        position: window::Position::Specific(Point::ORIGIN),
-        decorations: false,
-        resizable: false,
-        exit_on_close_request: false,
-        // Fullscreen alone does nothing where no window manager runs.
-        platform_specific: window::settings::PlatformSpecific {
-            override_redirect: true,
-            ..window::settings::PlatformSpecific::default()
-        },
-        ..window::Settings::default()
     }
 }

@@ -130,7 +130,7 @@ pub(crate) fn rules(badge_mode: BadgeMode, grace: u64) -> Rules {
         step_limit: 12_000,
         retries: 1,
         quarantine_retries: 2,
-        quarantine_pause: 15_000,
+        quarantine_pause: 10_000,
         emergency: None,
         supervisors: SupervisorRights { read_log: true, release: true, enable_badge: true },
         apps: vec![Roles(0b111), Roles(0b010), Roles(0b101)],

@@ -197,6 +197,11 @@ pub(crate) fn alive(stage: &Stage) -> bool {
 /// The processes of the stage's account that are in a PID namespace of their own, by name. Read from
 /// `NSpid` in their status, which nobody can hide.
 pub(crate) fn contained(stage: &Stage) -> Vec<String> {
+    contained_pids(stage).into_iter().map(|(_, name)| name).collect()
+}
+
+/// The same, with their pids.
+pub(crate) fn contained_pids(stage: &Stage) -> Vec<(u32, String)> {
     let uid = format!("Uid:\t{}\t", stage.account.uid());
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
@@ -206,7 +211,9 @@ pub(crate) fn contained(stage: &Stage) -> Vec<String> {
             .find(|line| line.starts_with("NSpid:"))
             .map_or(0, |line| line.split_whitespace().count() - 1);
         if status.contains(&uid) && depth > 1 && !status.contains("State:\tZ") {
-            found.push(status.lines().next().unwrap_or_default().trim_start_matches("Name:\t").to_owned());
+            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).unwrap();
+            let name = status.lines().next().unwrap_or_default().trim_start_matches("Name:\t");
+            found.push((pid, name.to_owned()));
         }
     }
     found

@@ -253,6 +253,27 @@ fn a_shell_that_dies_at_any_moment_shows_nothing() {
 }
 
 #[test]
+fn what_a_killed_shell_was_starting_ends_with_the_next() {
+    // As bwrap's second process stands there whose first was killed before it wrote the maps: waiting.
+    let (mut stage, _) = stage("");
+    let place = stage.dir.join("run/cleanshift").display().to_string();
+    let mut bwrap = stage.command("/usr/bin/bwrap");
+    bwrap.args(["--unshare-user", "--unshare-pid", "--userns-block-fd", "0", "--info-fd", "1"]);
+    bwrap.args(["--ro-bind", "/", "/", "--setenv", "PLACE", &place, "--", "/bin/true"]);
+    let before = contained_pids(&stage);
+    let mut first = bwrap.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let new =
+        || contained_pids(&stage).into_iter().filter(|found| !before.contains(found)).collect::<Vec<_>>();
+    assert!(wait_for(|| !new().is_empty()));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let left = new();
+    assert_eq!(left.len(), 1, "it does not stand: there would be nothing to prove");
+    up(&mut stage);
+    assert!(!contained_pids(&stage).contains(&left[0]));
+}
+
+#[test]
 fn a_display_server_that_dies_ends_the_session() {
     let (mut stage, issued) = stage("");
     paint(&mut stage, &issued);

@@ -322,6 +322,32 @@ fn end_noted(line: &str) -> Result<()> {
     Ok(())
 }
 
+/// Ends what a shell that was killed while it was starting a program has left: bwrap's second process has
+/// no death signal yet while it waits for the first to write its maps, and then waits for ever. To be
+/// called before this shell starts any of its own.
+///
+/// # Errors
+/// When one cannot be ended.
+pub fn sweep_unborn(run_dir: &Path) -> Result<()> {
+    let place = run_dir.display().to_string();
+    let own = rustix::process::getuid().as_raw();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+        let (Some(pid), Ok(data)) = (pid, entry.metadata()) else { continue };
+        // Held before it is looked at, so that what is killed is what was seen.
+        let Ok(held) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
+        let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let words = String::from_utf8_lossy(&words);
+        if data.uid() == own && words.starts_with("/usr/bin/bwrap\0") && words.contains(&place) {
+            let _ = pidfd_send_signal(&held, Signal::KILL);
+            if !readable(&held, GONE) {
+                return Err(PortError::new("end what the shell before was starting"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The environment of everything inside: every place where secrets collect points inside.
 fn environment(display: u32) -> Vec<(String, String)> {
     [

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use rustix::process::{Resource, Rlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
 use super::display::outer::Outer;
 use super::spawn;
@@ -18,9 +18,12 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root() || rustix::process::getuid().is_root()
 }
 
-/// The shell itself leaves no core: it is asked PINs. A hard limit of 1, because 0 still feeds a
-/// core_pattern that is a pipe. `WAYLAND_DISPLAY` is taken away because the screens are X11's.
+/// The shell itself leaves no core, and no other program of the account may look into it: it is asked
+/// PINs. A hard limit of 1, because 0 still feeds a core_pattern that is a pipe. `WAYLAND_DISPLAY` is
+/// taken away because the screens are X11's.
 pub fn harden() {
+    // What is not dumpable gives its files in /proc to root, its own threads excepted.
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(1), maximum: Some(1) });
     forget_wayland();
 }

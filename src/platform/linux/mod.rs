@@ -5,7 +5,10 @@ pub mod capsule;
 pub mod cgroup;
 pub mod clock;
 pub mod display;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod gates;
+pub mod heap;
 pub mod host;
 pub mod init;
 pub mod network;

@@ -87,6 +87,7 @@ impl LinuxStation {
         // What a shell that was killed has left must be gone before the baseline is taken, or it
         // would count as having always been there.
         capsule::sweep(run_dir)?;
+        capsule::sweep_unborn(run_dir)?;
         let delegated = Delegated::take();
         if let Ok(delegated) = &delegated {
             delegated

@@ -274,6 +274,24 @@ fn the_pad_takes_digits_only_while_a_pin_is_asked_for() {
 }
 
 #[test]
+fn digits_that_come_late_are_nobody_elses() {
+    let mut screens = Screens::new(scenes::challenge(|_| {}));
+    let shown = |scene: Scene| Message::Shown(Box::new(scene), Instant::now());
+    for next in [scenes::vacant(), scenes::challenge(|pin| "Ben Osei".clone_into(&mut pin.name))] {
+        // The driver has wiped the pad, and the screens do not know yet.
+        screens.send(Message::Pad(PinKey::Digit(7)));
+        assert_eq!(screens.pad.len(), 1);
+        screens.send(shown(next));
+        assert!(screens.pad.is_empty(), "the next person finds a digit of the last in the pad");
+        screens.send(shown(scenes::challenge(|_| {})));
+    }
+    // While the same person is asked, digits stay.
+    screens.send(Message::Pad(PinKey::Digit(7)));
+    screens.send(shown(scenes::challenge(|pin| pin.tries_left = Some(3))));
+    assert_eq!(screens.pad.len(), 1);
+}
+
+#[test]
 fn a_pin_that_is_too_short_is_not_entered_and_one_too_long_not_taken() {
     let mut screens = Screens::sized(scenes::challenge(|_| ()), 3, SIZES[1]);
     screens.go(Go::Press);

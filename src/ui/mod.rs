@@ -39,8 +39,8 @@ use theme::Colours;
 
 /// The longest reason that can be typed, in characters.
 const REASON: usize = 80;
-/// More than two blocks of the queue through which messages come.
-const QUEUED: usize = 64;
+/// More than a block of the queue through which messages come.
+const QUEUED: usize = 32;
 
 /// What happens on the screens. No message tells a digit: [`PinKey`] prints as a dot.
 #[derive(Clone, Debug, PartialEq)]
@@ -291,6 +291,12 @@ impl App {
     fn show(&mut self, scene: Scene, came: Instant) -> Task<Message> {
         let asks = |scene: &Scene| screen::asked(&scene.phase).map(|pin| pin.ask);
         let typed = asks(&self.scene).is_some() && asks(&self.scene) != asks(&scene);
+        let asked = |scene: &Scene| screen::asked(&scene.phase).map(|pin| pin.name.clone());
+        if asked(&self.scene) != asked(&scene) {
+            // Whatever was typed until now was typed for somebody who is not asked any more: keys that
+            // came late, after the driver had wiped the pad.
+            self.pad.wipe();
+        }
         self.colours = Colours::of(scene.station.look);
         self.log.follow(log_of(&scene), &self.zone);
         if screen::asked(&scene.phase).is_none_or(|pin| pin.emergency.is_none()) {

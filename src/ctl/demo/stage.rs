@@ -398,9 +398,20 @@ fn with_monitors(dir: &Path, (width, height): (u16, u16)) -> io::Result<Command>
          SubSection \"Display\"\nDepth 24\nModes \"{width}x{height}\"\nEndSubSection\nEndSection\n"
     );
     fs::write(&configuration, text)?;
+    // Root's display server, left to pick a number, would take one that an account's server has.
+    let number = loop {
+        let number = 200 + (u16::from_str_radix(&random_hex(2)?, 16).map_err(io::Error::other)? & 0xfff);
+        if !Path::new(&format!("/tmp/.X11-unix/X{number}")).exists() {
+            break number;
+        }
+    };
     let mut command = Account::own().part("Xorg");
-    let _ =
-        command.args(["-novtswitch", "-sharevts", "-config"]).arg(configuration).arg("-configdir").arg(dir);
+    let _ = command
+        .arg(format!(":{number}"))
+        .args(["-novtswitch", "-sharevts", "-config"])
+        .arg(configuration)
+        .arg("-configdir")
+        .arg(dir);
     let _ = command.arg("-logfile").arg(dir.join("xorg.log"));
     Ok(command)
 }

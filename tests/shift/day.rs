@@ -294,7 +294,9 @@ impl Day {
                 Ok(())
             }
             // One at a time: a session that can neither be covered nor killed is beyond any shell.
-            13 => self.trouble("the cover will fail", |trouble| (trouble.cover, trouble.destroy) = (1, 0)),
+            13 => self.trouble("the cover will fail, and apps will not close", |trouble| {
+                (trouble.cover, trouble.destroy, trouble.stubborn_apps) = (1, 0, true);
+            }),
             14 => self.trouble("the session cannot be shown", |trouble| trouble.uncover = 1),
             15 => self.trouble("the capsule will not end", |trouble| {
                 (trouble.destroy, trouble.cover) = (times, 0);

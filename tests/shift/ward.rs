@@ -400,12 +400,12 @@ impl Ward {
         self.step_for(step).map(drop)
     }
 
-    /// The same; for how long the disk has hung in it.
+    /// The same; for how long the disk has hung in it, or apps were waited for.
     fn step_for(&mut self, step: impl FnOnce(&mut Shell)) -> Result<u64, Broken> {
-        let _ = self.disk.hung();
+        let _ = self.disk.hung() + self.world.lasted();
         let Some(shell) = &mut self.shell else { return Ok(0) };
         step(shell);
-        let hung = self.disk.hung();
+        let hung = self.disk.hung() + self.world.lasted();
         if let Some(how) = self.disk.dead() {
             self.die(how);
             return Ok(hung);

@@ -78,6 +78,7 @@ struct Inner {
     built: u64,
     windows: u32,
     calls: Vec<Call>,
+    lasted: u64,
     troubles: Troubles,
 }
 
@@ -204,6 +205,12 @@ impl World {
         std::mem::take(&mut self.inner().calls)
     }
 
+    /// How many milliseconds of waiting for apps there were since this was asked last.
+    #[must_use]
+    pub fn lasted(&self) -> u64 {
+        std::mem::take(&mut self.inner().lasted)
+    }
+
     /// Whether a session's pixels and keys are reachable.
     #[must_use]
     pub fn reachable(&self) -> bool {
@@ -313,15 +320,17 @@ impl Capsules for World {
         Ok(())
     }
 
-    fn ask_to_close(&self, _: Duration) -> Closing {
+    fn ask_to_close(&self, grace: Duration) -> Closing {
         let mut inner = self.inner();
         inner.calls.push(Call::Capsule);
         let stubborn = inner.troubles.stubborn_apps;
         let Some(capsule) = inner.standing() else { return Closing::default() };
-        let apps = capsule.apps.iter().map(|app| (format!("app {app}"), !stubborn)).collect();
+        let apps: Vec<_> = capsule.apps.iter().map(|app| (format!("app {app}"), !stubborn)).collect();
         if !stubborn {
             capsule.apps.clear();
             capsule.windows.clear();
+        } else if !apps.is_empty() {
+            inner.lasted += u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         }
         Closing { apps }
     }

@@ -34,7 +34,9 @@
 //! | what apps can see and reach | `platform/linux/root.rs`, `network.rs` |
 //! | how a session is destroyed, and the proof of it | `platform/linux/capsule.rs` |
 //! | covering, the nested display, the list of windows | `platform/linux/display/` |
-//! | what is looked for after a handoff | `platform/linux/gates/` |
+//! | what is looked for after a handoff | `platform/linux/gates/`, one file for a class or a group of them |
+//! | what only root may count | `platform/linux/looker.rs` (`cleanshift-looker`) |
+//! | what a capsule must not reach | `platform/linux/reach.rs` |
 //! | what a receipt says, how it is signed and verified | [`evidence`] |
 //! | what is on the disk, in which transaction | [`store`] |
 //! | a screen, a word on a screen, a colour | [`ui`] |

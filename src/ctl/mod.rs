@@ -1,6 +1,7 @@
 //! `cleanshiftctl`: what IT and auditors use. Exit codes: 0 good, 1 found wanting, 2 could not run.
 
 pub mod demo;
+pub mod drill;
 pub mod log;
 pub mod policy;
 pub mod roster;
@@ -52,6 +53,9 @@ enum Command {
     /// The demo on virtual badges.
     #[command(subcommand)]
     Demo(demo::DemoCommand),
+    /// Plant traces on purpose, and prove that the gates see them.
+    #[command(hide = true)]
+    Drill(drill::DrillArguments),
 }
 
 /// Runs the command line.
@@ -68,6 +72,7 @@ pub fn main() -> ExitCode {
         }
         Command::Log(command) => log::run(&command, &state),
         Command::Demo(command) => demo::run(&command),
+        Command::Drill(drill) => drill::run(&drill),
     };
     ExitCode::from(code)
 }

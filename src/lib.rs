@@ -38,7 +38,9 @@
 //! | how a session is destroyed, and the proof of it | `platform/linux/capsule.rs` |
 //! | covering, the nested display, monitors that come and go, the list of windows | `platform/linux/display/` |
 //! | what is done before the host sleeps | `platform/linux/sleep.rs` |
-//! | what is looked for after a handoff | `platform/linux/gates/` |
+//! | what is looked for after a handoff | `platform/linux/gates/`, one file for a class or a group of them |
+//! | what only root may count | `platform/linux/looker.rs` (`cleanshift-looker`) |
+//! | what a capsule must not reach | `platform/linux/reach.rs` |
 //! | what a receipt says, how it is signed and verified | [`evidence`] |
 //! | what is on the disk, in which transaction | [`store`] |
 //! | what can go wrong in a simulated day, and what must hold | `tests/shift/day.rs`, `promises.rs`, [`platform::rehearsal`] |

@@ -2,6 +2,7 @@
 
 pub mod break_glass;
 pub mod demo;
+pub mod drill;
 pub mod log;
 pub mod policy;
 pub mod roster;
@@ -56,6 +57,9 @@ enum Command {
     /// The demo on virtual badges.
     #[command(subcommand)]
     Demo(demo::DemoCommand),
+    /// Plant traces on purpose, and prove that the gates see them.
+    #[command(hide = true)]
+    Drill(drill::DrillArguments),
 }
 
 /// Runs the command line.
@@ -76,6 +80,7 @@ pub fn main() -> ExitCode {
         }
         Command::Log(command) => log::run(&command, &state),
         Command::Demo(command) => demo::run(&command),
+        Command::Drill(drill) => drill::run(&drill),
     };
     ExitCode::from(code)
 }

@@ -40,7 +40,9 @@ pub struct File {
     /// What happens to a station that is not clean.
     #[serde(default)]
     pub quarantine: Quarantine,
-    /// Names of gates whose host setting must be right, or the station is barred.
+    /// Settings of the host that must be as follows, or the station is barred: `swap` (none, or in
+    /// memory alone), `hibernation` (not possible), `init-on-free` (freed memory is overwritten),
+    /// `core-pattern` (cores stay in the directory of the program that left them).
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub require: Vec<Spanned<String>>,

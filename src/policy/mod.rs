@@ -34,7 +34,7 @@ pub struct Policy {
     pub reasons: Vec<String>,
     /// The capsule's limits and openings.
     pub capsule: CapsulePolicy,
-    /// Settings and classes that bar the station when they are not as required: gate names.
+    /// Settings of the host that bar the station when they are not as required.
     pub require: Vec<String>,
     /// SHA-256 of the file, hexadecimal: stands in every receipt.
     pub hash: String,

@@ -32,8 +32,8 @@ const REASONS: [&str; 4] = [
 const MOST_REASONS: usize = 6;
 /// The most roles: a set of them is 16 bits.
 const MOST_ROLES: usize = 16;
-/// The names of all gates that `require` may name.
-const SETTINGS: [&str; 1] = ["swap"];
+/// The settings of the host that `require` may name. What each must be stands with its gate.
+const SETTINGS: [&str; 4] = ["swap", "hibernation", "init-on-free", "core-pattern"];
 
 impl Policy {
     /// Reads a policy file.

@@ -90,6 +90,25 @@ impl Account {
         self.ids.map_or_else(|| rustix::process::getuid().as_raw(), |ids| ids.0)
     }
 
+    /// Whether a person can sign in to it.
+    #[must_use]
+    pub fn shared(&self) -> bool {
+        self.ids.is_none() && crate::platform::linux::host::shared_account()
+    }
+
+    /// The account's live processes.
+    #[must_use]
+    pub fn processes(&self) -> Vec<i32> {
+        let mark = format!("Uid:\t{}\t", self.uid());
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|pid| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            status.contains(&mark) && !status.contains("State:\tZ")
+        })
+        .collect()
+    }
+
     /// A program as this account, with an environment of `PATH` and `LANG` alone.
     #[must_use]
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {

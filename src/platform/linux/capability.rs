@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use super::cgroup::Delegated;
 use super::network::Network;
-use super::spawn;
+use super::{host, looker, spawn};
 
 /// Why this host cannot contain a session, with the remedy; `None` where it can.
 #[must_use]
@@ -34,6 +34,11 @@ pub fn report(network: &Network, delegated: &Result<Delegated, String>) -> Vec<(
         Ok(lines) => format!("{} areas", lines - 1),
         Err(error) => format!("unknown: {error}"),
     };
+    let account = if host::shared_account() {
+        "shared account: a person can sign in to it, and her own programs leave things beside a session's"
+    } else {
+        "the station's own: nobody signs in to it"
+    };
     let group = match delegated {
         Ok(delegated) => delegated.report(),
         Err(why) => format!("none ({why}); the end is proved by the PID namespace's init"),
@@ -43,6 +48,8 @@ pub fn report(network: &Network, delegated: &Result<Delegated, String>) -> Vec<(
         ("PID namespace", namespaces.to_owned()),
         ("control group", group),
         ("network", network.report().to_owned()),
+        ("account", account.to_owned()),
+        ("looker", looker::report()),
         ("display", "nested, one for each session (Xephyr)".to_owned()),
         ("swap", swap),
         ("core pattern", first_line("/proc/sys/kernel/core_pattern")),

@@ -36,7 +36,7 @@ const READY: Duration = Duration::from_secs(9);
 /// How long the kernel may take to prove its end.
 const GONE: Duration = Duration::from_secs(8);
 /// How long a look inside may take before the capsule is destroyed without it.
-const LOOK: Duration = Duration::from_millis(150);
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What a capsule is built from.
 pub struct Spec {
@@ -78,6 +78,9 @@ pub enum News {
 /// The number of a look, and what was counted, by name.
 type Looked = (u32, Vec<(String, u64)>);
 
+/// A hold on init, its pid on the host, and the doors that it tried.
+type Greeted = (OwnedFd, Pid, Vec<(String, u64)>);
+
 /// A capsule that stands.
 pub struct Capsule {
     socket: Arc<OwnedFd>,
@@ -90,6 +93,10 @@ pub struct Capsule {
     group: Option<Group>,
     /// The inode of its PID namespace.
     pub pid_namespace: u64,
+    /// The inode of its IPC namespace.
+    pub ipc_namespace: u64,
+    /// The doors of the host that its init tried before any app ran, each with 1 where it is there.
+    pub doors: Vec<(String, u64)>,
     /// The device numbers of its own file systems.
     pub devices: Vec<u64>,
 }
@@ -141,7 +148,7 @@ impl Capsule {
             command.args(arguments).stdin(Stdio::from(theirs)).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut chain = spawn::start(command).map_err(failed("start bwrap"))?;
         match Self::greet(&ours, spec) {
-            Ok((init, pid)) => {
+            Ok((init, pid, doors)) => {
                 let socket = Arc::new(ours);
                 let init = Arc::new(init);
                 let ending = Arc::new(AtomicBool::new(false));
@@ -155,7 +162,9 @@ impl Capsule {
                     serial: AtomicU32::new(0),
                     dir,
                     group,
-                    pid_namespace: namespace(pid),
+                    pid_namespace: namespace(pid, "pid"),
+                    ipc_namespace: namespace(pid, "ipc"),
+                    doors,
                     devices: devices(pid),
                 };
                 capsule.remember(pid);
@@ -173,7 +182,7 @@ impl Capsule {
     }
 
     /// Learns init's pid from the kernel, tells it how to begin, and waits until it is ready.
-    fn greet(socket: &OwnedFd, spec: &Spec) -> Result<(OwnedFd, Pid)> {
+    fn greet(socket: &OwnedFd, spec: &Spec) -> Result<Greeted> {
         let pid = first_sender(socket)?;
         let init = pidfd_open(pid, PidfdFlags::empty())
             .map_err(|error| PortError(format!("hold the capsule's init: {error}")))?;
@@ -193,7 +202,7 @@ impl Capsule {
             return Err(PortError::new("get the capsule ready in time"));
         }
         match protocol::receive::<Word>(socket) {
-            Ok(Some(Word::Ready)) => Ok((init, pid)),
+            Ok(Some(Word::Ready(doors))) => Ok((init, pid, doors)),
             Ok(Some(Word::Failed(what))) => Err(PortError(what)),
             Ok(_) => Err(PortError::new("get the capsule ready")),
             Err(error) => Err(PortError(format!("understand the capsule: {error}"))),
@@ -387,7 +396,7 @@ fn listen(
                 let _ = looked.send((serial, counts));
             }
             // Words out of place, and what is no word at all, are passed over: init is never believed.
-            Ok(Some(Word::Failed(_) | Word::Hello | Word::Ready)) => {}
+            Ok(Some(Word::Failed(_) | Word::Hello | Word::Ready(_))) => {}
             Err(error)
                 if error
                     .get_ref()
@@ -453,8 +462,8 @@ fn is_namespace_init(pid: Pid) -> bool {
     numbers.len() > 1 && numbers.last() == Some(&"1")
 }
 
-fn namespace(pid: Pid) -> u64 {
-    fs::metadata(format!("/proc/{}/ns/pid", pid.as_raw_nonzero())).map_or(0, |data| data.ino())
+fn namespace(pid: Pid, kind: &str) -> u64 {
+    fs::metadata(format!("/proc/{}/ns/{kind}", pid.as_raw_nonzero())).map_or(0, |data| data.ino())
 }
 
 /// The device numbers of the capsule's own tmpfs file systems.

@@ -54,3 +54,15 @@ fn read(clock: ClockId) -> Duration {
 pub(super) fn monotonic() -> Duration {
     read(ClockId::Monotonic)
 }
+
+/// CLOCK_BOOTTIME: how long ago the kernel was started, counting suspend.
+#[must_use]
+pub fn since_boot() -> Duration {
+    read(ClockId::Boottime)
+}
+
+/// What the wall clock showed at this time since boot, as far as it has not been set since.
+pub(super) fn wall_of(since_boot: Duration) -> Option<Duration> {
+    let ago = read(ClockId::Boottime).checked_sub(since_boot)?;
+    read(ClockId::Realtime).checked_sub(ago)
+}

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::OnceLock;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
@@ -87,6 +88,33 @@ pub fn restart() -> Result<()> {
         Ok(_) => Err(failed("the system does not let this account".to_owned())),
         Err(error) => Err(failed(error.to_string())),
     }
+}
+
+/// The name of the account that this process runs as, where the host's own list has it.
+#[must_use]
+pub fn account_name() -> Option<String> {
+    row().map(|(name, _)| name)
+}
+
+/// Whether a person can sign in to the account that this process runs as. There her own programs come
+/// and go beside the station, and what they leave must be told from what a session leaves.
+#[must_use]
+pub fn shared_account() -> bool {
+    static SHARED: OnceLock<bool> = OnceLock::new();
+    *SHARED.get_or_init(|| {
+        row().is_none_or(|(_, shell)| !shell.ends_with("/nologin") && !shell.ends_with("/false"))
+    })
+}
+
+/// The account's name and shell.
+fn row() -> Option<(String, String)> {
+    let uid = rustix::process::getuid().as_raw();
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    passwd.lines().find_map(|line| {
+        let fields: Vec<_> = line.split(':').collect();
+        let own = fields.get(2)?.parse() == Ok(uid);
+        own.then(|| Some(((*fields.first()?).to_owned(), (*fields.get(6)?).to_owned()))).flatten()
+    })
 }
 
 /// The size of the station's screen, where there is a display.

@@ -1,5 +1,6 @@
 //! The Linux station.
 
+pub mod canary;
 pub mod capability;
 pub mod capsule;
 pub mod cgroup;
@@ -11,8 +12,11 @@ pub mod gates;
 pub mod heap;
 pub mod host;
 pub mod init;
+pub mod looker;
 pub mod network;
 pub mod places;
+pub mod plant;
+pub mod reach;
 pub mod root;
 pub mod sleep;
 pub mod spawn;

@@ -4,9 +4,12 @@
 //! program: from a thread of a pool, a session would die when the pool lets that thread go.
 
 use std::io;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use super::clock::monotonic;
 
 type Request = (Command, Sender<io::Result<Child>>);
 
@@ -29,6 +32,30 @@ pub fn start(command: Command) -> io::Result<Child> {
     let gone = || io::Error::other("the starting thread is gone");
     requests.lock().unwrap_or_else(PoisonError::into_inner).send((command, answer)).map_err(|_| gone())?;
     answered.recv().map_err(|_| gone())?
+}
+
+/// How long a program that only clears something may take.
+const PATIENCE: Duration = Duration::from_millis(800);
+
+/// Runs a program that clears something, for a bounded time; what it came to is looked at afterwards.
+/// One that is not installed has nothing to clear.
+pub(super) fn run(words: &[&str]) {
+    let Some((program, arguments)) = words.split_first() else { return };
+    let mut command = command(program);
+    let _ = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // What belongs to the account is found by its runtime directory.
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR");
+    let _ = command.envs(runtime.map(|runtime| ("XDG_RUNTIME_DIR", runtime)));
+    let Ok(mut child) = start(command) else { return };
+    let until = monotonic().saturating_add(PATIENCE);
+    while matches!(child.try_wait(), Ok(None)) {
+        if monotonic() >= until {
+            let _ = child.kill();
+            let _ = child.wait();
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// A command with an empty environment but for what every program needs.

@@ -11,10 +11,10 @@ use super::cgroup::Delegated;
 use super::display::nested::Nested;
 use super::display::outer::Outer;
 use super::display::windows::{self, Seen, Windows};
-use super::gates::{self, Baseline, Remains};
+use super::gates::{self, Lookout, Remains};
 use super::init::protocol::Launch;
 use super::network::Network;
-use super::{capability, host, root};
+use super::{capability, clock, host, root};
 use crate::handoff::{App, Window};
 use crate::policy::Policy;
 use crate::ports::{
@@ -35,7 +35,9 @@ pub struct LinuxStation {
     network: Network,
     delegated: Option<Delegated>,
     capabilities: Mutex<Vec<(String, String)>>,
-    baseline: Baseline,
+    lookout: Lookout,
+    /// When the first app was started.
+    first_app: OnceLock<Duration>,
     news: OnceLock<Box<dyn Fn(CapsuleNews) + Send + Sync>>,
     generation: AtomicU64,
     session: Mutex<Session>,
@@ -101,7 +103,7 @@ impl LinuxStation {
             let unheld = "the policy's `memory` is not held: there is no control group".to_owned();
             capabilities.push(("memory limit".to_owned(), unheld));
         }
-        let baseline = Baseline::take();
+        let lookout = Lookout::begin(&policy.require, &policy.capsule.shared);
         Ok(Arc::new_cyclic(|this| Self {
             this: this.clone(),
             outer,
@@ -111,7 +113,8 @@ impl LinuxStation {
             network,
             delegated: delegated.ok(),
             capabilities: Mutex::new(capabilities),
-            baseline,
+            lookout,
+            first_app: OnceLock::new(),
             news: OnceLock::new(),
             generation: AtomicU64::new(0),
             session: Mutex::default(),
@@ -272,11 +275,14 @@ impl Capsules for LinuxStation {
         let capsule = Capsule::build(&spec, Box::new(tell))?;
         session.remains = Remains {
             pid_namespace: capsule.pid_namespace,
+            ipc_namespace: capsule.ipc_namespace,
             devices: capsule.devices.clone(),
             proved: false,
             display: Some(socket.clone()),
             run_dir: self.run_dir.clone(),
             group: capsule.group().map(Path::to_owned),
+            doors: Some(capsule.doors.clone()),
+            first_app: None,
         };
         session.capsule = Some(capsule);
         let this = self.this.clone();
@@ -311,6 +317,7 @@ impl Capsules for LinuxStation {
             network: entry.network,
             profile: entry.profile.as_ref().map(|_| root::profile_place(before)),
         };
+        let _ = self.first_app.get_or_init(clock::since_boot);
         match &lock(&self.session).capsule {
             Some(capsule) => capsule.launch(order),
             None => Err(PortError::new("start the app: there is no session")),
@@ -375,14 +382,21 @@ impl Capsules for LinuxStation {
 
 impl Gates for LinuxStation {
     fn look_inside(&self) -> Vec<GateAnswer> {
-        let counts = lock(&self.session).capsule.as_ref().and_then(Capsule::look);
-        counts.map(|counts| gates::inside(&counts)).unwrap_or_default()
+        let mut session = lock(&self.session);
+        let counts = session.capsule.as_ref().and_then(Capsule::look).unwrap_or_default();
+        // A door that came only while the session ran is open all the same.
+        for door in session.remains.doors.iter_mut().flatten() {
+            door.1 = door.1.max(counts.iter().find(|(name, _)| *name == door.0).map_or(0, |(_, open)| *open));
+        }
+        drop(session);
+        self.lookout.inside(&counts)
     }
 
     fn look(&self) -> Vec<GateAnswer> {
         let mut remains = lock(&self.session).remains.clone();
         remains.run_dir.clone_from(&self.run_dir);
-        let mut answers = gates::look(&remains, &self.baseline, &self.policy.require);
+        remains.first_app = self.first_app.get().copied();
+        let mut answers = self.lookout.look(&remains);
         answers.push(gates::cover(|| self.outer.cover()));
         answers
     }

@@ -5,6 +5,7 @@
 pub mod cookie;
 pub mod nested;
 pub mod outer;
+pub mod selections;
 pub mod windows;
 
 /// The height of the shell's bar above the session, in pixels.

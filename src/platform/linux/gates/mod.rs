@@ -1,159 +1,261 @@
 //! The gates: for each trace class, a look that can find it.
 //!
-//! A scan of /proc can convict but never acquit (containment.md §3.3): that processes are gone is
-//! proved by the pidfd of the capsule's init, and the scans here are the second look. What stood on
-//! the host before the station's first session (the baseline) is not a trace; everything of this
-//! account that came since is.
+//! Every gate has the same shape ([`Gate`]): the class it answers for, what the capsule's init counts
+//! for it before the end, how it looks at the host afterwards, and how it clears what lies outside a
+//! capsule where that can be done safely. All 28 classes answer in every look, each by its kind; a
+//! gate that breaks or does not answer in time is unknown.
+//!
+//! What stood on the host before the station's first session (the baseline) is not a trace; everything
+//! of this account that came since is. A scan of /proc can convict but never acquit (containment.md
+//! §3.3): that processes are gone is proved by the pidfd of the capsule's init, and the scans here are
+//! the second look. Where this account may not look, the looker does ([`super::looker`]); without it
+//! the class is proved by reach ([`super::reach`]), and the answer says `unreachable`.
 
+mod broker;
+mod display;
+mod dumps;
 mod files;
+mod home;
 mod ipc;
-mod kernel;
+mod keys;
+mod lookout;
+mod media;
+mod network;
 mod processes;
+mod profiles;
+mod remote;
+mod scan;
+mod secrets;
+mod services;
+mod settings;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use self::scan::Scan;
 use super::clock::monotonic;
+use super::looker::{self, Counts};
 use crate::ports::{Answer, GateAnswer};
+
+pub(super) use self::home::{BROWSERS, CLIPBOARDS, LEARNED, PICTURES, RECENT};
+pub use self::lookout::{CLASSES, Lookout};
+pub(super) use self::secrets::AGENTS;
+pub(super) use self::services::SERVICES;
 
 /// What a destroyed capsule would be known by.
 #[derive(Clone, Debug, Default)]
 pub struct Remains {
     /// The inode of its PID namespace; 0 where there was no capsule.
     pub pid_namespace: u64,
+    /// The inode of its IPC namespace; 0 where there was no capsule.
+    pub ipc_namespace: u64,
     /// The device numbers of its file systems.
     pub devices: Vec<u64>,
     /// Whether the kernel proved its end.
     pub proved: bool,
     /// The socket of its nested display.
-    pub display: Option<std::path::PathBuf>,
+    pub display: Option<PathBuf>,
     /// The shell's directory for it.
-    pub run_dir: std::path::PathBuf,
+    pub run_dir: PathBuf,
     /// The directory of its control group, where it had one.
-    pub group: Option<std::path::PathBuf>,
+    pub group: Option<PathBuf>,
+    /// Which doors of the host its init found; `None` where it did not say.
+    pub doors: Option<Vec<(String, u64)>>,
+    /// When the shell started its first app, on the clock that counts suspend; what began before that
+    /// is of no session. `None` where none has been started.
+    pub first_app: Option<Duration>,
 }
 
 /// What stood on the host before the first session.
-pub struct Baseline {
-    files: std::collections::BTreeSet<std::path::PathBuf>,
-    ipc: std::collections::BTreeSet<String>,
-    keys: std::collections::BTreeSet<String>,
-    own: std::collections::BTreeSet<(i32, u64)>,
-    processes: std::collections::BTreeSet<(i32, u64)>,
+#[derive(Default)]
+pub(super) struct Baseline {
+    /// The traces that each gate found, by the gate's name.
+    traces: BTreeMap<&'static str, BTreeSet<String>>,
+    /// Every process of this account, by pid and when it began.
+    own: BTreeSet<(i32, u64)>,
+    /// What the looker counted.
+    counts: Option<Counts>,
+}
+
+/// What the gates look at.
+pub(super) struct Ground {
+    remains: Remains,
+    baseline: Arc<Baseline>,
+    require: Vec<String>,
+    shared: Vec<PathBuf>,
+    looker: PathBuf,
+    scan: OnceLock<Scan>,
+    counts: OnceLock<Option<Counts>>,
+}
+
+/// One gate.
+pub(super) struct Gate {
+    /// The trace class that it answers for, 1 to 28.
+    class: u8,
+    /// Its name, for the screen and the receipt.
+    name: &'static str,
+    /// What it looks for, in the plural: "no files", "3 files".
+    what: &'static str,
+    /// How it looks.
+    method: &'static str,
+    /// What init counts inside the capsule for it, by the names of `init::look`.
+    inside: &'static [&'static str],
+    /// Looks at the host.
+    look: fn(&Ground) -> Look,
+    /// Clears these traces, as far as that is safe; a second look tells whether it worked.
+    clear: Option<fn(&Ground, &[Trace])>,
+}
+
+/// Something that a gate found: what it is known by from look to look, and how it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Trace {
+    key: String,
+    shown: String,
+}
+
+/// What a gate's look comes to, before what was always there is taken off.
+pub(super) enum Look {
+    /// What there is.
+    These(Vec<Trace>),
+    /// What there is, and why that may not be all.
+    Partly(Vec<Trace>, String),
+    /// An answer that needs no baseline.
+    Said(Saw),
 }
 
 /// What a look says.
-struct Saw {
+pub(super) struct Saw {
     answer: Answer,
     saw: String,
-    method: &'static str,
+    method: Option<&'static str>,
 }
 
-impl Baseline {
-    /// Looks at the host as it is now.
-    #[must_use]
-    pub fn take() -> Self {
-        Self {
-            files: files::own().into_iter().collect(),
-            ipc: ipc::own().unwrap_or_default().into_iter().collect(),
-            keys: kernel::keys().unwrap_or_default().into_iter().collect(),
-            own: processes::own_since().into_iter().collect(),
-            processes: processes::nested().0.into_iter().map(|found| (found.pid, found.since)).collect(),
-        }
-    }
-}
-
-/// Asks every gate. A setting of the host that the policy requires, and that is not so, is present.
-#[must_use]
-pub fn look(remains: &Remains, baseline: &Baseline, require: &[String]) -> Vec<GateAnswer> {
-    let gates: [(u8, &str, &dyn Fn() -> Saw); 13] = [
-        (1, "processes", &|| processes::look(remains, baseline)),
-        (1, "control group", &|| processes::control_group(remains)),
-        (3, "D-Bus and its services", &|| processes::brokers(remains, baseline)),
-        (5, "nested display", &|| files::display(remains)),
-        (8, "keyring", &|| files::keyring(remains)),
-        (9, "kernel keys", &|| kernel::look_keys(baseline)),
-        (12, "profiles and mounts", &|| processes::mounts(remains)),
-        (13, "temporary files", &|| files::look(baseline)),
-        (13, "runtime directory", &|| files::runtime(remains)),
-        (14, "System V IPC", &|| ipc::look(baseline)),
-        (14, "message queues", &|| ipc::queues(baseline)),
-        (15, "abstract sockets", &|| kernel::look_sockets(baseline)),
-        (22, "swap", &|| kernel::swap(require.iter().any(|name| name == "swap"))),
+/// Every gate, in the order of the classes.
+pub(super) fn all() -> impl Iterator<Item = &'static Gate> {
+    let groups: [&'static [Gate]; 15] = [
+        &processes::GATES,
+        &services::GATES,
+        &display::GATES,
+        &home::GATES,
+        &secrets::GATES,
+        &keys::GATES,
+        &profiles::GATES,
+        &files::GATES,
+        &ipc::GATES,
+        &network::GATES,
+        &broker::GATES,
+        &media::GATES,
+        &dumps::GATES,
+        &settings::GATES,
+        &remote::GATES,
     ];
-    gates.iter().map(|(class, gate, look)| ask(*class, gate, look)).collect()
+    let mut gates: Vec<&'static Gate> = groups.into_iter().flatten().collect();
+    gates.sort_by_key(|gate| gate.class);
+    gates.into_iter()
 }
 
 /// Whether the session's place on the screen is covered, once more and with the display server's own
 /// answer: where it is silent, what it still shows is unknown.
 pub fn cover(confirm: impl Fn() -> crate::ports::Result<()>) -> GateAnswer {
-    let method = "the display server's answer";
-    ask(5, "cover", &|| match confirm() {
-        Ok(()) => Saw::absent("the session's place is unmapped", method),
-        Err(error) => Saw::unknown(format!("failed to {error}"), method),
-    })
-}
-
-fn ask(class: u8, gate: &str, look: &dyn Fn() -> Saw) -> GateAnswer {
     let began = monotonic();
-    let saw = look();
-    let took: Duration = monotonic().saturating_sub(began);
+    let (answer, saw) = match confirm() {
+        Ok(()) => (Answer::Absent, "the session's place is unmapped".to_owned()),
+        Err(error) => (Answer::Unknown, format!("failed to {error}")),
+    };
     GateAnswer {
-        class,
-        gate: gate.to_owned(),
-        answer: saw.answer,
-        saw: saw.saw,
-        method: saw.method.to_owned(),
-        took,
+        class: 5,
+        gate: "cover".to_owned(),
+        answer,
+        saw,
+        method: "the display server's answer".to_owned(),
+        took: monotonic().saturating_sub(began),
     }
 }
 
-/// Turns what a capsule's init counted before its end into answers: what there was to be destroyed.
-#[must_use]
-pub fn inside(counts: &[(String, u64)]) -> Vec<GateAnswer> {
-    counts
-        .iter()
-        .map(|(name, count)| GateAnswer {
-            class: match name.as_str() {
-                "processes" => 1,
-                "keyring items" => 8,
-                "kernel keys" => 9,
-                "home files" => 12,
-                "sysv shm" | "sysv sem" | "sysv msg" => 14,
-                "abstract sockets" => 15,
-                _ => 13,
-            },
-            gate: name.clone(),
-            answer: if *count == 0 { Answer::Absent } else { Answer::Present },
-            saw: count.to_string(),
-            method: "inside the capsule".to_owned(),
-            took: Duration::ZERO,
-        })
-        .collect()
+impl Trace {
+    /// A trace that is shown as what it is known by.
+    fn of(key: impl Into<String>) -> Self {
+        let key = key.into();
+        Self { shown: key.clone(), key }
+    }
+
+    /// A trace that is shown otherwise.
+    fn shown(key: impl Into<String>, shown: impl Into<String>) -> Self {
+        Self { key: key.into(), shown: shown.into() }
+    }
+}
+
+impl Look {
+    fn absent(saw: impl Into<String>, method: &'static str) -> Self {
+        Self::Said(Saw { answer: Answer::Absent, saw: saw.into(), method: Some(method) })
+    }
+
+    fn not_here(saw: impl Into<String>) -> Self {
+        Self::Said(Saw { answer: Answer::NotApplicable, saw: saw.into(), method: None })
+    }
+
+    fn unknown(saw: impl Into<String>) -> Self {
+        Self::Said(Saw { answer: Answer::Unknown, saw: saw.into(), method: None })
+    }
+
+    fn present(saw: impl Into<String>) -> Self {
+        Self::Said(Saw { answer: Answer::Present, saw: saw.into(), method: None })
+    }
+
+    /// A setting of the host, as found: a trace only where the policy requires it otherwise.
+    fn setting(ground: &Ground, name: &str, kept: bool, saw: impl Into<String>) -> Self {
+        let barred = !kept && ground.require.iter().any(|required| required == name);
+        let answer = if barred { Answer::Present } else { Answer::Setting };
+        let saw = saw.into();
+        let saw = if barred { format!("{saw}; the policy requires otherwise") } else { saw };
+        Self::Said(Saw { answer, saw, method: None })
+    }
 }
 
 impl Saw {
-    fn absent(saw: impl Into<String>, method: &'static str) -> Self {
-        Self { answer: Answer::Absent, saw: saw.into(), method }
-    }
-
-    fn unknown(saw: impl Into<String>, method: &'static str) -> Self {
-        Self { answer: Answer::Unknown, saw: saw.into(), method }
-    }
-
     /// Nothing is absent, something is present: counted and, where it helps to find it, named.
-    fn of(found: &[String], what: &str, method: &'static str) -> Self {
-        match found.split_first() {
-            None => Self::absent(format!("no {what}"), method),
-            Some((first, [])) => Self { answer: Answer::Present, saw: format!("1 {what}: {first}"), method },
-            Some((first, more)) => {
-                let saw = format!("{} {what}: {first} and {} more", found.len(), more.len());
-                Self { answer: Answer::Present, saw, method }
+    fn of(found: &[Trace], what: &str) -> Self {
+        let (answer, saw) = match found {
+            [] => (Answer::Absent, format!("no {what}")),
+            [one] => (Answer::Present, format!("1 {what}: {}", one.shown)),
+            [first, more @ ..] => {
+                (Answer::Present, format!("{} {what}: {} and {} more", found.len(), first.shown, more.len()))
             }
-        }
+        };
+        Self { answer, saw, method: None }
+    }
+}
+
+impl Ground {
+    /// The processes of this account, looked at once for all gates of a look.
+    fn scan(&self) -> &Scan {
+        self.scan.get_or_init(Scan::take)
+    }
+
+    /// What the looker counts now; `None` where there is none that can be believed.
+    fn counts(&self) -> Option<&Counts> {
+        self.counts.get_or_init(|| looker::ask(&self.looker)).as_ref()
+    }
+
+    /// Whether there was a capsule.
+    fn had_capsule(&self) -> bool {
+        self.remains.pid_namespace != 0
     }
 }
 
 /// The account that the station runs as.
 fn account() -> u32 {
     rustix::process::getuid().as_raw()
+}
+
+/// The home of the account that the station runs as.
+fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute())
+}
+
+/// The runtime directory that the host keeps for the account.
+fn host_runtime() -> PathBuf {
+    PathBuf::from(format!("/run/user/{}", account()))
 }

@@ -31,6 +31,9 @@ type Running = Arc<Mutex<HashMap<i32, (u8, Arc<Mutex<Vec<u8>>>)>>>;
 /// Runs PID 1 of a capsule. The socket to the shell is standard input.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some(ended) = super::plant::asked() {
+        return ended;
+    }
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -55,7 +58,8 @@ fn run() -> Result<(), String> {
     }
     let reaper = (Arc::clone(&socket), Arc::clone(&running));
     drop(std::thread::spawn(move || reap(&reaper.0, &reaper.1)));
-    tell(&socket, &Word::Ready);
+    // Tried before any app runs, so that none can be in the way of the answer.
+    tell(&socket, &Word::Ready(super::reach::tried()));
     let mut copied = HashSet::new();
     // The end of the socket is the end of the capsule: PID 1 returns, and the kernel kills the rest.
     while let Some(order) = order(&socket)? {

@@ -75,8 +75,8 @@ pub enum Word {
     Hello,
     /// The answer to a look: what was counted, by name.
     Looked(u32, Vec<(String, u64)>),
-    /// The capsule is ready.
-    Ready,
+    /// The capsule is ready; the doors of the host that were tried, each with 1 where it is there.
+    Ready(Vec<(String, u64)>),
     /// An app runs, with this pid inside the capsule.
     Started {
         /// The app.

@@ -1,0 +1,169 @@
+//! What the drill has planted: the planter's report, the things that only root can plant, and the way
+//! back.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::ctl::demo::account::wait_for;
+use crate::ctl::demo::stage::Stage;
+use crate::platform::linux::canary::{REST, START, Side, canary};
+
+/// One thing that was planted, or why it was not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planted {
+    /// The trace class.
+    pub class: u8,
+    /// Whether it was planted.
+    pub done: bool,
+    /// What, or why not.
+    pub what: String,
+}
+
+/// Reads the planter's report, once it is whole.
+///
+/// # Errors
+/// When it does not become whole in time.
+pub fn report(path: &Path) -> io::Result<Vec<Planted>> {
+    let text = || fs::read_to_string(path).unwrap_or_default();
+    if !wait_for(|| text().contains("\tdone\n")) {
+        return Err(io::Error::other(format!("the planter did not finish; it said:\n{}", text())));
+    }
+    let lines = text();
+    let planted = lines.lines().filter_map(|line| {
+        let mut fields = line.splitn(3, '\t');
+        let class = fields.next()?.parse().ok()?;
+        let done = fields.next()? == "planted";
+        Some(Planted { class, done, what: fields.next()?.to_owned() })
+    });
+    Ok(planted.filter(|planted| planted.class != 0).collect())
+}
+
+/// Plants on the host under the station's account, and, as root, what only root can plant.
+///
+/// # Errors
+/// When the planter does not finish.
+pub fn escape(stage: &Stage, seed: &str) -> io::Result<Vec<Planted>> {
+    let path = stage.dir.join("escaped");
+    let mut planter = stage.command(stage.dir.join("bin/cleanshift-init"));
+    let _ = planter.args(["plant", seed, Side::Escaped.word()]).arg(&path);
+    // What leaves a capsule still has its environment; the judge may need it to tell it from a person's.
+    let _ = planter.env("CLEANSHIFT_DRILL", seed);
+    if !planter.status()?.success() {
+        return Err(io::Error::other("the planter failed on the host"));
+    }
+    let mut planted = report(&path)?;
+    fs::remove_file(path)?;
+    planted.extend(as_root(stage, seed));
+    Ok(planted)
+}
+
+/// A mounted medium, a tunnel of the account, a collected core: the same objects that the host's own
+/// services would make for a session.
+fn as_root(stage: &Stage, seed: &str) -> Vec<Planted> {
+    let root = rustix::process::geteuid().is_root();
+    let mut planted = Vec::new();
+    let mut say = |class: u8, done: Result<String, String>| {
+        let (done, what) = done.map_or_else(|why| (false, why), |what| (true, what));
+        planted.push(Planted { class, done, what });
+    };
+    if !root {
+        for class in [18, 20, 25] {
+            say(class, Err("only root can plant it on the host".to_owned()));
+        }
+        return planted;
+    }
+    let place = media(seed);
+    let mounted = fs::create_dir_all(&place).map_err(|error| error.to_string()).and_then(|()| {
+        let owner = format!("uid={}", stage.account.uid());
+        succeed("mount", &["-t", "tmpfs", "-o", &owner, "tmpfs", &place.display().to_string()])
+    });
+    let mounted = mounted.and_then(|()| {
+        let file = place.join(canary(seed, Side::Escaped, 18));
+        fs::write(&file, canary(seed, Side::Escaped, 18)).map_err(|error| error.to_string())
+    });
+    say(18, mounted.map(|()| format!("a medium at {}", place.display())));
+    let uid = stage.account.uid().to_string();
+    let tunnel = tunnel(seed);
+    let made = succeed("ip", &["tuntap", "add", "dev", &tunnel, "mode", "tun", "user", &uid]);
+    say(25, made.map(|()| format!("a tunnel, {tunnel}")));
+    let dumps = Path::new("/var/lib/systemd/coredump");
+    if dumps.exists() {
+        let file = core(seed, stage.account.uid());
+        let made = fs::write(&file, canary(seed, Side::Escaped, 20));
+        say(20, made.map(|()| file.display().to_string()).map_err(|error| error.to_string()));
+    }
+    planted
+}
+
+fn media(seed: &str) -> PathBuf {
+    Path::new("/media").join(canary(seed, Side::Escaped, 18))
+}
+
+pub(super) fn tunnel(seed: &str) -> String {
+    canary(seed, Side::Escaped, 25).chars().skip(START.len()).take(10).collect::<String>() + "cs"
+}
+
+fn core(seed: &str, uid: u32) -> PathBuf {
+    let name = canary(seed, Side::Escaped, 20);
+    Path::new("/var/lib/systemd/coredump").join(format!("core.{name}.{uid}.0.1.0"))
+}
+
+pub(super) fn succeed(name: &str, arguments: &[&str]) -> Result<(), String> {
+    let status = super::program(name).args(arguments).stderr(std::process::Stdio::null()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{name} ended with {status}")),
+        Err(error) => Err(format!("{name}: {error}")),
+    }
+}
+
+/// Takes away what was planted on the host, as far as the gates have not: ends every program of the
+/// account that has a canary in its command line or that came with one, unmounts, removes.
+pub fn take_back(stage: &Stage, seed: &str, planted: &[Planted]) {
+    if rustix::process::geteuid().is_root() {
+        let place = media(seed);
+        let _ = succeed("umount", &[&place.display().to_string()]);
+        let _ = fs::remove_dir(place);
+        let _ = succeed("ip", &["tuntap", "del", "dev", &tunnel(seed), "mode", "tun"]);
+        let _ = fs::remove_file(core(seed, stage.account.uid()));
+    }
+    end_marked(stage, seed);
+    for planted in planted.iter().filter(|planted| planted.done) {
+        let path = Path::new(&planted.what);
+        if path.is_absolute() && planted.what.contains(START) {
+            let _ = fs::remove_file(path);
+        }
+    }
+    for class in 1..=28 {
+        let dir = stage.dir.join("run").join(canary(seed, Side::Escaped, class));
+        super::take_away(&dir);
+    }
+    for place in [".config", ".local", ".cache", ".mozilla", ".pki", ".gnupg", "Downloads"] {
+        super::take_away(&stage.dir.join("home").join(place));
+    }
+}
+
+/// Ends the account's programs that carry the drill's mark: in their command line or environment.
+fn end_marked(stage: &Stage, seed: &str) {
+    let marks: Vec<String> = (1..=28).map(|class| canary(seed, Side::Escaped, class)).collect();
+    for _ in 0..50 {
+        let mut left = 0;
+        for pid in stage.account.processes() {
+            let read = |name: &str| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+            let text = [read("cmdline"), read("environ")].concat();
+            let text = String::from_utf8_lossy(&text);
+            if text.contains(seed) || marks.iter().any(|mark| text.contains(mark.as_str())) {
+                left += 1;
+                super::end(pid);
+            }
+        }
+        if left == 0 {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// The longest word that a canary is.
+pub const LENGTH: usize = START.len() + REST;

@@ -1,0 +1,51 @@
+//! The drill's canaries: words that are nowhere else, one for each class and side, so that whatever is
+//! found says what it is and where it came from.
+
+use sha2::{Digest, Sha256};
+
+/// What every canary begins with.
+pub const START: &str = "canary-";
+/// How many letters follow.
+pub const REST: usize = 20;
+
+/// On which side of a capsule's wall something was planted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// In the capsule.
+    Contained,
+    /// On the host, under the station's account.
+    Escaped,
+}
+
+impl Side {
+    /// Its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Contained => "contained",
+            Self::Escaped => "escaped",
+        }
+    }
+
+    /// The side of this word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Contained, Self::Escaped].into_iter().find(|side| side.word() == word)
+    }
+}
+
+/// The canary of a class on a side. Only who knows the seed can tell it: the seed may stand in files
+/// that are searched for canaries.
+#[must_use]
+pub fn canary(seed: &str, side: Side, class: u8) -> String {
+    let digest = hex::encode(Sha256::digest(format!("{seed} {} {class}", side.word())));
+    format!("{START}{}", digest.get(..REST).unwrap_or_default())
+}
+
+/// The key under which a canary is a System V object.
+#[must_use]
+pub fn key(canary: &str) -> i32 {
+    let digest = Sha256::digest(canary.as_bytes());
+    let bytes = digest.first_chunk::<4>().copied().unwrap_or_default();
+    i32::from_be_bytes(bytes) & i32::MAX
+}

@@ -155,8 +155,8 @@ impl Driver {
 
     pub(super) fn set_pin(&mut self, turn: Turn, operator: crate::handoff::OperatorId) {
         let second = self.pad.take();
-        let first = self.first_pin.take().unwrap_or_default();
-        if !first.same_as(&second) {
+        // A first one that was forgotten meanwhile (a clean-up forgets it) is the same as none.
+        if !self.first_pin.take().is_some_and(|first| first.same_as(&second)) {
             let problem = PinProblem::Weak("The two PINs were not the same. Choose again.".to_owned());
             let _ = self.post.send(Inbox::PinSet(turn, Err(problem)));
             return;

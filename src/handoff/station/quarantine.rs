@@ -224,6 +224,8 @@ impl Quarantine {
         let mut common = self.common;
         let turn = common.ask();
         common.capsule = Capsule::None;
+        // What could not be built before is tried anew: whoever asks for a try gets one.
+        common.unbuilt = 0;
         let station = CleanUp {
             common,
             outgoing,

@@ -274,6 +274,7 @@ fn the_pad_takes_digits_only_while_a_pin_is_asked_for() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "any moment will do")]
 fn digits_that_come_late_are_nobody_elses() {
     let mut screens = Screens::new(scenes::challenge(|_| {}));
     let shown = |scene: Scene| Message::Shown(Box::new(scene), Instant::now());

@@ -181,12 +181,7 @@ fn a_full_disk_bars_the_station_and_says_so() {
     }
     let (mut stage, issued) = on_a_small_disk();
     paint(&mut stage, &issued);
-    let fill = stage.dir.join("state/fill");
-    let mut zeroes = std::io::repeat(0).take(64 << 20);
-    assert!(
-        std::io::copy(&mut zeroes, &mut fs::File::create(&fill).unwrap()).is_err(),
-        "the disk is not full"
-    );
+    let fill = fill(&stage);
     let mark = stage.mark();
     stage.emulator.remove(0);
     stage.wait_state(mark, "quarantine").unwrap();
@@ -199,6 +194,63 @@ fn a_full_disk_bars_the_station_and_says_so() {
     stage.wait_state(mark, "vacant, ready").unwrap();
     every_opening_has_its_end(&stage);
     assert!(last_handoff(&stage).contains("badge-out"), "{}", last_handoff(&stage));
+    verified(&stage);
+}
+
+/// Fills the state's disk to the last byte.
+fn fill(stage: &Stage) -> PathBuf {
+    let fill = stage.dir.join("state/fill");
+    let mut zeroes = std::io::repeat(0).take(64 << 20);
+    let full = std::io::copy(&mut zeroes, &mut fs::File::create(&fill).unwrap()).is_err();
+    assert!(full, "the disk is not full");
+    fill
+}
+
+#[test]
+fn break_glass_opens_where_nothing_can_be_written() {
+    if !alone("break_glass_opens_where_nothing_can_be_written") {
+        return;
+    }
+    let (mut stage, issued) = on_a_small_disk();
+    let code = code(&stage);
+    paint(&mut stage, &issued);
+    let filled = fill(&stage);
+    let mark = stage.mark();
+    stage.emulator.remove(0);
+    stage.wait_state(mark, "quarantine").unwrap();
+    // Space was kept for it: the entry is in the ledger, and says what was not finished.
+    ask(&stage, BARRED);
+    stage.screen.type_text(&code).unwrap();
+    stage.wait_state(mark, "attended").unwrap();
+    let opened = newest(&stage, "break-glass");
+    assert_eq!(opened["handoff"]["trigger"], "badge-out", "{opened}");
+    let mark = stage.mark();
+    std::thread::sleep(Duration::from_millis(400));
+    stage.screen.touch(END.0, END.1).unwrap();
+    stage.wait_state(mark, "vacant, ready").unwrap();
+    // Where even that space is gone, it opens all the same; its entry is held, and told later.
+    fs::File::options()
+        .write(true)
+        .open(stage.dir.join("state/station.reserve"))
+        .unwrap()
+        .set_len(0)
+        .unwrap();
+    let count = log(&stage).len();
+    fs::remove_file(filled).unwrap();
+    let filled = fill(&stage);
+    let mark = stage.mark();
+    ask(&stage, EMERGENCY);
+    stage.screen.type_text(&code).unwrap();
+    stage.wait_state(mark, "attended").unwrap();
+    assert_eq!(log(&stage).len(), count, "it was written after all");
+    fs::remove_file(filled).unwrap();
+    std::thread::sleep(Duration::from_millis(400));
+    stage.screen.touch(END.0, END.1).unwrap();
+    stage.wait_state(mark, "vacant").unwrap();
+    assert!(wait_for(|| !newest(&stage, "discontinuity").is_null()), "what was held was never told");
+    let told = newest(&stage, "discontinuity");
+    assert_eq!(told["held"][0]["kind"], "break-glass", "{told}");
+    assert_eq!(told["held"][0]["note"], "Patient emergency", "{told}");
     verified(&stage);
 }
 

@@ -5,43 +5,11 @@ use std::fs;
 use std::time::Duration;
 
 use cleanshift::ctl::demo::stage::{Stage, wait_for};
-use serde_json::Value;
 
 use super::ground::*;
 
-/// The button that asks for emergency access on the vacant screen, at the tests' size.
-const EMERGENCY: (i16, i16) = (880, 697);
-/// The same on a quarantined station.
-const BARRED: (i16, i16) = (762, 583);
-/// The first reason.
-const REASON: (i16, i16) = (273, 330);
-/// The bar's button that ends the session.
-const END: (i16, i16) = (940, 32);
-
-/// Issues a code as IT does.
-fn code(stage: &Stage) -> String {
-    let output = stage.ctl(&["break-glass", "issue", "Ward 4 envelope", "--json"]).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let issued: Value = serde_json::from_slice(&output.stdout).unwrap();
-    issued["code"].as_str().unwrap().to_owned()
-}
-
-/// Asks for emergency access and chooses the first reason.
-fn ask(stage: &Stage, button: (i16, i16)) {
-    std::thread::sleep(Duration::from_millis(400));
-    stage.screen.touch(button.0, button.1).unwrap();
-    std::thread::sleep(Duration::from_millis(400));
-    stage.screen.touch(REASON.0, REASON.1).unwrap();
-    std::thread::sleep(Duration::from_millis(400));
-}
-
 fn kinds(stage: &Stage) -> Vec<String> {
     log(stage).iter().map(|entry| entry["receipt"]["kind"].as_str().unwrap().to_owned()).collect()
-}
-
-fn newest(stage: &Stage, kind: &str) -> Value {
-    log(stage).into_iter().rfind(|entry| entry["receipt"]["kind"] == kind).unwrap_or_default()["receipt"]
-        .clone()
 }
 
 #[test]

@@ -39,6 +39,7 @@
 //! | what a capsule must not reach | `platform/linux/reach.rs` |
 //! | what a receipt says, how it is signed and verified | [`evidence`] |
 //! | what is on the disk, in which transaction | [`store`] |
+//! | what a drill plants, and where it looks | `platform/linux/plant.rs`, [`ctl::drill`] |
 //! | a screen, a word on a screen, a colour | [`ui`] |
 //! | a command of `cleanshiftctl`, the demo | [`ctl`] |
 //!

@@ -19,7 +19,7 @@ pub struct Receipt {
     /// When.
     pub at: Time,
     /// What: `handoff`, `opened`, `denied`, `disabled`, `badge-unknown`, `quarantine`, `released`,
-    /// `viewed`, `started`, `stopped`, `roster`, `policy`, `key`.
+    /// `viewed`, `drill`, `started`, `stopped`, `roster`, `policy`, `key`.
     pub kind: String,
     /// Who it was about, where there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]

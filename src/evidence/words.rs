@@ -108,6 +108,7 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
             None => format!("The station was quarantined at {at}{because}"),
         },
         "released" => format!("{name} released the station from quarantine at {at}"),
+        "drill" => format!("A drill was held at {at}{because}"),
         "viewed" => format!("{name} opened the handoff log at {at}"),
         "started" => format!("The station started at {at}{because}"),
         "stopped" => format!("The station stopped at {at}"),

@@ -9,6 +9,10 @@
 //! | CleanUp | the session is covered; the capsule is killed through a pidfd whose becoming readable is the kernel's proof | `cleanshiftctl demo shift` |
 //! | Quarantine | nobody works; it is left for another clean-up alone | `tests/handoff_walk.rs`, rule 4 |
 //!
+//! That each gate sees what it is for is shown by `tests/gates.rs` on really planted objects; that a
+//! handoff leaves none of them by `tests/drill.rs`, which looks in ways of its own; that no gate and no
+//! step could be left out unnoticed by `tests/sabotage.rs`.
+//!
 //! The ledger's promises (no acknowledged entry lost, every edit named) are shown by
 //! `tests/ledger_faults.rs`; the screens' (no digit in a message, contrast, sizes) by `tests/screens.rs`.
 //!

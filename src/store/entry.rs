@@ -54,6 +54,10 @@ pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
                 after: after.clone(),
             });
         }
+        Body::Drill(came_to) => {
+            receipt.kind = "drill".to_owned();
+            receipt.note.clone_from(came_to);
+        }
         Body::Started { version, policy, capabilities: found } => {
             receipt.kind = "started".to_owned();
             receipt.note = format!("version {version}");

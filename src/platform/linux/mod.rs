@@ -15,5 +15,6 @@ pub mod places;
 pub mod plant;
 pub mod reach;
 pub mod root;
+pub mod sabotage;
 pub mod spawn;
 pub mod station;

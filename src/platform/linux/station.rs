@@ -14,7 +14,7 @@ use super::display::windows::{self, Seen, Windows};
 use super::gates::{Lookout, Remains};
 use super::init::protocol::Launch;
 use super::network::Network;
-use super::{capability, clock, root};
+use super::{capability, clock, root, sabotage};
 use crate::handoff::{App, Window};
 use crate::policy::Policy;
 use crate::ports::{
@@ -261,7 +261,8 @@ impl Capsules for LinuxStation {
             display: Some(socket.clone()),
             run_dir: self.run_dir.clone(),
             group: capsule.group().map(Path::to_owned),
-            doors: Some(capsule.doors.clone()),
+            doors: (!sabotage::step("doors")).then(|| capsule.doors.clone()),
+            container: Some(container),
             first_app: None,
         };
         session.capsule = Some(capsule);
@@ -313,6 +314,9 @@ impl Capsules for LinuxStation {
     }
 
     fn ask_to_close(&self, grace: Duration) -> Closing {
+        if sabotage::step("ask") {
+            return Closing::default();
+        }
         let asked: Vec<u32> = lock(&self.apps).seen.iter().map(|seen| seen.window).collect();
         for window in asked {
             let _ = self.close(Window(window));
@@ -332,7 +336,15 @@ impl Capsules for LinuxStation {
         let _ = self.generation.fetch_add(1, Ordering::SeqCst);
         let mut session = lock(&self.session);
         session.windows = None;
+        if sabotage::step("display") {
+            std::mem::forget(session.nested.take());
+        }
         let ended = match &mut session.capsule {
+            Some(_) if sabotage::step("destroy") => {
+                std::mem::forget(session.capsule.take());
+                session.remains.proved = true;
+                Destroyed { proof: "init pidfd".to_owned(), took: Duration::ZERO }
+            }
             Some(capsule) => capsule.destroy()?,
             None => {
                 capsule::sweep(&self.run_dir)?;
@@ -356,6 +368,9 @@ impl Capsules for LinuxStation {
 
 impl Gates for LinuxStation {
     fn look_inside(&self) -> Vec<GateAnswer> {
+        if sabotage::step("inside") {
+            return Vec::new();
+        }
         let mut session = lock(&self.session);
         let counts = session.capsule.as_ref().and_then(Capsule::look).unwrap_or_default();
         // A door that came only while the session ran is open all the same.
@@ -388,6 +403,9 @@ impl Screen for LinuxStation {
     }
 
     fn cover(&self) -> Result<()> {
+        if sabotage::step("cover") {
+            return Ok(());
+        }
         self.outer.cover()
     }
 

@@ -1,7 +1,7 @@
 # Each target installs what it misses through packaging/setup.sh, which says so.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test bench
+.PHONY: demo test test-sabotage bench
 
 # The main job on virtual badges and real apps. With a display it opens a window; without one it runs
 # a scripted shift and leaves pictures and the verified log in target/demo.
@@ -15,6 +15,14 @@ test:
 	cargo build --bins
 	cargo test
 	cargo test --features planted-bugs --test handoff_walk
+	$(MAKE) test-sabotage
+
+# Switches off every gate and every step of the clean-up, one at a time: each must be reported. The
+# programs that can be switched off are built over afterwards, however it ends.
+test-sabotage:
+	cargo build --bins --features sabotage
+	cargo test --features sabotage --test sabotage -- --test-threads=1; \
+	  ended=$$?; cargo build --bins && exit $$ended
 
 bench:
 	packaging/setup.sh bench

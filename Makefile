@@ -1,7 +1,7 @@
 # Each target installs what it misses through packaging/setup.sh, which says so.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test test-faults soak bench
+.PHONY: demo test test-faults test-sabotage soak bench
 
 # The main job on virtual badges and real apps. With a display it opens a window; without one it runs
 # a scripted shift and leaves pictures and the verified log in target/demo.
@@ -16,12 +16,20 @@ test:
 	cargo test
 	cargo test --features planted-bugs --test handoff_walk --test shift planted
 	$(MAKE) test-faults
+	$(MAKE) test-sabotage
 
 # The real station, killed at every step of a handoff, with a full disk, a clock that jumps and more. The
 # shell is built anew for it, with places to fail in, which no release has.
 test-faults:
 	packaging/setup.sh test
 	cargo test --features faults --test faults
+
+# Switches off every gate and every step of the clean-up, one at a time: each must be reported. The
+# programs that can be switched off are built over afterwards, however it ends.
+test-sabotage:
+	cargo build --bins --features sabotage
+	cargo test --features sabotage --test sabotage -- --test-threads=1; \
+	  ended=$$?; cargo build --bins && exit $$ended
 
 # More days of the simulated ward than `make test` runs: make soak SEEDS=1000000 FIRST=10001
 SEEDS ?= 100000

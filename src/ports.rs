@@ -498,6 +498,8 @@ pub enum Body {
         /// Hash of what is there now, hexadecimal.
         after: String,
     },
+    /// A drill was held: what it came to, in a line.
+    Drill(String),
     /// The shell has started.
     Started {
         /// Its version.

@@ -57,8 +57,7 @@ enum Command {
     /// The demo on virtual badges.
     #[command(subcommand)]
     Demo(demo::DemoCommand),
-    /// Plant traces on purpose, and prove that the gates see them.
-    #[command(hide = true)]
+    /// Plant traces on purpose, and prove that the gates see them and a handoff removes them.
     Drill(drill::DrillArguments),
 }
 
@@ -80,7 +79,7 @@ pub fn main() -> ExitCode {
         }
         Command::Log(command) => log::run(&command, &state),
         Command::Demo(command) => demo::run(&command),
-        Command::Drill(drill) => drill::run(&drill),
+        Command::Drill(drill) => drill::run(&drill, arguments.policy.as_deref(), arguments.state.as_deref()),
     };
     ExitCode::from(code)
 }

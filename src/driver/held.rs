@@ -77,6 +77,7 @@ impl Held {
             Body::Change { .. }
             | Body::Core { .. }
             | Body::Discontinuity(_)
+            | Body::Drill(_)
             | Body::Handoff(_)
             | Body::Started { .. }
             | Body::Stopped => None,

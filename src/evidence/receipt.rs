@@ -19,8 +19,8 @@ pub struct Receipt {
     /// When.
     pub at: Time,
     /// What: `handoff`, `opened`, `denied`, `disabled`, `badge-unknown`, `quarantine`, `released`,
-    /// `restarted`, `viewed`, `break-glass`, `discontinuity`, `started`, `stopped`, `roster`, `policy`,
-    /// `key`.
+    /// `restarted`, `viewed`, `break-glass`, `discontinuity`, `drill`, `started`, `stopped`, `roster`,
+    /// `policy`, `key`.
     pub kind: String,
     /// Who it was about, where there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -119,6 +119,7 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
             let held = number(receipt.held.len(), "entry", "entries");
             format!("{held} of before {at} could not be written when it happened, and is told now")
         }
+        "drill" => format!("A drill was held at {at}{because}"),
         "viewed" => format!("{name} opened the handoff log at {at}"),
         "started" => format!("The station started at {at}{because}"),
         "stopped" => format!("The station stopped at {at}"),

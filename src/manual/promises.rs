@@ -30,6 +30,10 @@
 //! `tests/station_linux/memory.rs::the_shell_forgets_what_passed_through_it`; that no other program of
 //! the account can look, by `tests/station_linux/memory.rs::nobody_reads_the_shell`.
 //!
+//! That each gate sees what it is for is shown by `tests/gates.rs` on really planted objects; that a
+//! handoff leaves none of them by `tests/drill.rs`, which looks in ways of its own; that no gate and no
+//! step could be left out unnoticed by `tests/sabotage.rs`.
+//!
 //! The ledger's promises (no acknowledged entry lost, every edit named) are shown by
 //! `tests/ledger_faults.rs`; the screens' (no digit in a message, contrast, sizes) by `tests/screens.rs`.
 //!

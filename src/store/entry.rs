@@ -66,6 +66,10 @@ pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
                 after: after.clone(),
             });
         }
+        Body::Drill(came_to) => {
+            receipt.kind = "drill".to_owned();
+            receipt.note.clone_from(came_to);
+        }
         Body::Started { version, policy, capabilities: found } => {
             receipt.kind = "started".to_owned();
             receipt.note = format!("version {version}");
@@ -90,7 +94,7 @@ pub(super) fn has_reserve(entry: &Entry) -> bool {
         Body::BreakGlass { .. } | Body::Discontinuity(_) => true,
         Body::Core { person, .. } => person.as_ref().is_some_and(|person| person.id.is_emergency()),
         Body::Handoff(facts) => facts.outgoing.as_ref().is_some_and(|person| person.id.is_emergency()),
-        Body::Change { .. } | Body::Started { .. } | Body::Stopped => false,
+        Body::Change { .. } | Body::Drill(_) | Body::Started { .. } | Body::Stopped => false,
     }
 }
 

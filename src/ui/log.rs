@@ -155,6 +155,7 @@ fn what(receipt: &Receipt) -> String {
         "badge-unknown" => "unknown badge".to_owned(),
         "quarantine" => "not clean".to_owned(),
         "released" => "quarantine released".to_owned(),
+        "drill" => "drill".to_owned(),
         "viewed" => "log opened".to_owned(),
         "started" => "station started".to_owned(),
         "stopped" => "station stopped".to_owned(),

@@ -83,6 +83,7 @@ impl Ledger for Witness {
             | Body::Core { .. }
             | Body::Change { .. }
             | Body::Discontinuity(_)
+            | Body::Drill(_)
             | Body::Started { .. }
             | Body::Stopped => {}
         }

@@ -21,6 +21,7 @@ use super::screen::Screen;
 use super::tray;
 use crate::platform::linux::capsule::random_hex;
 use crate::platform::linux::display::cookie;
+use crate::platform::linux::sabotage;
 
 pub use super::account::wait_for;
 
@@ -193,6 +194,7 @@ impl Stage {
             .env("PCSCLITE_CSOCK_NAME", self.cards.socket())
             .envs(self.environment.iter().cloned())
             .current_dir(&self.dir);
+        sabotage::hand_on(command);
     }
 
     /// `cleanshiftctl` on the stage's policy and state.

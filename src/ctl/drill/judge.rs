@@ -2,12 +2,19 @@
 //! station's account, as the shell does, and knows what stood there when it was started.
 
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
 use crate::platform::linux::gates::{Lookout, Remains};
 use crate::ports::{Answer, GateAnswer};
+
+/// What stands in the runtime directory for the socket of a session's display.
+pub(super) const SOCKET: &str = "x11-socket";
+/// What is mounted in the runtime directory for a session's own file system.
+pub(super) const FILES: &str = "session-files";
 
 /// A gate's answer, as the judge tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +27,8 @@ pub struct Said {
     pub answer: String,
     /// What it saw.
     pub saw: String,
+    /// How it looked.
+    pub method: String,
 }
 
 /// A judge that runs; ends when dropped.
@@ -83,12 +92,12 @@ impl Drop for Judge {
 /// When nobody listens any more.
 pub(super) fn run() -> io::Result<()> {
     let lookout = Lookout::begin(&[], &[]);
-    let remains =
-        Remains { first_app: Some(crate::platform::linux::clock::since_boot()), ..Remains::default() };
+    let mut remains = remains();
     let mut out = io::stdout().lock();
     writeln!(out, "ready")?;
     out.flush()?;
     for line in io::stdin().lock().lines() {
+        remains.devices = devices(&remains.run_dir);
         let answers = match line?.trim() {
             "find" => lookout.find(&remains),
             "look" => lookout.look(&remains),
@@ -101,6 +110,24 @@ pub(super) fn run() -> io::Result<()> {
     Ok(())
 }
 
+/// What a capsule would have left: its runtime directory, its display's socket.
+fn remains() -> Remains {
+    let run_dir = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).unwrap_or_default();
+    Remains {
+        display: Some(run_dir.join(SOCKET)),
+        first_app: Some(crate::platform::linux::clock::since_boot()),
+        run_dir,
+        ..Remains::default()
+    }
+}
+
+/// The device of the file system that stands for a session's own, where the drill has mounted it.
+fn devices(run_dir: &Path) -> Vec<u64> {
+    let device = |path: &Path| std::fs::metadata(path).map(|data| data.dev()).ok();
+    let (own, around) = (device(&run_dir.join(FILES)), device(run_dir));
+    own.filter(|own| Some(*own) != around).into_iter().collect()
+}
+
 fn said(answer: &GateAnswer) -> Said {
     let word = match answer.answer {
         Answer::Absent => "absent",
@@ -109,5 +136,11 @@ fn said(answer: &GateAnswer) -> Said {
         Answer::Setting => "setting",
         Answer::Unknown => "unknown",
     };
-    Said { class: answer.class, gate: answer.gate.clone(), answer: word.to_owned(), saw: answer.saw.clone() }
+    Said {
+        class: answer.class,
+        gate: answer.gate.clone(),
+        answer: word.to_owned(),
+        saw: answer.saw.clone(),
+        method: answer.method.clone(),
+    }
 }

@@ -3,11 +3,17 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
+use super::judge::{FILES, SOCKET};
 use crate::ctl::demo::account::wait_for;
 use crate::ctl::demo::stage::Stage;
-use crate::platform::linux::canary::{REST, START, Side, canary};
+use crate::platform::linux::canary::{REST, START, Side, canary, key};
+
+/// Why something was not planted by an ordinary account.
+pub const ROOT_ALONE: &str = "only root can plant it on the host";
 
 /// One thing that was planted, or why it was not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +24,48 @@ pub struct Planted {
     pub done: bool,
     /// What, or why not.
     pub what: String,
+}
+
+impl Planted {
+    /// The gate that must see it on the host; `None` for what only a search can find there.
+    #[must_use]
+    pub fn gate(&self) -> Option<&'static str> {
+        let path = Path::new(&self.what);
+        let shared = ["/tmp", "/var/tmp", "/dev/shm"].map(Path::new);
+        Some(match self.class {
+            1 => "processes",
+            2 => "user services",
+            3 => "D-Bus and its services",
+            4 => "scheduled jobs",
+            5 if path.ends_with(SOCKET) => "session display",
+            5 => "clipboard of the station's display",
+            6 => "Wayland displays",
+            7 => "clipboard managers",
+            8 => "keyring",
+            9 => "kernel keys",
+            10 => "key agents",
+            11 => "Kerberos tickets",
+            12 if path.ends_with(FILES) => "profiles and mounts",
+            12 => "browser profiles",
+            13 if path.parent().is_some_and(|parent| shared.contains(&parent)) => "temporary files",
+            13 if path.starts_with("/run/user") => "the account's runtime directory",
+            13 => "runtime directory",
+            14 if path.is_absolute() => "message queues",
+            14 => "System V IPC",
+            15 if self.what.starts_with('@') => "abstract sockets",
+            15 => "listening ports",
+            16 => "recent files and histories",
+            17 => "print jobs",
+            18 => "mounted media",
+            19 => "pictures and downloads",
+            20 if path.starts_with("/var") => "core dumps",
+            21 => "system log",
+            25 => "network identity",
+            26 => "learned input and preferences",
+            27 => "files for other accounts",
+            _ => return None,
+        })
+    }
 }
 
 /// Reads the planter's report, once it is whole.
@@ -44,18 +92,32 @@ pub fn report(path: &Path) -> io::Result<Vec<Planted>> {
 /// # Errors
 /// When the planter does not finish.
 pub fn escape(stage: &Stage, seed: &str) -> io::Result<Vec<Planted>> {
+    escape_in_group(stage, seed).map(|(planted, _)| planted)
+}
+
+/// The same, and the process group that the planter was in.
+///
+/// # Errors
+/// When the planter does not finish.
+pub fn escape_in_group(stage: &Stage, seed: &str) -> io::Result<(Vec<Planted>, i32)> {
     let path = stage.dir.join("escaped");
     let mut planter = stage.command(stage.dir.join("bin/cleanshift-init"));
-    let _ = planter.args(["plant", seed, Side::Escaped.word()]).arg(&path);
-    // What leaves a capsule still has its environment; the judge may need it to tell it from a person's.
+    let _ = planter.args(["plant", seed, Side::Escaped.word()]).arg(&path).process_group(0);
+    // By this mark the drill finds again what it has started.
     let _ = planter.env("CLEANSHIFT_DRILL", seed);
-    if !planter.status()?.success() {
+    let mut planter = planter.spawn()?;
+    let group = i32::try_from(planter.id()).map_err(io::Error::other)?;
+    if !planter.wait()?.success() {
         return Err(io::Error::other("the planter failed on the host"));
     }
     let mut planted = report(&path)?;
     fs::remove_file(path)?;
+    let socket = stage.dir.join("run").join(SOCKET);
+    fs::write(&socket, canary(seed, Side::Escaped, 5))?;
+    stage.account.give(&socket)?;
+    planted.push(Planted { class: 5, done: true, what: socket.display().to_string() });
     planted.extend(as_root(stage, seed));
-    Ok(planted)
+    Ok((planted, group))
 }
 
 /// A mounted medium, a tunnel of the account, a collected core: the same objects that the host's own
@@ -68,8 +130,8 @@ fn as_root(stage: &Stage, seed: &str) -> Vec<Planted> {
         planted.push(Planted { class, done, what });
     };
     if !root {
-        for class in [18, 20, 25] {
-            say(class, Err("only root can plant it on the host".to_owned()));
+        for class in [12, 18, 20, 25] {
+            say(class, Err(ROOT_ALONE.to_owned()));
         }
         return planted;
     }
@@ -83,6 +145,16 @@ fn as_root(stage: &Stage, seed: &str) -> Vec<Planted> {
         fs::write(&file, canary(seed, Side::Escaped, 18)).map_err(|error| error.to_string())
     });
     say(18, mounted.map(|()| format!("a medium at {}", place.display())));
+    // A mount that lives on, as a session's would if something held it.
+    let files = stage.dir.join("run").join(FILES);
+    let mounted = fs::create_dir_all(&files)
+        .map_err(|error| error.to_string())
+        .and_then(|()| succeed("mount", &["-t", "tmpfs", "tmpfs", &files.display().to_string()]));
+    let mounted = mounted.and_then(|()| {
+        let word = canary(seed, Side::Escaped, 12);
+        fs::write(files.join(&word), &word).map_err(|error| error.to_string())
+    });
+    say(12, mounted.map(|()| files.display().to_string()));
     let uid = stage.account.uid().to_string();
     let tunnel = tunnel(seed);
     let made = succeed("ip", &["tuntap", "add", "dev", &tunnel, "mode", "tun", "user", &uid]);
@@ -129,16 +201,44 @@ pub fn take_back(stage: &Stage, seed: &str, planted: &[Planted]) {
         let _ = fs::remove_file(core(seed, stage.account.uid()));
     }
     end_marked(stage, seed);
+    // What a gate should have cleared, had it been asked or looked.
+    let segment = format!("{:#x}", key(&canary(seed, Side::Escaped, 14)));
+    for words in
+        [&["ipcrm", "-M", &segment][..], &["keyctl", "purge", "user", &canary(seed, Side::Escaped, 9)]]
+    {
+        if let Some((program, arguments)) = words.split_first() {
+            let mut command = stage.command(program);
+            let _ = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        }
+    }
+    empty_runtime(stage);
     for planted in planted.iter().filter(|planted| planted.done) {
         let path = Path::new(&planted.what);
         if path.is_absolute() && planted.what.contains(START) {
             let _ = fs::remove_file(path);
         }
     }
-    for class in 1..=28 {
-        let dir = stage.dir.join("run").join(canary(seed, Side::Escaped, class));
-        super::take_away(&dir);
+    remove_home(stage);
+}
+
+/// Empties the runtime directory of the stage's account, as the host does when its last session ends.
+/// No shell of the stage may run meanwhile.
+pub fn empty_runtime(stage: &Stage) {
+    let run = stage.dir.join("run");
+    if rustix::process::geteuid().is_root() {
+        let _ = succeed("umount", &[&run.join(FILES).display().to_string()]);
     }
+    for entry in fs::read_dir(run).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            super::take_away(&entry.path());
+        } else {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Empties the home of the stage's account.
+pub fn remove_home(stage: &Stage) {
     for place in [".config", ".local", ".cache", ".mozilla", ".pki", ".gnupg", "Downloads"] {
         super::take_away(&stage.dir.join("home").join(place));
     }

@@ -36,7 +36,7 @@ const READY: Duration = Duration::from_secs(9);
 /// How long the kernel may take to prove its end.
 const GONE: Duration = Duration::from_secs(8);
 /// How long a look inside may take before the capsule is destroyed without it.
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(350);
 
 /// What a capsule is built from.
 pub struct Spec {

@@ -79,6 +79,7 @@ impl Ledger for Faulty<dyn Ledger> {
             }
             Body::BreakGlass { .. } => "break-glass".to_owned(),
             Body::Discontinuity(_) => "discontinuity".to_owned(),
+            Body::Drill(_) => "drill".to_owned(),
             Body::Handoff(_) => "handoff".to_owned(),
             Body::Change { .. } => "change".to_owned(),
             Body::Started { .. } => "started".to_owned(),

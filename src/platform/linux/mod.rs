@@ -18,6 +18,7 @@ pub mod places;
 pub mod plant;
 pub mod reach;
 pub mod root;
+pub mod sabotage;
 pub mod sleep;
 pub mod spawn;
 pub mod station;

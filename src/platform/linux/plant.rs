@@ -102,6 +102,10 @@ impl Planter {
         for place in ["/tmp", "/var/tmp", "/dev/shm"].map(PathBuf::from).into_iter().chain(runtime) {
             say(13, self.file(13, &place, "left-"))?;
         }
+        let account = PathBuf::from(format!("/run/user/{}", rustix::process::getuid().as_raw()));
+        if account.exists() {
+            say(13, self.file(13, &account, "left-"))?;
+        }
         say(14, self.system_v())?;
         say(14, self.queue())?;
         say(17, self.print())?;

@@ -14,7 +14,7 @@ use super::display::windows::{self, Seen, Windows};
 use super::gates::{self, Lookout, Remains};
 use super::init::protocol::Launch;
 use super::network::Network;
-use super::{capability, clock, host, root};
+use super::{capability, clock, host, root, sabotage};
 use crate::handoff::{App, Window};
 use crate::policy::Policy;
 use crate::ports::{
@@ -281,7 +281,8 @@ impl Capsules for LinuxStation {
             display: Some(socket.clone()),
             run_dir: self.run_dir.clone(),
             group: capsule.group().map(Path::to_owned),
-            doors: Some(capsule.doors.clone()),
+            doors: (!sabotage::step("doors")).then(|| capsule.doors.clone()),
+            container: Some(container),
             first_app: None,
         };
         session.capsule = Some(capsule);
@@ -333,6 +334,9 @@ impl Capsules for LinuxStation {
     }
 
     fn ask_to_close(&self, grace: Duration) -> Closing {
+        if sabotage::step("ask") {
+            return Closing::default();
+        }
         let asked: Vec<u32> = lock(&self.apps).seen.iter().map(|seen| seen.window).collect();
         for window in asked {
             let _ = self.close(Window(window));
@@ -357,7 +361,15 @@ impl Capsules for LinuxStation {
             let _ = capsule.destroy()?;
             drop(session.aside.pop());
         }
+        if sabotage::step("display") {
+            std::mem::forget(session.nested.take());
+        }
         let ended = match &mut session.capsule {
+            Some(_) if sabotage::step("destroy") => {
+                std::mem::forget(session.capsule.take());
+                session.remains.proved = true;
+                Destroyed { proof: "init pidfd".to_owned(), took: Duration::ZERO }
+            }
             Some(capsule) => capsule.destroy()?,
             None => {
                 capsule::sweep(&self.run_dir)?;
@@ -382,6 +394,9 @@ impl Capsules for LinuxStation {
 
 impl Gates for LinuxStation {
     fn look_inside(&self) -> Vec<GateAnswer> {
+        if sabotage::step("inside") {
+            return Vec::new();
+        }
         let mut session = lock(&self.session);
         let counts = session.capsule.as_ref().and_then(Capsule::look).unwrap_or_default();
         // A door that came only while the session ran is open all the same.
@@ -416,6 +431,9 @@ impl Screen for LinuxStation {
     }
 
     fn cover(&self) -> Result<()> {
+        if sabotage::step("cover") {
+            return Ok(());
+        }
         self.outer.cover()
     }
 

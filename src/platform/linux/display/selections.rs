@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use x11rb::connection::Connection;
-use x11rb::protocol::xproto::{AtomEnum, ConnectionExt, Window};
+use x11rb::protocol::xproto::{AtomEnum, ConnectionExt, MapState, Window};
 use x11rb::rust_connection::{DefaultStream, RustConnection};
 
 use super::cookie;
@@ -84,6 +84,15 @@ impl Kept {
             }
         }
         Ok(found)
+    }
+
+    /// Whether a window is shown.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn shows(&self, window: Window) -> Anything<bool> {
+        let attributes = self.connection.get_window_attributes(window)?.reply()?;
+        Ok(attributes.map_state != MapState::UNMAPPED)
     }
 
     /// Takes selections from their owners and cut buffers from the root, by name.

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{Gate, Ground, Look, Trace, host_runtime};
 use crate::platform::linux::display::selections::Kept;
 
-pub(super) const GATES: [Gate; 4] = [
+pub(super) const GATES: [Gate; 5] = [
     Gate {
         class: 5,
         name: "session display",
@@ -33,6 +33,15 @@ pub(super) const GATES: [Gate; 4] = [
         method: "the account's runtime directory",
         inside: &["Wayland sockets"],
         look: wayland,
+        clear: None,
+    },
+    Gate {
+        class: 24,
+        name: "session's picture",
+        what: "places on the screen that still show a session",
+        method: "the session's window on the station's display",
+        inside: &[],
+        look: picture,
         clear: None,
     },
     Gate {
@@ -92,6 +101,18 @@ fn wayland(ground: &Ground) -> Look {
         return Look::not_here("no Wayland display runs here, and a session has X alone");
     }
     Look::These(found)
+}
+
+/// Whether the window in which sessions are shown is covered, by the word of the display server.
+fn picture(ground: &Ground) -> Look {
+    let Some(container) = ground.remains.container else {
+        return Look::not_here("no session has been shown yet");
+    };
+    match Kept::open().and_then(|kept| kept.shows(container)) {
+        Ok(false) => Look::These(Vec::new()),
+        Ok(true) => Look::present("the session's place on the screen is not covered"),
+        Err(error) => Look::unknown(format!("the display did not answer: {error}")),
+    }
 }
 
 fn graphics(ground: &Ground) -> Look {

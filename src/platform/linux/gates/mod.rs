@@ -63,6 +63,8 @@ pub struct Remains {
     pub group: Option<PathBuf>,
     /// Which doors of the host its init found; `None` where it did not say.
     pub doors: Option<Vec<(String, u64)>>,
+    /// The window in which a session is shown on the station's display, where there is one.
+    pub container: Option<u32>,
     /// When the shell started its first app, on the clock that counts suspend; what began before that
     /// is of no session. `None` where none has been started.
     pub first_app: Option<Duration>,
@@ -98,7 +100,7 @@ pub(super) struct Gate {
     name: &'static str,
     /// What it looks for, in the plural: "no files", "3 files".
     what: &'static str,
-    /// How it looks.
+    /// How it looks, where it looks itself.
     method: &'static str,
     /// What init counts inside the capsule for it, by the names of `init::look`.
     inside: &'static [&'static str],

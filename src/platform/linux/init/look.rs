@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use super::bus;
 use crate::platform::linux::display::selections::Kept;
 use crate::platform::linux::gates::{AGENTS, BROWSERS, CLIPBOARDS, LEARNED, PICTURES, RECENT, SERVICES};
 use crate::platform::linux::reach;
@@ -14,7 +14,7 @@ use crate::platform::linux::reach;
 /// The most entries that are counted in one place.
 const MOST: u64 = 100_000;
 /// How long the session's display and keyring may take to answer: a program in it may hold them.
-const ANSWER: Duration = Duration::from_millis(120);
+const ANSWER: Duration = Duration::from_millis(250);
 /// Where the session may write besides its home and runtime directory.
 const PLACES: [(&str, &str); 3] =
     [("tmp files", "/tmp"), ("var-tmp files", "/var/tmp"), ("shm files", "/dev/shm")];
@@ -30,8 +30,8 @@ pub(super) fn count(environment: &[(String, String)]) -> Vec<(String, u64)> {
         let things = Kept::behind(&socket, &cookie).and_then(|kept| kept.things());
         things.ok().map(|things| number(things.len()))
     });
-    let surroundings = environment.to_vec();
-    let items = aside(move || keyring_items(&surroundings));
+    let address = value("DBUS_SESSION_BUS_ADDRESS").to_owned();
+    let items = aside(move || bus::keyring_items(&address));
     let mut counts = Vec::new();
     let mut told = |name: &str, count: u64| counts.push((name.to_owned(), count));
     let names = processes();
@@ -156,25 +156,6 @@ fn aside(count: impl FnOnce() -> Option<u64> + Send + 'static) -> Option<Receive
         }
     };
     std::thread::Builder::new().spawn(ask).ok().map(|_| answered)
-}
-
-#[expect(clippy::disallowed_methods, reason = "PID 1 of a capsule asks the capsule's own bus")]
-fn keyring_items(environment: &[(String, String)]) -> Option<u64> {
-    let asked = Command::new("/usr/bin/dbus-send")
-        .env_clear()
-        .envs(environment.iter().cloned())
-        .args(["--session", "--print-reply", "--reply-timeout=300", "--dest=org.freedesktop.secrets"])
-        .arg("/org/freedesktop/secrets/collection/session")
-        .args([
-            "org.freedesktop.DBus.Properties.Get",
-            "string:org.freedesktop.Secret.Collection",
-            "string:Items",
-        ])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
-    let reply = asked.ok().filter(|reply| reply.status.success())?.stdout;
-    Some(number(String::from_utf8_lossy(&reply).matches("object path").count()))
 }
 
 /// 24 bytes from the kernel, in hexadecimal: the keyring's password, known to nobody afterwards.

@@ -4,6 +4,7 @@
 //! It makes itself non-dumpable before anything else runs, because an app of the same uid could
 //! otherwise take the socket by `pidfd_getfd` and speak in its name.
 
+mod bus;
 pub mod look;
 pub mod protocol;
 

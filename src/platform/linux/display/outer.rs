@@ -11,7 +11,8 @@ use std::time::Duration;
 use x11rb::connection::Connection;
 use x11rb::protocol::screensaver;
 use x11rb::protocol::xproto::{
-    ConfigureWindowAux, ConnectionExt, CreateWindowAux, InputFocus, StackMode, Window, WindowClass,
+    ChangeWindowAttributesAux, ConfigureWindowAux, ConnectionExt, CreateWindowAux, InputFocus, StackMode,
+    Window, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
 
@@ -160,6 +161,10 @@ impl Hands {
                 container
             }
         };
+        // What the container uncovers when it goes is painted by the server itself: a window without a
+        // background would keep the session's pixels until the shell has drawn again.
+        let ground = ChangeWindowAttributesAux::new().background_pixel(0);
+        self.connection.change_window_attributes(shell, &ground)?.check()?;
         self.place = Some(Place { shell, container });
         // Without a window manager nobody else gives the shell the keyboard. A window that is not
         // mapped yet cannot have it: it is tried until it is.

@@ -26,7 +26,12 @@ pub(super) fn keep(dir: &Path) -> Result<()> {
     let mut bytes = vec![0; usize::try_from(KEPT).unwrap_or_default()];
     getrandom::fill(&mut bytes)
         .map_err(|error| PortError::new(format!("keep space for emergencies: {error}")))?;
-    std::fs::write(&path, bytes).and_then(|()| file.sync_all()).map_err(say)
+    let kept = std::fs::write(&path, bytes).and_then(|()| file.sync_all());
+    kept.map_err(|error| {
+        // A disk that has not that much must not be filled for it: what is ordinary needs the rest.
+        let _ = file.set_len(there);
+        say(error)
+    })
 }
 
 /// Gives a part of it up; false where nothing is left.

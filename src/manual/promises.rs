@@ -45,4 +45,5 @@
 //! * Directories that the policy shares into a capsule are named in every receipt, and not checked.
 //! * The memory that C libraries of the display keep for themselves is not wiped; the keys of a PIN were
 //!   looked for in it, by their numbers, and not found.
+//! * The policy's `printers` are not served yet: no session reaches a print service.
 //! * Screen readers see nothing: the toolkit has no accessibility tree.

@@ -216,7 +216,7 @@ pub struct Capsule {
     /// Ports of the host's loopback that apps may reach: "127.0.0.1:8080".
     #[schemars(with = "Vec<String>")]
     pub reach: Vec<Spanned<String>>,
-    /// Printers that apps may use, by CUPS name.
+    /// Printers that apps may use, by CUPS name. Not served yet: a session reaches no print service.
     #[schemars(with = "Vec<String>")]
     pub printers: Vec<Spanned<String>>,
     /// Host directories that are bound writable into the capsule: named in every receipt, not checked.

@@ -1,6 +1,6 @@
 //! The gates: for each trace class, a look that can find it.
 //!
-//! Every gate has the same shape ([`Gate`]): the class it answers for, what the capsule's init counts
+//! Every gate has the same shape (`Gate`): the class it answers for, what the capsule's init counts
 //! for it before the end, how it looks at the host afterwards, and how it clears what lies outside a
 //! capsule where that can be done safely. All 28 classes answer in every look, each by its kind; a
 //! gate that breaks or does not answer in time is unknown.

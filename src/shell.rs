@@ -91,7 +91,9 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     // The readers are watched before the first screen stands, so that no badge's going is missed.
     let watch = readers.watch(ends.readers);
     if let Some(sleep) = &parts.sleep {
-        sleep.call(ends.suspending);
+        sleep.call(Box::new(move |patience| {
+            let _ = (ends.suspending)().recv_timeout(patience);
+        }));
     }
     drop(runtime.spawn(stop_on_signals(ends.wishes.clone())));
     drop(runtime.spawn(async move {

@@ -250,7 +250,10 @@ impl Driver {
             Wish::CloseLog => self.tell(Event::LogClosed),
             Wish::CloseWindow(window) => self.tell(Event::AppWished(AppWish::Close(window))),
             Wish::Emergency => {
-                self.book.reason = None;
+                // Asked for once more, it is not begun anew.
+                if !self.guest().is_some_and(|guest| guest.is_emergency()) {
+                    self.book.reason = None;
+                }
                 self.tell(Event::EmergencyWished);
             }
             Wish::Enable(number) => self.enable(number),
@@ -273,8 +276,13 @@ impl Driver {
         self.order_views();
     }
 
-    /// Why emergency access is asked for: bounded, in one line.
+    /// Why emergency access is asked for: bounded, in one line. From the code on it stands: the code was
+    /// taken with it, and the entry tells of it.
     fn take_reason(&mut self, reason: &str) {
+        use crate::handoff::station::Stage;
+        if !self.guest().is_some_and(|guest| guest.is_emergency() && guest.stage == Stage::Pin) {
+            return;
+        }
         self.pad.wipe();
         let line: String = reason.chars().filter(|letter| !letter.is_control()).take(REASON).collect();
         let line = line.trim();

@@ -86,9 +86,9 @@ pub struct Ends {
     pub readers: Box<dyn Fn(ReaderEvent) + Send + Sync>,
     /// Where digits go.
     pub pad: PinPad,
-    /// Where the host tells that it is about to sleep: returns when nothing of a session is left to
-    /// be shown (a station that is barred stays covered), or when this time is over.
-    pub suspending: Box<dyn Fn(Duration) + Send + Sync>,
+    /// Where the host tells that it is about to sleep. The other end of what it is given is closed when
+    /// nothing of a session is left to be shown (a station that is barred stays covered).
+    pub suspending: Box<dyn Fn() -> std::sync::mpsc::Receiver<()> + Send + Sync>,
 }
 
 /// The loop.
@@ -151,10 +151,10 @@ impl Driver {
                 let _ = readers_post.send(Inbox::Reader(event, clock.micros()));
             }),
             pad: pad.clone(),
-            suspending: Box::new(move |patience| {
+            suspending: Box::new(move || {
                 let (waits, waited_for) = std::sync::mpsc::channel();
                 let _ = sleep_post.send(Inbox::Suspending(waits));
-                let _ = waited_for.recv_timeout(patience);
+                waited_for
             }),
         };
         let apps = vec![AppState::Idle; settings.facts.apps.len()];

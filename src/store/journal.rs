@@ -9,12 +9,13 @@ use crate::ports::{Intent, Person, Result, Stamp, Unfinished};
 /// What stands in the journal while the ledger holds an opening without an end.
 const OPEN: &str = "a session was open";
 
-/// Writes an intent. A session that is about to open forgets what stood here before: the station was
-/// proved clean before it could open.
+/// Writes an intent. A session that is about to open forgets what stood here before, but for a session
+/// that the ledger holds open: break-glass opens where that one's handoff is unfinished, and where its
+/// own entry cannot be written the next receipt still has to tell of that end.
 pub(super) fn intend(db: &Connection, intent: &Intent) -> rusqlite::Result<()> {
     match intent {
         Intent::Open(person, at) => {
-            clear(db)?;
+            let _ = db.execute("DELETE FROM journal WHERE doing <> ?1", [OPEN])?;
             session(db, "a session was about to open", person, at)
         }
         Intent::Begin(trigger) => step(db, &format!("a handoff began ({})", entry::trigger(*trigger))),

@@ -7,11 +7,13 @@ use cleanshift::handoff::{App, BadgeMode};
 use cleanshift::platform::rehearsal::disk::{Death, Fault, Weather};
 use cleanshift::ports::ReaderEvent;
 
-use crate::ground::{self, ANA, BEN, CHO, Colleague, HOUR, OWN_PIN, PEOPLE, SUE, TOM};
+use crate::ground::{self, ANA, BEN, CHO, CODE, Colleague, HOUR, OWN_PIN, PEOPLE, SUE, TOM};
 use crate::promises::Promises;
 use crate::ward::{Broken, Tally, Ward};
 
 const READERS: [&str; 2] = ["left", "right"];
+const WRONG_CODE: &str = "1234567890";
+const WHY: &str = "Patient emergency";
 /// A station on which nothing more goes wrong is vacant, or says why not, within this time.
 const PATIENCE: u64 = 60_000;
 const WEATHERS: [Weather; 4] = [Weather::Failing, Weather::Full, Weather::Forbidden, Weather::ReadOnly];
@@ -80,6 +82,14 @@ impl Day {
         self.ward.pass(1_000)?;
         self.leaves()?;
         self.ward.pass(5_000)?;
+        self.ward.wish(Wish::Emergency)?;
+        self.ward.wish(Wish::Reason(WHY.to_owned()))?;
+        self.ward.types(CODE)?;
+        self.ward.pass(1_000)?;
+        self.ward.wish(Wish::Launch(App(1)))?;
+        self.ward.pass(500)?;
+        self.ward.wish(Wish::End)?;
+        self.ward.pass(5_000)?;
         self.ward.wish(Wish::Stop)?;
         self.ward.pass(65_000)?;
         let changes = self.ward.disk.changes();
@@ -111,6 +121,7 @@ impl Day {
     fn act(&mut self) -> Result<(), Broken> {
         let Some(scene) = self.ward.scene() else { return Ok(()) };
         match scene.phase {
+            Phase::Attended(at_work) if at_work.emergency => self.works_in_an_emergency(),
             Phase::Attended(at_work) => self.works(&at_work.name),
             Phase::Challenge(pin) => self.asked(&pin),
             Phase::CleanUp(clean_up) => match clean_up.guest {
@@ -118,7 +129,12 @@ impl Day {
                 None => self.waits(),
             },
             Phase::Quarantine(barred) => match barred.guest {
-                Some(pin) => self.asked(&pin),
+                Some(pin) => {
+                    if pin.emergency.is_none() && self.ward.dice.one_in(5) {
+                        self.ward.wish(Wish::Restart)?;
+                    }
+                    self.asked(&pin)
+                }
                 None => self.barred(),
             },
             Phase::Vacant(_) => self.waits(),
@@ -127,12 +143,16 @@ impl Day {
     }
 
     fn waits(&mut self) -> Result<(), Broken> {
+        if self.reader_back.is_some() && self.ward.dice.one_in(2) {
+            return self.ward.wish(Wish::Emergency);
+        }
         match self.ward.dice.below(16) {
             0 => self.shows("DEADBEEF"),
             1 => self.ward.reader(ReaderEvent::Unreadable { reader: "left".to_owned() }),
             2 => self.ward.wish(Wish::Stop),
             3 => self.leaves(),
             4 => self.ward.pass(120_000),
+            5 => self.ward.wish(Wish::Emergency),
             _ => {
                 let who = self.somebody();
                 self.shows(who.badge)
@@ -180,7 +200,75 @@ impl Day {
         if who.id == TOM.id && self.tom_has_own { OWN_PIN } else { who.pin }
     }
 
+    /// The reason and the code, as somebody in a hurry gives them.
+    fn asked_for_a_code(&mut self, pin: &PinScene) -> Result<(), Broken> {
+        let reasoned = pin.emergency.as_ref().is_some_and(|emergency| emergency.reason.is_some());
+        let dice = self.ward.dice.below(24);
+        match (pin.ask, dice) {
+            (_, 0) => self.ward.wish(Wish::Cancel),
+            (_, 1) => {
+                let who = self.somebody();
+                self.shows(who.badge)
+            }
+            (_, 2) => self.ward.wish(Wish::Reason(String::new())),
+            (_, 3) => self.ward.wish(Wish::Emergency),
+            (PinAsk::Checking | PinAsk::Opening, 4) => self.ward.types(WRONG_CODE),
+            (PinAsk::Checking | PinAsk::Opening, _) => Ok(()),
+            // No code opens without a reason.
+            (_, 4) => self.ward.types(CODE),
+            (_, 5) => self.ward.pass(181_000),
+            (_, 6) => self.ward.types("1234"),
+            (_, 7) => self.misfortune(),
+            (_, 8 | 9) => {
+                // The disk fails just now, of all times.
+                let weather = WEATHERS[usize::try_from(self.ward.dice.below(4)).unwrap()];
+                self.weather_until = Some(self.ward.now() + self.ward.dice.below(90_000));
+                self.ward.note(|| format!("from now on: {weather:?}"));
+                self.ward.disk.weather(Some(weather));
+                Ok(())
+            }
+            _ if !reasoned => self.ward.wish(Wish::Reason(WHY.to_owned())),
+            (_, 10..=12) => self.ward.types(WRONG_CODE),
+            (_, 13) => self.ward.pass(61_000),
+            _ => self.ward.types(CODE),
+        }
+    }
+
+    fn works_in_an_emergency(&mut self) -> Result<(), Broken> {
+        match self.ward.dice.below(16) {
+            0..=4 => {
+                let app = App(u8::try_from(self.ward.dice.below(4)).unwrap());
+                self.ward.wish(Wish::Launch(app))
+            }
+            5 | 6 => self.ward.wish(Wish::End),
+            7 | 8 => {
+                let who = self.somebody();
+                self.shows(who.badge)
+            }
+            9 => self.ward.wish(Wish::Emergency),
+            10 => self.ward.wish(Wish::OpenLog),
+            11 => self.ward.wish(Wish::Launcher(false)),
+            12 => {
+                // It is needed to the end.
+                for _ in 0..20 {
+                    if !matches!(self.phase(), Some(Phase::Attended(at_work)) if at_work.emergency) {
+                        break;
+                    }
+                    self.ward.world.touch();
+                    self.ward.pass(95_000)?;
+                }
+                Ok(())
+            }
+            13 => self.ward.pass(121_000),
+            14 => self.ward.wish(Wish::Enable(1)),
+            _ => self.misfortune(),
+        }
+    }
+
     fn asked(&mut self, pin: &PinScene) -> Result<(), Broken> {
+        if pin.emergency.is_some() {
+            return self.asked_for_a_code(pin);
+        }
         let dice = self.ward.dice.below(20);
         match (pin.ask, dice) {
             (PinAsk::Checking | PinAsk::Opening, 0..=14) => Ok(()),
@@ -244,8 +332,9 @@ impl Day {
     }
 
     fn barred(&mut self) -> Result<(), Broken> {
-        match self.ward.dice.below(8) {
+        match self.ward.dice.below(10) {
             0 | 1 => self.ward.wish(Wish::Retry),
+            6 | 7 => self.ward.wish(Wish::Emergency),
             2 | 3 => self.shows(SUE.badge),
             4 => self
                 .ward
@@ -260,7 +349,7 @@ impl Day {
     // -----------------------------------------------------------------------------------------
 
     fn misfortune(&mut self) -> Result<(), Broken> {
-        let which = self.ward.dice.below(26);
+        let which = self.ward.dice.below(28);
         let times = 1 + u32::try_from(self.ward.dice.below(3)).unwrap();
         let change = self.ward.disk.changes() + self.ward.dice.below(40);
         let weather = WEATHERS[usize::try_from(self.ward.dice.below(4)).unwrap()];
@@ -298,6 +387,8 @@ impl Day {
                 (trouble.cover, trouble.destroy, trouble.stubborn_apps) = (1, 0, true);
             }),
             14 => self.trouble("the session cannot be shown", |trouble| trouble.uncover = 1),
+            // The same where the cover has just failed.
+            15 if self.ward.world.reachable() && !matches!(self.phase(), Some(Phase::Attended(_))) => Ok(()),
             15 => self.trouble("the capsule will not end", |trouble| {
                 (trouble.destroy, trouble.cover) = (times, 0);
             }),
@@ -315,7 +406,11 @@ impl Day {
                 .world("the capsule is lost", cleanshift::platform::rehearsal::world::World::lose_capsule),
             24 => {
                 let ms = self.ward.dice.below(2 * HOUR);
-                self.ward.sleep(ms);
+                if self.ward.dice.one_in(2) {
+                    self.ward.sleep(ms);
+                } else {
+                    self.ward.suspend(ms)?;
+                }
                 let jump = i64::try_from(self.ward.dice.below(4 * HOUR)).unwrap() - (2 * HOUR).cast_signed();
                 self.ward.clock.jump(jump);
                 // Somebody touches it, and thereby wakes it.
@@ -329,6 +424,7 @@ impl Day {
                     _ => Ok(()),
                 }
             }
+            25 => self.trouble("the machine will not start anew", |trouble| trouble.restart = 1),
             _ => {
                 if self.reader_back.is_some() {
                     return Ok(());
@@ -387,10 +483,14 @@ impl Day {
         if matches!(self.phase(), Some(Phase::Attended(_))) {
             self.ward.wish(Wish::End)?;
         }
-        if matches!(self.phase(), Some(Phase::Challenge(_))) {
+        if matches!(self.phase(), Some(Phase::Challenge(_) | Phase::Quarantine(_))) {
             self.ward.wish(Wish::Cancel)?;
         }
         self.ward.pass(PATIENCE)?;
+        if self.ward.shell.is_none() {
+            // It was told to stop while it was barred, did so, and is started again.
+            self.ward.pass(70_000)?;
+        }
         match self.phase() {
             Some(Phase::Vacant(_) | Phase::Quarantine(_)) => {}
             _ => return Err(self.stuck("vacant or quarantined within a minute")),
@@ -409,8 +509,35 @@ impl Day {
         if self.ward.chance {
             self.one_more()?;
         }
+        // Whatever is written next lets the station tell what it holds.
+        self.shows("DEADBEEF")?;
+        self.leaves()?;
+        self.ward.pass(2_000)?;
+        self.ward.promises.told(&self.ward.said, false)?;
         let shell = self.ward.shell.as_ref().ok_or("liveness: no shell runs in the evening")?;
         Promises::at_the_end(&shell.witness.store, false)
+    }
+
+    /// Break-glass is slow after wrong codes, and never closed.
+    fn breaks_glass(&mut self) -> Result<(), Broken> {
+        self.ward.wish(Wish::Emergency)?;
+        self.ward.wish(Wish::Reason(WHY.to_owned()))?;
+        for _ in 0..self.ward.dice.below(8) {
+            self.ward.types(WRONG_CODE)?;
+            let pause = if self.ward.dice.one_in(2) { 61_000 } else { 500 };
+            self.ward.pass(pause)?;
+        }
+        self.ward.pass(61_000)?;
+        self.ward.types(CODE)?;
+        self.ward.pass(5_000)?;
+        if !matches!(self.phase(), Some(Phase::Attended(at_work)) if at_work.emergency) {
+            return Err(self.stuck("opened by break-glass"));
+        }
+        self.ward.wish(Wish::Launch(App(2)))?;
+        self.ward.pass(1_000)?;
+        self.ward.wish(Wish::End)?;
+        self.ward.pass(10_000)?;
+        self.vacant()
     }
 
     /// Care goes on: whoever may work can still be let in, keeps her session beside a bus card, is taken
@@ -418,6 +545,9 @@ impl Day {
     fn one_more(&mut self) -> Result<(), Broken> {
         // The longest wait between two tries is over by then.
         self.ward.pass(61_000)?;
+        if self.ward.dice.one_in(3) {
+            self.breaks_glass()?;
+        }
         let may = |who: &&Colleague| {
             let store = &self.ward.shell.as_ref()?.witness.store;
             let row = cleanshift::ports::RosterRows::by_id(store, who.id).ok()??;

@@ -6,11 +6,11 @@ use argon2::password_hash::{PasswordHasher as _, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use cleanshift::driver::Settings;
 use cleanshift::driver::scene::{Look, StationFacts};
-use cleanshift::handoff::{BadgeMode, OperatorId, Roles, Rules, SupervisorRights};
+use cleanshift::handoff::{BadgeMode, EmergencyAccess, OperatorId, Roles, Rules, SupervisorRights};
 use cleanshift::pin::Pin;
 use cleanshift::platform::rehearsal::disk::Disk;
 use cleanshift::platform::rehearsal::vfs;
-use cleanshift::ports::{BadgeUid, PinRow, RosterRow, RosterRows as _, Stamp};
+use cleanshift::ports::{BadgeUid, CodeRows as _, PinRow, RosterRow, RosterRows as _, Stamp};
 use cleanshift::roster::{CODE_DIGITS, Pepper, RosterRules};
 use cleanshift::store::{Rehearsed, Store};
 use hmac::{Hmac, Mac as _};
@@ -38,6 +38,11 @@ pub(crate) const SUE: Colleague = Colleague { id: OperatorId(4), badge: "0451", 
 pub(crate) const TOM: Colleague = Colleague { id: OperatorId(5), badge: "0471", pin: "662607" };
 /// What Tom chooses.
 pub(crate) const OWN_PIN: &str = "299792";
+/// What lies in the sealed envelope, and its name.
+pub(crate) const CODE: &str = "8314462618";
+const CODE_NAME: &str = "ward-4";
+/// The longest that a break-glass session may last.
+pub(crate) const EMERGENCY: u64 = HOUR / 2;
 pub(crate) const PEOPLE: [&Colleague; 5] = [&ANA, &BEN, &CHO, &SUE, &TOM];
 
 pub(crate) fn rehearsed() -> Rehearsed {
@@ -99,6 +104,8 @@ pub(crate) fn disk(seed: u64) -> Arc<Disk> {
         for one in rows {
             store.change(&[one], &[], "it", "add", &rehearsed().at).unwrap();
         }
+        let code = stored(&Pin::read(CODE).unwrap());
+        store.change_code(CODE_NAME, Some(&code), "it", &rehearsed().at).unwrap();
         let all = store.all().unwrap();
         assert!(all.iter().zip(PEOPLE).all(|(row, who)| row.id == who.id.0), "the roster's numbers");
         drop(store);
@@ -131,7 +138,7 @@ pub(crate) fn rules(badge_mode: BadgeMode, grace: u64) -> Rules {
         retries: 1,
         quarantine_retries: 2,
         quarantine_pause: 10_000,
-        emergency: None,
+        emergency: Some(EmergencyAccess { roles: Roles(0b111), longest: EMERGENCY, patience: 180_000 }),
         supervisors: SupervisorRights { read_log: true, release: true, enable_badge: true },
         apps: vec![Roles(0b111), Roles(0b010), Roles(0b101)],
     }

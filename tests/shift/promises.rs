@@ -10,16 +10,18 @@ use cleanshift::evidence::Receipt;
 use cleanshift::handoff::{OperatorId, Roles, Rules};
 use cleanshift::platform::rehearsal::disk::Disk;
 use cleanshift::platform::rehearsal::world::{Call, World};
-use cleanshift::ports::{Ledger as _, RosterRows as _};
+use cleanshift::ports::{CodeRows as _, Ledger as _, RosterRows as _};
 use cleanshift::store::Store;
 
-use crate::ground::{OWN_PIN, PEOPLE, SUE, TOM};
+use crate::ground::{CODE, EMERGENCY, OWN_PIN, PEOPLE, SUE, TOM};
 use crate::ward::{Broken, covered_first};
 use crate::witness::{Ack, Acknowledged};
 
 /// How long after a cover that was not confirmed the session may still be reachable: until its capsule
 /// is killed, milliseconds.
 const KILLED_WITHIN: u64 = 1_000;
+/// How long after its time a break-glass session may still be seen, where the machine slept over it.
+const ENDED_WITHIN: u64 = 1_000;
 
 /// What the promises remember from one look to the next.
 #[derive(Default)]
@@ -33,6 +35,13 @@ pub(crate) struct Promises {
     used: BTreeSet<u64>,
     /// Since when a session is reachable although it was to be covered.
     uncovered_since: Option<u64>,
+    /// Since when a break-glass session runs, and since when it is seen to be over.
+    emergency_since: Option<u64>,
+    overdue_since: Option<u64>,
+    /// Whether it was opened at a barred station.
+    unclean: bool,
+    /// Break-glass openings that the ledger must tell of, by the wall clock's time.
+    owed: Vec<i64>,
     seen: Seen,
 }
 
@@ -42,6 +51,9 @@ pub(crate) struct Seen {
     pub(crate) opened: bool,
     pub(crate) vacated: bool,
     pub(crate) quarantined: bool,
+    pub(crate) emergency: bool,
+    pub(crate) unclean: bool,
+    pub(crate) held: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,6 +80,20 @@ impl Promises {
         self.was = None;
         self.uncovered_since = None;
         self.label.clear();
+    }
+
+    /// Every break-glass session that was opened is told of by the ledger: as its own entry, or as one
+    /// that was held. `dead` when the shell has died, which forgets what it had no chance to tell.
+    pub(crate) fn told(&mut self, said: &Mutex<Acknowledged>, dead: bool) -> Result<(), Broken> {
+        let said = said.lock().unwrap();
+        self.owed.retain(|at| !said.told.contains(at));
+        if dead {
+            self.owed.clear();
+        }
+        match self.owed.as_slice() {
+            [] => Ok(()),
+            owed => broken("evidence", &format!("the ledger does not tell of the break-glass of {owed:?}")),
+        }
     }
 
     /// What has begun since this was asked last.
@@ -106,13 +132,14 @@ impl Promises {
         if changed && is == Kind::CleanUp && !covered_first(calls) {
             return broken("covered first", &format!("a clean-up began with {calls:?}"));
         }
-        if matches!(was, Some(Kind::CleanUp | Kind::Quarantine)) && changed && is == Kind::Attended {
+        let emergency = matches!(&scene.phase, Phase::Attended(at_work) if at_work.emergency);
+        if was == Some(Kind::CleanUp) && changed && is == Kind::Attended {
             return broken("one operator", "a session opened without a challenge");
         }
-        if was == Some(Kind::Quarantine) && changed && is != Kind::CleanUp {
+        if was == Some(Kind::Quarantine) && changed && is != Kind::CleanUp && !emergency {
             return broken(
                 "unknown is not clean",
-                "a quarantine was left for something else than a clean-up",
+                "a quarantine was left for something else than a clean-up or break-glass",
             );
         }
         self.covered(now, is, world)?;
@@ -122,9 +149,22 @@ impl Promises {
                 if changed {
                     self.seen.opened = true;
                     self.opened(operator, world, disk, said)?;
+                    if emergency {
+                        self.emergency_since = Some(now);
+                        self.owed.push(at_work.since_utc_ms);
+                        self.seen.emergency = true;
+                        self.unclean = was == Some(Kind::Quarantine);
+                        self.seen.unclean = self.unclean;
+                    }
                 }
-                let foreign: Vec<_> =
-                    world.readable().into_iter().filter(|whose| *whose != operator).collect();
+                self.seen.held |= changed && at_work.held.is_some();
+                self.in_time(now, emergency)?;
+                // What the gates have found beside all capsules is what break-glass opens in spite of; its
+                // entry must tell of it. A capsule with somebody's data in it is never opened.
+                let of_it = said.lock().unwrap().emergency.filter(|(at, _)| *at == at_work.since_utc_ms);
+                let told = emergency && self.unclean && !of_it.is_some_and(|(_, clean)| clean);
+                let there = if told { world.inside() } else { world.readable() };
+                let foreign: Vec<_> = there.into_iter().filter(|whose| *whose != operator).collect();
                 if !foreign.is_empty() {
                     return broken("one operator", &format!("{operator:?} can read what is {foreign:?}'s"));
                 }
@@ -153,7 +193,8 @@ impl Promises {
                 if barred.findings.is_empty() || barred.findings.iter().any(String::is_empty) {
                     return broken("care goes on", "a quarantine does not say why");
                 }
-                if barred.guest.as_ref().is_some_and(|guest| operator(&guest.name) != Ok(SUE.id)) {
+                let may = [Ok(SUE.id), Ok(OperatorId::EMERGENCY)];
+                if barred.guest.as_ref().is_some_and(|guest| !may.contains(&operator(&guest.name))) {
                     return broken(
                         "unknown is not clean",
                         "somebody may release a quarantine who is no supervisor",
@@ -182,6 +223,20 @@ impl Promises {
         Ok(())
     }
 
+    /// A break-glass session ends by itself.
+    fn in_time(&mut self, now: u64, emergency: bool) -> Result<(), Broken> {
+        let over = self.emergency_since.filter(|since| emergency && now > since + EMERGENCY);
+        if over.is_none() {
+            self.overdue_since = None;
+            return Ok(());
+        }
+        let since = *self.overdue_since.get_or_insert(now);
+        if now - since > ENDED_WITHIN {
+            return broken("break-glass", "a session lasts beyond its time");
+        }
+        Ok(())
+    }
+
     fn opened(
         &mut self,
         operator: OperatorId,
@@ -192,6 +247,18 @@ impl Promises {
         let Some(capsule) = world.capsule() else {
             return broken("destroyed, not covered", "a session opened without a capsule");
         };
+        if operator.is_emergency() {
+            if self.typed != CODE {
+                return broken("break-glass", &format!("{} has opened a session", self.typed));
+            }
+            if !self.used.insert(capsule) {
+                return broken("destroyed, not covered", "a capsule was used twice");
+            }
+            if said.lock().unwrap().unreasoned {
+                return broken("break-glass", "a session was opened without a reason");
+            }
+            return Ok(());
+        }
         let issued = PEOPLE.iter().any(|who| who.id == operator && who.pin == self.typed);
         let right = issued || (operator == TOM.id && self.typed == OWN_PIN);
         if !right {
@@ -235,6 +302,14 @@ impl Promises {
                 return broken("the count of wrong PINs", &what);
             }
             let _ = said.wrong.insert(OperatorId(row.id), row.wrong);
+        }
+        let least = said.wrong.get(&OperatorId::EMERGENCY).copied().unwrap_or(0);
+        if let Ok((wrong, _)) = store.wrong_codes() {
+            if wrong < least {
+                let what = format!("there are {wrong} wrong codes, and there were {least}");
+                return broken("the count of wrong codes", &what);
+            }
+            let _ = said.wrong.insert(OperatorId::EMERGENCY, wrong);
         }
         let newest = said.newest;
         let Ok(ledger) = Book::read(store) else {
@@ -300,6 +375,9 @@ const NAMES: [&str; 5] = ["ana.ruiz", "ben.osei", "cho.park", "sue.lind", "tom.b
 
 /// The operator of this name.
 fn operator(name: &str) -> Result<OperatorId, Broken> {
+    if matches!(name, "Emergency access" | "break-glass") {
+        return Ok(OperatorId::EMERGENCY);
+    }
     let place = NAMES.iter().position(|known| *known == name);
     let place = place.ok_or_else(|| format!("one operator: {name} is nobody here"))?;
     Ok(OperatorId(u32::try_from(place).unwrap() + 1))
@@ -307,10 +385,21 @@ fn operator(name: &str) -> Result<OperatorId, Broken> {
 
 fn roles(operator: OperatorId) -> Roles {
     Roles(match operator.0 {
+        _ if operator.is_emergency() => 0b111,
         3 => 0b010,
         4 => 0b100,
         _ => 0b001,
     })
+}
+
+/// What an entry means for sessions.
+enum End {
+    /// One was opened for this operator.
+    Opened(String),
+    /// One was opened by break-glass; whether the entry tells of a handoff that was not finished.
+    BreakGlass { unfinished: bool },
+    /// A handoff is complete, of this operator's session or of nobody's.
+    Handoff(Option<String>),
 }
 
 /// The ledger, as far as the promises are about it.
@@ -318,7 +407,7 @@ struct Book {
     leaves: Vec<[u8; 32]>,
     turns: Vec<Ack>,
     /// Who was opened for, and whose session ended.
-    ends: Vec<(bool, Option<String>)>,
+    ends: Vec<End>,
 }
 
 impl Book {
@@ -330,22 +419,35 @@ impl Book {
             book.leaves.push(entry.leaf);
             // Most entries are neither, and reading all of each is dear.
             let text = std::str::from_utf8(&entry.json).map_err(|error| error.to_string())?;
-            if !text.contains(r#""kind":"opened""#) && !text.contains(r#""kind":"handoff""#) {
+            let kinds = [r#""kind":"opened""#, r#""kind":"handoff""#, r#""kind":"break-glass""#];
+            if !kinds.iter().any(|kind| text.contains(kind)) {
                 continue;
             }
             let receipt = Receipt::read(&entry.json)?;
+            let held = receipt.held.iter().map(|held| (&held.kind, &held.note));
+            if held
+                .chain([(&receipt.kind, &receipt.note)])
+                .any(|(kind, note)| kind == "break-glass" && note.is_empty())
+            {
+                return broken("break-glass", "an entry gives no reason").map(|()| book);
+            }
             let key = receipt.operator.map(|who| who.key);
             match receipt.handoff {
+                _ if receipt.kind == "discontinuity" => {}
+                facts if receipt.kind == "break-glass" => {
+                    book.turns.push(Ack::Opened(OperatorId::EMERGENCY));
+                    book.ends.push(End::BreakGlass { unfinished: facts.is_some() });
+                }
                 None => {
                     let name = key.clone().unwrap_or_default();
                     book.turns.push(Ack::Opened(operator(&name)?));
-                    book.ends.push((true, key));
+                    book.ends.push(End::Opened(name));
                 }
                 Some(facts) => {
                     let unclean =
                         facts.after.iter().any(|gate| gate.answer == "present" || gate.answer == "unknown");
                     book.turns.push(Ack::Handoff { clean: !unclean && !facts.after.is_empty() });
-                    book.ends.push((false, key));
+                    book.ends.push(End::Handoff(key));
                 }
             }
         }
@@ -361,20 +463,27 @@ impl Book {
     fn one_end_each(&self) -> Result<Option<String>, Broken> {
         let promise = "a receipt for every handoff";
         let mut open: Option<String> = None;
-        for (opening, who) in &self.ends {
-            match (opening, who, &open) {
-                (true, Some(who), None) => open = Some(who.clone()),
-                (true, who, _) => {
-                    return Err(format!("{promise}: {who:?} was opened for while {open:?} was in"));
+        for end in &self.ends {
+            match (end, &open) {
+                (End::Opened(who), None) => open = Some(who.clone()),
+                (End::Opened(who), Some(inside)) => {
+                    return Err(format!("{promise}: {who} was opened for while {inside} was in"));
                 }
-                (false, Some(who), Some(inside)) if who == inside => open = None,
-                (false, Some(who), _) => {
+                // Break-glass ends what it found unfinished, and tells of it.
+                (End::BreakGlass { unfinished: true }, _) | (End::BreakGlass { .. }, None) => {
+                    open = Some("break-glass".to_owned());
+                }
+                (End::BreakGlass { unfinished: false }, Some(inside)) => {
+                    return Err(format!("{promise}: break-glass does not tell of {inside}'s session"));
+                }
+                (End::Handoff(Some(who)), Some(inside)) if who == inside => open = None,
+                (End::Handoff(Some(who)), _) => {
                     return Err(format!("{promise}: {who}'s session ended while {open:?} was in"));
                 }
-                (false, None, Some(inside)) => {
+                (End::Handoff(None), Some(inside)) => {
                     return Err(format!("{promise}: {inside}'s session was forgotten by the next handoff"));
                 }
-                (false, None, None) => {}
+                (End::Handoff(None), None) => {}
             }
         }
         Ok(open)

@@ -2,6 +2,7 @@
 //! world and disk. One queue decides what happens next, so that a seed is a day.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::mpsc::TryRecvError;
 use std::sync::{Arc, Mutex};
 
 use cleanshift::driver::scene::{Phase, PinAsk, PinScene};
@@ -90,6 +91,12 @@ pub(crate) struct Tally {
     pub(crate) late: u64,
     pub(crate) twice: u64,
     pub(crate) never: u64,
+    pub(crate) emergencies: u64,
+    /// Of these, at a barred station; and with an opening that was held.
+    pub(crate) barred: u64,
+    pub(crate) held: u64,
+    pub(crate) restarts: u64,
+    pub(crate) suspends: u64,
 }
 
 impl Tally {
@@ -104,6 +111,11 @@ impl Tally {
         self.late += other.late;
         self.twice += other.twice;
         self.never += other.never;
+        self.emergencies += other.emergencies;
+        self.barred += other.barred;
+        self.held += other.held;
+        self.restarts += other.restarts;
+        self.suspends += other.suspends;
     }
 }
 
@@ -275,6 +287,8 @@ impl Ward {
     pub(crate) fn die(&mut self, how: Death) {
         self.disk.kill(how);
         let how = self.disk.dead().unwrap_or(how);
+        // What it had no chance to tell it has told nobody.
+        let _ = self.promises.told(&self.said, true);
         self.note(|| format!("{how:?}"));
         self.queue.clear();
         self.shell = None;
@@ -334,6 +348,30 @@ impl Ward {
     pub(crate) fn sleep(&mut self, ms: u64) {
         self.note(|| format!("the machine sleeps for {ms} ms"));
         self.clock.set(self.now() + ms);
+    }
+
+    /// The host is about to sleep, gives the station five seconds, and sleeps.
+    pub(crate) fn suspend(&mut self, ms: u64) -> Result<(), Broken> {
+        self.note(|| "the host is about to sleep".to_owned());
+        self.tally.suspends += 1;
+        let mut waits = None;
+        self.step(|shell| waits = Some((shell.ends.suspending)()))?;
+        let (asked, started) = (self.now(), self.tally.starts);
+        while let Some(waited) = &waits
+            && self.now() < asked + 5_000
+        {
+            if waited.try_recv() == Err(TryRecvError::Disconnected) {
+                let barred = matches!(self.scene().map(|scene| scene.phase), Some(Phase::Quarantine(_)));
+                let left = self.world.reachable() || !(barred || self.world.readable().is_empty());
+                if left && self.shell.is_some() && started == self.tally.starts {
+                    return Err("covered first: the host sleeps while a session is left".to_owned());
+                }
+                break;
+            }
+            self.pass(20)?;
+        }
+        self.sleep(ms);
+        Ok(())
     }
 
     fn happens(&mut self, happening: Happening) -> Result<(), Broken> {
@@ -412,6 +450,14 @@ impl Ward {
         }
         self.gather(hung);
         self.kept()?;
+        if self.world.restarts() {
+            self.tally.restarts += 1;
+            if !std::mem::take(&mut self.said.lock().unwrap().restart) {
+                return Err("evidence: the machine was started anew, and nothing says by whom".to_owned());
+            }
+            self.die(Death::PowerCut);
+            return Ok(hung);
+        }
         if self.shell.as_ref().is_some_and(|shell| shell.driver.stopped()) {
             self.stop()?;
         }
@@ -507,6 +553,9 @@ impl Ward {
         self.tally.sessions += u64::from(seen.opened);
         self.tally.handoffs += u64::from(seen.vacated);
         self.tally.quarantines += u64::from(seen.quarantined);
+        self.tally.emergencies += u64::from(seen.emergency);
+        self.tally.barred += u64::from(seen.unclean);
+        self.tally.held += u64::from(seen.held);
         Ok(())
     }
 
@@ -526,6 +575,8 @@ impl Ward {
         });
         waiting.into_iter().map(|(job, _)| job).chain(last).for_each(|job| job());
         drop(witness);
+        let untold = self.said.lock().unwrap().untold || self.disk.dead().is_some();
+        self.promises.told(&self.said, untold)?;
         self.queue.clear();
         self.world.shell_dies(false, false);
         self.promises.died();
@@ -551,6 +602,7 @@ impl Ward {
         let asked = match self.scene().map(|scene| scene.phase) {
             Some(Phase::Challenge(pin)) => asked(&pin),
             Some(Phase::CleanUp(clean_up)) => clean_up.guest.as_ref().is_some_and(asked),
+            Some(Phase::Quarantine(barred)) => barred.guest.as_ref().is_some_and(asked),
             _ => false,
         };
         if asked {

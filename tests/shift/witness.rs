@@ -1,13 +1,13 @@
 //! Stands between the driver and the real store, and remembers what was acknowledged: that must hold
 //! after any crash.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use cleanshift::handoff::{OperatorId, Record};
 use cleanshift::ports::{
-    Answer, BadgeUid, Body, CodeRow, CodeRows, Entry, Intent, Ledger, PinRow, Result, RosterRow, RosterRows,
-    Stamp, Unfinished, Written,
+    Answer, BadgeUid, Body, CodeRow, CodeRows, Entry, Handoff, Intent, Ledger, PinRow, Result, RosterRow,
+    RosterRows, Stamp, Unfinished, Written,
 };
 use cleanshift::store::Store;
 
@@ -18,7 +18,19 @@ pub(crate) struct Acknowledged {
     pub(crate) newest: Option<(u64, [u8; 32])>,
     /// Openings and handoffs, in order.
     pub(crate) turns: Vec<Ack>,
-    /// The least that the counter of wrong tries may say.
+    /// The emergency openings that the ledger tells of, as its own or as one that was held, by the wall
+    /// clock's time.
+    pub(crate) told: BTreeSet<i64>,
+    /// The emergency opening that was asked for last: its time, and whether it told that the station was
+    /// proved clean.
+    pub(crate) emergency: Option<(i64, bool)>,
+    /// One was asked for without a reason.
+    pub(crate) unreasoned: bool,
+    /// What was held was to be told, and could not be written.
+    pub(crate) untold: bool,
+    /// A supervisor's wish for a new start of the machine is in the ledger, and was not acted on yet.
+    pub(crate) restart: bool,
+    /// The least that the counter of wrong tries may say; that of codes as that of whoever uses them.
     pub(crate) wrong: BTreeMap<OperatorId, u8>,
 }
 
@@ -29,6 +41,14 @@ pub(crate) enum Ack {
     Opened(OperatorId),
     /// A handoff is complete; whether every gate had attested.
     Handoff { clean: bool },
+}
+
+/// Whether these facts prove a clean station.
+fn clean(facts: &Handoff) -> bool {
+    let unclean = |answer| matches!(answer, Answer::Present | Answer::Unknown);
+    // Without the proof of the capsule's end nobody knows what the gates looked at.
+    let proved = !facts.proof.is_empty() && !facts.after.is_empty();
+    proved && !facts.after.iter().any(|gate| unclean(gate.answer))
 }
 
 /// The store of one shell, watched.
@@ -61,28 +81,50 @@ impl CodeRows for Witness {
     }
 
     fn count_codes(&self, wrong: u8, last_utc_ms: i64) -> Result<()> {
-        self.store.count_codes(wrong, last_utc_ms)
+        let before = self.said().wrong.get(&OperatorId::EMERGENCY).copied().unwrap_or(0);
+        let _ = self.said().wrong.insert(OperatorId::EMERGENCY, before.min(wrong));
+        self.store.count_codes(wrong, last_utc_ms)?;
+        let _ = self.said().wrong.insert(OperatorId::EMERGENCY, wrong);
+        Ok(())
     }
 }
 
 impl Ledger for Witness {
     fn append(&self, entry: &Entry) -> Result<Written> {
+        match &entry.body {
+            Body::BreakGlass { reason, unfinished, .. } => {
+                let mut said = self.said();
+                said.emergency =
+                    Some((entry.at.utc_ms, unfinished.as_ref().is_none_or(|facts| clean(facts))));
+                said.unreasoned |= reason.is_empty();
+            }
+            Body::Discontinuity(_) => self.said().untold = true,
+            Body::Change { .. }
+            | Body::Core { .. }
+            | Body::Handoff(_)
+            | Body::Started { .. }
+            | Body::Stopped => {}
+        }
         let written = self.store.append(entry)?;
         let mut said = self.said();
         said.newest = Some((written.index, written.leaf));
         match &entry.body {
             Body::Core { record: Record::Opened(operator), .. } => said.turns.push(Ack::Opened(*operator)),
             Body::Handoff(facts) => {
-                let unclean = |answer| matches!(answer, Answer::Present | Answer::Unknown);
-                // Without the proof of the capsule's end nobody knows what the gates looked at.
-                let proved = !facts.proof.is_empty() && !facts.after.is_empty();
-                let clean = proved && !facts.after.iter().any(|gate| unclean(gate.answer));
-                said.turns.push(Ack::Handoff { clean });
+                said.turns.push(Ack::Handoff { clean: clean(facts) });
             }
-            Body::BreakGlass { .. }
-            | Body::Core { .. }
+            Body::BreakGlass { .. } => {
+                let _ = said.told.insert(entry.at.utc_ms);
+                said.turns.push(Ack::Opened(OperatorId::EMERGENCY));
+            }
+            Body::Discontinuity(held) => {
+                said.untold = false;
+                let openings = held.iter().filter(|held| matches!(held.body, Body::BreakGlass { .. }));
+                said.told.extend(openings.map(|held| held.at.utc_ms));
+            }
+            Body::Core { record: Record::Restarted(_), .. } => said.restart = true,
+            Body::Core { .. }
             | Body::Change { .. }
-            | Body::Discontinuity(_)
             | Body::Drill(_)
             | Body::Started { .. }
             | Body::Stopped => {}

@@ -53,6 +53,8 @@ pub struct Troubles {
     pub idle: u32,
     /// At the next end of a session a trace of it escapes, and outlives so many clearings.
     pub leak: Option<u32>,
+    /// The machine cannot be started anew from here.
+    pub restart: u32,
     /// Apps do not close when they are asked.
     pub stubborn_apps: bool,
 }
@@ -79,6 +81,7 @@ struct Inner {
     windows: u32,
     calls: Vec<Call>,
     lasted: u64,
+    restarts: bool,
     troubles: Troubles,
 }
 
@@ -224,6 +227,18 @@ impl World {
         let inner = self.inner();
         let inside = inner.capsules.iter().flat_map(|capsule| capsule.traces.iter().copied());
         inside.chain(inner.escaped.iter().map(|escaped| escaped.whose)).collect()
+    }
+
+    /// Whose data is in a capsule, rather than beside all of them.
+    #[must_use]
+    pub fn inside(&self) -> BTreeSet<OperatorId> {
+        self.inner().capsules.iter().flat_map(|capsule| capsule.traces.iter().copied()).collect()
+    }
+
+    /// Whether the shell has had the machine started anew since this was asked last.
+    #[must_use]
+    pub fn restarts(&self) -> bool {
+        std::mem::take(&mut self.inner().restarts)
     }
 
     /// The number of the capsule that stands; none is ever given twice.
@@ -441,7 +456,12 @@ impl Screen for World {
 
 impl Machine for World {
     fn restart(&self) -> Result<()> {
-        Err(refused("start the machine anew: this one is made of memory"))
+        let mut inner = self.inner();
+        if Inner::now(&mut inner.troubles.restart) {
+            return Err(refused("start the machine anew"));
+        }
+        inner.restarts = true;
+        Ok(())
     }
 }
 

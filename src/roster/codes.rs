@@ -9,7 +9,7 @@ use super::Pepper;
 use super::check::{growing, random_digits, verify};
 use crate::handoff::{OperatorId, PinAnswer, PinVerified};
 use crate::pin::Pin;
-use crate::ports::{Clock, CodeRows, Person, Result};
+use crate::ports::{Clock, CodeRow, CodeRows, Person, Result};
 
 /// How many digits a code has: it stands alone, without a badge.
 pub const CODE_DIGITS: u8 = 10;
@@ -19,13 +19,17 @@ const SLOW_AFTER: u8 = 2;
 /// The codes of a station.
 pub(super) struct Codes {
     rows: Arc<dyn CodeRows>,
-    /// The counter where the disk takes none, and the name of the code that was found right last.
+    /// What a disk that cannot be read or written just now does not keep anybody from.
     kept: Mutex<Kept>,
 }
 
 #[derive(Default)]
 struct Kept {
+    /// The codes as they were read last.
+    codes: Vec<CodeRow>,
+    /// The counter of wrong codes, and when it last changed.
     wrong: (u8, i64),
+    /// The name of the code that was found right last.
     right: String,
 }
 
@@ -35,7 +39,21 @@ impl Codes {
     }
 
     pub(super) fn any(&self) -> Result<bool> {
-        Ok(!self.rows.codes()?.is_empty())
+        Ok(!self.read()?.is_empty())
+    }
+
+    /// The codes; those that were read last where the disk cannot be read.
+    fn read(&self) -> Result<Vec<CodeRow>> {
+        match self.rows.codes() {
+            Ok(codes) => {
+                self.kept().codes.clone_from(&codes);
+                Ok(codes)
+            }
+            Err(error) => {
+                let codes = self.kept().codes.clone();
+                if codes.is_empty() { Err(error) } else { Ok(codes) }
+            }
+        }
     }
 
     /// Who used the code that was found right last, by the code's name.
@@ -49,9 +67,9 @@ impl Codes {
     }
 
     /// Checks a code against all. The counter is durable before the answer where the disk takes it;
-    /// a full disk keeps nobody out, so that it is then kept in memory.
+    /// a full or dead disk keeps nobody out, so that it is then kept in memory alone.
     pub(super) fn judge(&self, pepper: &Pepper, pin: &Pin, clock: &dyn Clock) -> Result<PinAnswer> {
-        let codes = self.rows.codes()?;
+        let codes = self.read()?;
         let now = clock.stamp().utc_ms;
         let (wrong, last) = self.tries();
         let wait = growing(wrong, SLOW_AFTER);
@@ -81,14 +99,10 @@ impl Codes {
     }
 
     fn count(&self, wrong: u8, now: i64) {
-        let durable = self.rows.count_codes(wrong, now);
-        self.kept().wrong = match durable {
-            Ok(()) => (0, 0),
-            Err(error) => {
-                tracing::error!(%error, "the counter of wrong codes is kept in memory");
-                (wrong, now)
-            }
-        };
+        if let Err(error) = self.rows.count_codes(wrong, now) {
+            tracing::error!(%error, "the counter of wrong codes is kept in memory");
+        }
+        self.kept().wrong = (wrong, now);
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

@@ -518,7 +518,7 @@ impl Day {
         Promises::at_the_end(&shell.witness.store, false)
     }
 
-    /// Break-glass is slow after wrong codes, and never closed.
+    /// Break-glass is slow after wrong codes, and never closed; no disk closes it either.
     fn breaks_glass(&mut self) -> Result<(), Broken> {
         self.ward.wish(Wish::Emergency)?;
         self.ward.wish(Wish::Reason(WHY.to_owned()))?;
@@ -528,11 +528,17 @@ impl Day {
             self.ward.pass(pause)?;
         }
         self.ward.pass(61_000)?;
+        if self.ward.dice.one_in(2) {
+            let weather = WEATHERS[usize::try_from(self.ward.dice.below(4)).unwrap()];
+            self.ward.note(|| format!("from now on: {weather:?}"));
+            self.ward.disk.weather(Some(weather));
+        }
         self.ward.types(CODE)?;
         self.ward.pass(5_000)?;
         if !matches!(self.phase(), Some(Phase::Attended(at_work)) if at_work.emergency) {
             return Err(self.stuck("opened by break-glass"));
         }
+        self.ward.disk.weather(None);
         self.ward.wish(Wish::Launch(App(2)))?;
         self.ward.pass(1_000)?;
         self.ward.wish(Wish::End)?;

@@ -7,7 +7,7 @@ use crate::handoff::record::Denial;
 use crate::handoff::{Record, Turn};
 use crate::ports::{Body, Entry};
 
-/// The most entries that are held; of more, the oldest and the newest tell enough.
+/// So many entries are held; of more, the oldest wrong codes are forgotten, and no opening ever is.
 const MOST: usize = 256;
 
 /// Entries that are not durable.
@@ -43,8 +43,12 @@ impl Held {
     pub(super) fn answered(&mut self, turn: Turn, durable: bool) {
         if let Some(entry) = self.expected.remove(&turn.0)
             && !durable
-            && self.entries.len() < MOST
         {
+            let opening = |entry: &Entry| matches!(entry.body, Body::BreakGlass { .. });
+            let old = self.entries.iter().skip(self.telling).position(|held| !opening(held));
+            if let Some(old) = old.filter(|_| self.entries.len() >= MOST) {
+                drop(self.entries.remove(self.telling + old));
+            }
             self.entries.push(entry);
         }
     }
@@ -82,5 +86,40 @@ impl Held {
             | Body::Started { .. }
             | Body::Stopped => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handoff::OperatorId;
+    use crate::ports::{Person, Stamp};
+
+    fn fails(held: &mut Held, turn: u8, record: Record, body: Body) {
+        let entry = Entry { at: Stamp { utc_ms: 0, boot_ms: 0, boot_id: String::new() }, body };
+        held.expect(Turn(turn), record, &entry);
+        held.answered(Turn(turn), false);
+    }
+
+    #[test]
+    fn no_number_of_wrong_codes_hides_an_opening() {
+        let mut held = Held::default();
+        let wrong = Record::Denied(OperatorId::EMERGENCY, Denial::WrongPin);
+        for turn in 0..=u8::MAX {
+            fails(&mut held, turn, wrong, Body::Core { record: wrong, person: None, note: String::new() });
+        }
+        let person = Person {
+            id: OperatorId::EMERGENCY,
+            key: "break-glass".to_owned(),
+            name: "Emergency access".to_owned(),
+            role: "ward-4".to_owned(),
+        };
+        let opening = Body::BreakGlass { person, reason: "fire".to_owned(), unfinished: None };
+        fails(&mut held, 0, Record::BreakGlass, opening);
+        for turn in 0..=u8::MAX {
+            fails(&mut held, turn, wrong, Body::Core { record: wrong, person: None, note: String::new() });
+        }
+        assert!(held.opening().is_some());
+        assert_eq!(held.begin_telling().map(|told| told.len()), Some(MOST));
     }
 }

@@ -173,6 +173,20 @@ fn the_journal_knows_what_was_begun_until_the_handoff_is_complete() {
 }
 
 #[test]
+fn a_break_glass_that_was_never_written_leaves_the_session_before_it_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), "S").unwrap();
+    let _ = store.append(&core(Record::Opened(OperatorId(1)), Some(ana()), "")).unwrap();
+    store.intend(Intent::Begin(Trigger::BadgeOut)).unwrap();
+    let glass = Person { id: OperatorId::EMERGENCY, key: "break-glass".to_owned(), ..ana() };
+    store.intend(Intent::Open(glass.clone(), at(3))).unwrap();
+    assert_eq!(store.unfinished().unwrap().unwrap().person, Some(glass));
+    let written = store.append(&handoff()).unwrap();
+    assert_eq!(Receipt::read(&written.json).unwrap().operator.unwrap().key, "ana.ruiz");
+    assert_eq!(store.unfinished().unwrap(), None);
+}
+
+#[test]
 fn one_shell_at_a_time_and_it_beside_it() {
     let dir = tempfile::tempdir().unwrap();
     let shell = Store::open(dir.path(), "S").unwrap();

@@ -159,6 +159,10 @@ impl Promises {
                 }
                 self.seen.held |= changed && at_work.held.is_some();
                 self.in_time(now, emergency)?;
+                let told = said.lock().unwrap().told.contains(&at_work.since_utc_ms);
+                if emergency && !told && at_work.held.is_none() {
+                    return broken("evidence", "break-glass is neither in the ledger nor held");
+                }
                 // What the gates have found beside all capsules is what break-glass opens in spite of; its
                 // entry must tell of it. A capsule with somebody's data in it is never opened.
                 let of_it = said.lock().unwrap().emergency.filter(|(at, _)| *at == at_work.since_utc_ms);

@@ -101,6 +101,7 @@ impl Ledger for Witness {
             Body::Discontinuity(_) => self.said().untold = true,
             Body::Change { .. }
             | Body::Core { .. }
+            | Body::Drill(_)
             | Body::Handoff(_)
             | Body::Started { .. }
             | Body::Stopped => {}

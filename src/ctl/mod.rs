@@ -67,6 +67,10 @@ pub fn main() -> ExitCode {
     host::log_to_stderr();
     let arguments = Arguments::parse();
     let state = arguments.state.clone().unwrap_or_else(places::state);
+    if !matches!(arguments.command, Command::Demo(_) | Command::Drill(_)) {
+        // A reader that went away (`| head`) ends a listing quietly.
+        host::end_with_its_reader();
+    }
     let code = match arguments.command {
         Command::Policy(command) => policy::run(&command),
         Command::BreakGlass(command) => {

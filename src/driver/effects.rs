@@ -73,7 +73,8 @@ impl Driver {
         let mut covered = Ok(());
         self.hands.now(&mut || covered = screen.cover());
         if let (Ok(()), Some(handoff)) = (&covered, &mut self.book.handoff) {
-            handoff.covered_us = Some(self.ports.clock.micros());
+            // A cover that is repeated in a later round says nothing of when it was covered first.
+            let _ = handoff.covered_us.get_or_insert(self.ports.clock.micros());
         }
         if let Err(error) = covered
             && !planted::is(Bug::CoverUnconfirmed)

@@ -118,6 +118,15 @@ fn create(file: &Path) -> Result<Pepper> {
     }
     let mut target = options.open(file).map_err(failed)?;
     target.write_all(&pepper.0).and_then(|()| target.sync_all()).map_err(failed)?;
+    #[cfg(unix)]
+    if let Some(Ok(dir)) = file.parent().map(fs::metadata) {
+        use std::os::unix::fs::{MetadataExt, fchown};
+        // Root makes it for the owner of the directory, so that IT's first command does not lock the
+        // station out.
+        if target.metadata().map_err(failed)?.uid() == 0 && dir.uid() != 0 {
+            fchown(&target, Some(dir.uid()), Some(dir.gid())).map_err(failed)?;
+        }
+    }
     Ok(pepper)
 }
 

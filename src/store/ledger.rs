@@ -21,6 +21,18 @@ impl Ledger for Store {
     fn append(&self, entry: &Entry) -> Result<Written> {
         loop {
             match self.append_once(entry) {
+                Ok(written) if matches!(entry.body, Body::Stopped) => {
+                    // After the last entry all of the ledger is in the one file: whoever copies that has it.
+                    let folded = self
+                        .writer()?
+                        .db
+                        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+                        .map_err(disk("fold the store into one file"));
+                    if let Err(error) = folded {
+                        tracing::warn!(%error, "the newest entries are in station.db-wal");
+                    }
+                    return Ok(written);
+                }
                 Err(error)
                     if error.0.contains(super::FULL)
                         && entry::has_reserve(entry)

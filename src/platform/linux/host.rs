@@ -42,6 +42,13 @@ pub fn log_to_stderr() {
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
+/// Lets a closed pipe end this process, as it ends other command-line programs.
+#[expect(unsafe_code, reason = "the standard library ignores the signal, and no crate in use sets it")]
+pub fn end_with_its_reader() {
+    // SAFETY: the default action takes no memory of ours, and no other thread has been started.
+    let _ = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
 /// Whether a keyring of the host can be asked without waiting for one to be started.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the host's session bus is named by the environment")]

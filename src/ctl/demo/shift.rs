@@ -105,7 +105,7 @@ fn takeover(play: &mut Play, stage: &Stage, issued: &[(String, String)]) -> io::
     stage.lay_on(1, "ben")?;
     stage.wait_state(mark, "clean-up")?;
     bar_gone(stage, &attended)?;
-    play.now(stage, "clean-up")?;
+    play.now(stage, "takeover")?;
     stage.wait_state(mark, "challenge, PIN")?;
     play.step("Ben took over: Ana's session is destroyed, checked and receipted");
     stage.emulator.remove(0);
@@ -138,7 +138,11 @@ fn quarantine(play: &mut Play, stage: &Stage, issued: &[(String, String)]) -> io
     let trace = std::env::temp_dir().join(format!("cleanshift-demo-trace-{}", stage.display));
     let mark = stage.mark();
     let touched = stage.command("touch").arg(&trace).status()?;
+    let attended = stage.screen.look()?;
     stage.emulator.remove(1);
+    stage.wait_state(mark, "clean-up")?;
+    bar_gone(stage, &attended)?;
+    play.now(stage, "clean-up")?;
     stage.wait_state(mark, "quarantine")?;
     play.shot(stage, "quarantine")?;
     play.step("a file left in /tmp on purpose: the station is not clean, and says what it found");

@@ -27,6 +27,7 @@ test-faults:
 # Switches off every gate and every step of the clean-up, one at a time: each must be reported. The
 # programs that can be switched off are built over afterwards, however it ends.
 test-sabotage:
+	packaging/setup.sh test
 	cargo build --bins --features sabotage
 	cargo test --features sabotage --test sabotage -- --test-threads=1; \
 	  ended=$$?; cargo build --bins && exit $$ended
@@ -35,6 +36,7 @@ test-sabotage:
 SEEDS ?= 100000
 FIRST ?= 10001
 soak:
+	packaging/setup.sh test
 	SEEDS=$(SEEDS) FIRST=$(FIRST) cargo test --test shift every_promise -- --nocapture
 
 bench:

@@ -71,7 +71,8 @@
 //!   a D-Bus crate in the shell: the shell has no way into a capsule's bus, and should have none.
 //! * A monitor that is plugged in while somebody works stays without her session until the next one: the
 //!   shell's window takes the whole screen at once, the container only when a session begins.
-//! * A capsule's end is waited for with the kernel's pidfd; no control group is made for it yet.
+//! * A capsule has a control group of its own only where the host has delegated one to the shell; its end
+//!   is proved by the kernel's pidfd in any case.
 
 pub mod badge;
 pub mod ctl;

@@ -9,6 +9,7 @@
 //! | CleanUp | the session is covered; the capsule is killed through a pidfd whose becoming readable is the kernel's proof | `cleanshiftctl demo shift` |
 //! | CleanUp | a shell killed at any step comes back through it, and every opening has its end | `tests/faults.rs::a_shell_killed_at_any_step_comes_back_through_clean_up` |
 //! | CleanUp | a full disk and a process that cannot be ended lead to Quarantine, and the reason is told | `tests/faults.rs::a_full_disk_bars_the_station_and_says_so`, `tests/faults.rs::a_process_that_cannot_be_ended_bars_the_station` |
+//! | Quarantine | break-glass opens without a reader, at a barred station, and where nothing can be written; what is held is told later | `tests/station_linux/emergency.rs`, `tests/faults.rs::break_glass_opens_where_nothing_can_be_written` |
 //! | Quarantine | nobody works but under break-glass, bounded and recorded; it is left for that or another clean-up alone | `tests/handoff_walk.rs`, rules 2 and 4 |
 //!
 //! All of them hold together, over whole days with everything going wrong that can, in `tests/shift.rs`:

@@ -434,7 +434,8 @@ impl Check {
         }
         let slow_after = self.number(file.pin.slow_after.as_ref(), 5, (1, 50), "slow_after");
         let disable_after = self.number(file.pin.disable_after.as_ref(), 10, (3, 100), "disable_after");
-        if let Some(place) = file.pin.disable_after.as_ref().or(file.pin.slow_after.as_ref())
+        // Who names only the one that disables wants no slowing down before it.
+        if let (Some(place), Some(_)) = (&file.pin.disable_after, &file.pin.slow_after)
             && disable_after < slow_after
         {
             self.wrong(

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use cleanshift::evidence::escape;
 use month::{KINDS, Month, STATION, TRIGGERS};
 use serde_json::Value;
 
@@ -203,6 +204,98 @@ fn validators_of_others_take_every_export() {
     for judgement in ground.judge(&[("fhir", empty)]) {
         assert_eq!((judgement.entries, judgement.problems.len()), (0, 0), "a bundle of nothing");
     }
+}
+
+/// What each entry must be told as: OCSF's class and activity; FHIR's type, subtype, action and outcome.
+fn meaning(receipt: &Value) -> (u64, u64, [&'static str; 4]) {
+    let (takeover, nobody) = (receipt["handoff"]["incoming"].is_object(), receipt["operator"].is_null());
+    let gates = receipt["handoff"]["after"].as_array().map_or(&[][..], Vec::as_slice);
+    let unclean = gates.iter().any(|gate| gate["answer"] == "present" || gate["answer"] == "unknown");
+    let outcome = if unclean { "8" } else { "0" };
+    match receipt["kind"].as_str().unwrap() {
+        "opened" => (3002, 1, ["110114", "110122", "E", "0"]),
+        "denied" | "badge-unknown" => (3002, 1, ["110114", "110122", "E", "4"]),
+        "disabled" => (3001, 5, ["110114", "110122", "E", "8"]),
+        "break-glass" => (3002, 1, ["110113", "110127", "E", "0"]),
+        "handoff" if nobody => (0, 99, ["110100", "", "E", outcome]),
+        "handoff" if takeover => (3002, 7, ["110114", "110123", "E", outcome]),
+        "handoff" => (3002, 2, ["110114", "110123", "E", outcome]),
+        "quarantine" => (2004, 1, ["110113", "", "E", "8"]),
+        "released" => (2004, 3, ["110113", "110135", "U", "0"]),
+        "roster" => (3004, 3, ["110113", "110137", "U", "0"]),
+        "policy" | "key" => (3004, 3, ["110113", "110129", "U", "0"]),
+        "viewed" => (3004, 2, ["110101", "", "R", "0"]),
+        "started" => (6002, 3, ["110100", "110120", "E", "0"]),
+        "stopped" => (6002, 4, ["110100", "110121", "E", "0"]),
+        "restarted" => (6002, 5, ["110100", "110121", "E", "0"]),
+        "discontinuity" => (0, 99, ["110113", "110133", "E", "8"]),
+        "drill" if receipt["note"].as_str().unwrap().starts_with("clean") => {
+            (0, 99, ["110100", "", "E", "0"])
+        }
+        "drill" => (0, 99, ["110100", "", "E", "8"]),
+        other => panic!("nobody has said what {other} is"),
+    }
+}
+
+#[test]
+fn each_entry_is_told_as_what_it_is() {
+    let ground = ground();
+    let receipts = ground.receipts("meaning.jsonl", &[]);
+    let ocsf = fs::read_to_string(ground.export("ocsf", "meaning.ocsf", &[])).unwrap();
+    let fhir = fs::read(ground.export("fhir", "meaning.fhir", &[])).unwrap();
+    let fhir: Value = serde_json::from_slice(&fhir).unwrap();
+    let syslog = fs::read_to_string(ground.export("syslog", "meaning.syslog", &[])).unwrap();
+    let csv = fs::read_to_string(ground.export("csv", "meaning.csv", &[])).unwrap();
+    let audits = fhir["entry"].as_array().unwrap();
+    assert_eq!((ocsf.lines().count(), audits.len()), (receipts.len(), receipts.len()));
+    assert_eq!((syslog.lines().count(), csv.lines().count()), (receipts.len(), receipts.len() + 1));
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut levels: BTreeMap<String, String> = BTreeMap::new();
+    for (((receipt, event), audit), line) in receipts.iter().zip(ocsf.lines()).zip(audits).zip(syslog.lines())
+    {
+        let (class, activity, codes) = meaning(receipt);
+        let event: Value = serde_json::from_str(event).unwrap();
+        assert_eq!(
+            (&event["class_uid"], &event["activity_id"]),
+            (&class.into(), &activity.into()),
+            "{receipt}"
+        );
+        assert_eq!(event["type_uid"], class * 100 + activity);
+        if activity == 7 {
+            let key = |who: &Value| escape(who["key"].as_str().unwrap());
+            assert_eq!(event["actor"]["user"]["uid"], key(&receipt["operator"]), "who had the station");
+            assert_eq!(event["user"]["uid"], key(&receipt["handoff"]["incoming"]), "who takes it");
+        }
+        let audit = &audit["resource"];
+        let told =
+            [&audit["type"]["code"], &audit["subtype"][0]["code"], &audit["action"], &audit["outcome"]];
+        assert_eq!(told.map(&text), codes.map(str::to_owned), "{receipt}");
+        let agents = audit["agent"].as_array().unwrap();
+        assert_eq!(agents.iter().filter(|agent| agent["requestor"] == true).count(), 1, "{agents:?}");
+        assert_eq!(agents.last().unwrap()["type"]["coding"][0]["code"], "110150");
+        let names = receipt["operator"].is_object();
+        assert!(!names || agents.iter().any(|agent| agent["type"]["coding"][0]["code"] == "IRCP"));
+        let details = audit["entity"][0]["detail"].as_array().unwrap();
+        assert!(details.iter().any(|detail| detail["type"] == "checkpoint"));
+        // The same leaf everywhere: it is what leads from an event to its receipt.
+        let leaf = text(&event["metadata"]["uid"]);
+        assert_eq!(text(&audit["entity"][0]["what"]["identifier"]["value"]), leaf);
+        assert!(leaf.len() == 64 && line.contains(&format!(" leaf=\"{leaf}\"")) && csv.contains(&leaf));
+        let level = line.split_once('>').unwrap().0.trim_start_matches('<').to_owned();
+        levels.entry(level).or_insert_with(|| text(&receipt["kind"]));
+    }
+    // Facility 10 and five severities: 1, 3, 4, 5 and 6.
+    assert_eq!(levels.keys().collect::<Vec<_>>(), ["81", "83", "84", "85", "86"]);
+    // No line of people's forms can be forged or turned around.
+    for (form, told) in [("ocsf", &ocsf), ("syslog", &syslog), ("csv", &csv)] {
+        let forged = |letter: char| {
+            (letter.is_control() && !matches!(letter, '\n' | '\r'))
+                || matches!(letter, '\u{202e}' | '\u{2066}' | '\u{200b}')
+        };
+        assert_eq!(told.chars().find(|letter| forged(*letter)), None, "{form}");
+    }
+    let jsonl = fs::read_to_string(ground.dir.join("meaning.jsonl")).unwrap();
+    assert!(jsonl.contains('\u{202e}'), "the names to be looked for are not there");
 }
 
 /// A spoiled file, and the validator that must refuse it.
@@ -458,24 +551,37 @@ fn an_export_is_private_whole_or_not_there_and_replaces_nothing_unasked() {
     assert!(code == 2 && told.contains("there are files in it"), "{told}");
     said(&log(&ground.month.dir, &[&arguments[..], &["--force"]].concat()));
     // An entry that is not what was written ends the export, and nothing of it is left.
-    let copy = root.path().join("copy");
-    fs::create_dir(&copy).unwrap();
-    fs::copy(ground.month.dir.join("station.db"), copy.join("station.db")).unwrap();
-    let _ = fs::copy(ground.month.dir.join("station.db-wal"), copy.join("station.db-wal"));
-    let db = rusqlite::Connection::open(copy.join("station.db")).unwrap();
-    let edit = "UPDATE ledger SET json = CAST(replace(CAST(json AS TEXT), 'opened', 'closed') AS BLOB) WHERE number = 6";
-    assert_eq!(db.execute(edit, []).unwrap(), 1);
-    drop(db);
-    for (format, name) in [("fhir", "edited.fhir"), ("proof", "edited-proofs")] {
-        let out = root.path().join(name);
-        let place = out.display().to_string();
-        let (code, told) = refusal(&log(&copy, &["export", "--format", format, "--out", &place]));
-        assert!(code == 1 && told.contains("entry ") && told.contains("was edited"), "{code}: {told}");
-        assert!(!out.exists());
+    let text = "replace(CAST(json AS TEXT), 'opened', 'closed')";
+    for (change, what) in [
+        (format!("UPDATE ledger SET json = CAST({text} AS BLOB) WHERE number = 6"), "entry 6 was edited"),
+        ("DELETE FROM ledger WHERE number = 6".to_owned(), "entry 7 does not follow"),
+        (
+            "UPDATE ledger SET number = -1 WHERE number = 6; UPDATE ledger SET number = 6 WHERE number = 8; \
+             UPDATE ledger SET number = 8 WHERE number = -1"
+                .to_owned(),
+            "entry 6 was reordered",
+        ),
+    ] {
+        let copy = tempfile::tempdir().unwrap();
+        fs::copy(ground.month.dir.join("station.db"), copy.path().join("station.db")).unwrap();
+        let _ = fs::copy(ground.month.dir.join("station.db-wal"), copy.path().join("station.db-wal"));
+        let db = rusqlite::Connection::open(copy.path().join("station.db")).unwrap();
+        db.execute_batch(&change).unwrap();
+        drop(db);
+        for format in ["csv", "fhir", "proof"] {
+            let out = root.path().join("spoiled");
+            let place = out.display().to_string();
+            let (code, told) = refusal(&log(copy.path(), &["export", "--format", format, "--out", &place]));
+            // A tree of other leaves has another root: proofs are refused before the first entry.
+            let head = format == "proof" && !what.contains("edited");
+            let what = if head { "the newest checkpoint is not the signed head" } else { what };
+            assert!(code == 1 && told.contains(what), "{code}: {told}");
+            assert!(!out.exists());
+        }
     }
     let mut left: Vec<_> = fs::read_dir(root.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["copy", "log.csv", "proofs"], "something was left behind");
+    assert_eq!(left, ["log.csv", "proofs"], "something was left behind");
 }
 
 #[test]

@@ -233,37 +233,53 @@ fn export(arguments: &ExportArguments, state_dir: &Path, written: &mut Written) 
     }
 }
 
-/// Hands over every wanted entry that is what was written. The first one that is not ends it all.
+/// Hands over every wanted entry that is what was written. The first one that is not ends it all. What the
+/// checkpoints have signed is for `log verify` to say, which reads everything.
 fn each(
     snapshot: &Snapshot,
     wanted: &Wanted,
     written: &mut Written,
     mut work: impl FnMut(&Stored<'_>, &Receipt, bool) -> Result<()>,
 ) -> Result<()> {
+    let mut previous = None;
     snapshot.each(|stored| {
+        let follows = previous.replace(hex::encode(stored.leaf));
         if stored.json.is_empty() {
             written.pruned += 1;
             return Ok(());
         }
-        let index = stored.index;
-        let mut stop = |what: &str| {
-            let what = format!("entry {index} {what}; `cleanshiftctl log verify` tells more");
-            written.damaged = Some(what.clone());
-            PortError::new(what)
+        let receipt = match whole(stored, follows.as_deref()) {
+            Ok(receipt) => receipt,
+            Err(what) => {
+                let what = format!("entry {} {what}; `cleanshiftctl log verify` tells more", stored.index);
+                written.damaged = Some(what.clone());
+                return Err(PortError::new(what));
+            }
         };
-        if leaf_hash(stored.json) != stored.leaf {
-            return Err(stop("was edited: its text does not give its leaf hash"));
-        }
-        let receipt = Receipt::read(stored.json).map_err(|error| stop(&format!("is unreadable: {error}")))?;
         if !wanted.takes(&receipt) {
             return Ok(());
         }
         work(stored, &receipt, written.entries == 0)?;
         written.entries += 1;
-        written.first = written.first.or(Some(index));
-        written.last = Some(index);
+        written.first = written.first.or(Some(stored.index));
+        written.last = Some(stored.index);
         Ok(())
     })
+}
+
+/// The entry, read, where it is what was written after the one whose leaf is `follows`.
+fn whole(stored: &Stored<'_>, follows: Option<&str>) -> std::result::Result<Receipt, String> {
+    if leaf_hash(stored.json) != stored.leaf {
+        return Err("was edited: its text does not give its leaf hash".to_owned());
+    }
+    let receipt = Receipt::read(stored.json).map_err(|error| format!("is unreadable: {error}"))?;
+    if receipt.index != stored.index {
+        return Err(format!("was reordered: entry {} stands in its place", receipt.index));
+    }
+    if follows.is_some_and(|leaf| leaf != receipt.previous) {
+        return Err("does not follow from the one before: one is missing or was changed".to_owned());
+    }
+    Ok(receipt)
 }
 
 /// Writes a proof of each wanted entry, all against the newest checkpoint.

@@ -72,6 +72,6 @@ def main(key, *files):
 
 if __name__ == "__main__":
     try:
-        main(*sys.argv[1:]) if len(sys.argv) > 2 else print(__doc__, end="")
+        main(*sys.argv[1:]) if len(sys.argv) > 2 else sys.exit(print(__doc__) or 2)
     except (BadSignatureError, ValueError, IndexError) as error:
         sys.exit(f"broken: {error or 'the signature does not hold'}")

@@ -218,9 +218,9 @@ impl Prover {
 
 #[cfg(test)]
 mod tests {
-    use super::super::checkpoint::{StationSeal, origin};
-    use super::super::tree::Frontier;
     use super::*;
+    use crate::evidence::checkpoint::{StationSeal, origin};
+    use crate::evidence::tree::Frontier;
 
     fn json(index: u64) -> Vec<u8> {
         let receipt = format!(
@@ -274,6 +274,21 @@ mod tests {
             let changed = String::from_utf8(bytes).map_err(|_| String::new());
             let found = changed.and_then(|text| Proof::read(&text)?.check(Some(&key)).map(drop));
             assert!(found.is_err(), "the byte at {place} can be changed");
+        }
+    }
+
+    #[test]
+    fn no_text_that_claims_an_absurd_tree_ends_the_reader() {
+        for size in [0, 1, 1 << 62, 1 << 63, (1 << 63) + 1, u64::MAX] {
+            for index in [0, 1, size.wrapping_sub(1), u64::MAX] {
+                for deep in [0, 1, 63, 64] {
+                    let root = TileHash([1; 32]);
+                    let text = format!("S\n{size}\n{root}\n\n");
+                    let proof = Proof { index, json: json(1), path: vec![[2; 32]; deep], checkpoint: text };
+                    let found = Proof::read(&proof.text()).and_then(|proof| proof.check(None));
+                    assert!(found.is_err(), "{size} {index} {deep}");
+                }
+            }
         }
     }
 

@@ -308,7 +308,7 @@ struct Spoiled {
     to: &'static str,
 }
 
-const SPOILED: [Spoiled; 20] = [
+const SPOILED: [Spoiled; 21] = [
     spoil("jsonl", "jsonschema", "a number for a kind", r#""kind":"opened""#, r#""kind":7"#),
     spoil("jsonl", "jsonschema", "an unknown field", r#""kind":"opened""#, r#""kind":"opened","x":1"#),
     spoil("jsonl", "jsonschema", "no station", r#","station":"Ward"#, r#","sation":"Ward"#),
@@ -320,6 +320,7 @@ const SPOILED: [Spoiled; 20] = [
     spoil("fhir", "fhir.resources", "no source", r#""source":"#, r#""sorce":"#),
     spoil("fhir", "fhir", "an unknown action", r#""action":"E""#, r#""action":"Z""#),
     spoil("fhir", "fhir", "an unknown outcome", r#""outcome":"0""#, r#""outcome":"99""#),
+    spoil("fhir", "fhir", "a code by a wrong name", r#""display":"Login""#, r#""display":"Logon""#),
     spoil("ocsf", "ocsf-json-schema", "an unknown activity", r#""activity_id":1,"#, r#""activity_id":77,"#),
     spoil("ocsf", "ocsf-json-schema", "nobody logs on", r#""user":{"full_name""#, r#""usr":{"full_name""#),
     spoil("ocsf", "ocsf-json-schema", "a time in words", r#""time":19"#, r#""time":"now","tmie":19"#),

@@ -12,7 +12,7 @@
 //! | break-glass | 110113 Security Alert | 110127 Emergency Override Started, 110122 | E | 0 |
 //! | quarantine | 110113 | | E | 8 |
 //! | released | 110113 | 110135 Object Security Attributes Changed | U | 0 |
-//! | roster | 110113 | 110137 User Security Attributes Changed | U | 0 |
+//! | roster | 110113 | 110137 User security Attributes Changed | U | 0 |
 //! | policy, key | 110113 | 110129 Security Configuration | U | 0 |
 //! | discontinuity | 110113 | 110133 Audit Recording Stopped, 110134 Started | E | 8 |
 //! | viewed | 110101 Audit Log Used | | R | 0 |
@@ -130,7 +130,7 @@ fn dcm(code: &str) -> Value {
         "110133" => "Audit Recording Stopped",
         "110134" => "Audit Recording Started",
         "110135" => "Object Security Attributes Changed",
-        "110137" => "User Security Attributes Changed",
+        "110137" => "User security Attributes Changed",
         "110150" => "Application",
         _ => "Application Activity",
     };

@@ -470,6 +470,8 @@ pub enum Body {
         person: Option<Person>,
         /// What else people should know: gates found present, the reader's name.
         note: String,
+        /// In a quarantine, the handoff that is not finished, with what its gates saw.
+        unfinished: Option<Box<Handoff>>,
     },
     /// A session opens for whoever has used a break-glass code.
     BreakGlass {

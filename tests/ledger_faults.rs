@@ -78,7 +78,7 @@ fn handoff(number: u32) -> Entry {
 
 fn opened(number: u32) -> Entry {
     let record = Record::Opened(OperatorId(1));
-    let body = Body::Core { record, person: Some(person("Ana Ruiz")), note: String::new() };
+    let body = Body::Core { record, person: Some(person("Ana Ruiz")), note: String::new(), unfinished: None };
     Entry { at: stamp(number), body }
 }
 

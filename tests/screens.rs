@@ -576,6 +576,10 @@ fn every_icon_can_be_named_and_drawn() {
         assert_eq!(Icon::named(icon.name()), Some(*icon));
     }
     assert_eq!(Icon::named("no such icon"), None);
+    // What a policy may name can be drawn.
+    for name in cleanshift::policy::ICONS {
+        assert!(Icon::named(name).is_some(), "{name}");
+    }
 }
 
 #[test]

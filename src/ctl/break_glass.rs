@@ -1,6 +1,8 @@
 //! `cleanshiftctl break-glass`: named codes that open a station when nothing else does. A code is shown
 //! once, to be sealed where it can be reached at night, and slowed down but never disabled.
 
+use std::io::Write as _;
+
 use clap::Subcommand;
 use serde_json::json;
 
@@ -55,15 +57,29 @@ pub fn run(
                 eprintln!("help: name it for where it is kept, such as \"Ward 4 envelope\"");
                 return Ok(WANTING);
             }
+            let replaces = codes.iter().any(|code| code.name == name);
             let (digits, phc) = break_glass_code(pepper).map_err(failed)?;
             store.change_code(name, Some(&phc), by, &now).map_err(failed)?;
+            let mut text = zeroize::Zeroizing::new(String::new());
             if *json {
-                println!("{}", json!({ "name": name, "code": &**digits }));
+                let told = json!({ "name": name, "code": &**digits, "replaced": replaces });
+                text.push_str(&format!("{told}\n"));
             } else {
-                println!("{}  {name}", &**digits);
-                println!("Write it down now: it is not shown again. Seal it, and check the seal.");
+                text.push_str(&format!("{}  {name}\n", &**digits));
+                text.push_str("Write it down now: it is not shown again. Seal it, and check the seal.\n");
+                if replaces {
+                    text.push_str(&format!(
+                        "The code that was called {name} until now opens nothing any more.\n"
+                    ));
+                }
             }
-            Ok(GOOD)
+            let mut out = std::io::stdout().lock();
+            let told = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            told.map(|()| GOOD).map_err(|error| {
+                format!(
+                    "standard output took nothing: {error}\nhelp: issue the code again under the same name"
+                )
+            })
         }
         BreakGlassCommand::List { json } => {
             if *json {

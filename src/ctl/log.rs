@@ -164,8 +164,11 @@ fn row(entry: &Written, zone: &TimeZone) -> [String; 8] {
         let forced = facts.apps.iter().filter(|app| !app.gracefully).count();
         row[4] = escape(&facts.trigger);
         row[5] = format!("{}/{forced}", facts.apps.len() - forced);
-        row[6] = seconds(facts.clean_after_us);
-        row[7] = if counts(&facts.after).clean() { "clean".to_owned() } else { "not clean".to_owned() };
+        let clean = receipt.finished().is_some() && counts(&facts.after).clean();
+        if clean {
+            row[6] = seconds(facts.clean_after_us);
+        }
+        row[7] = if clean { "clean".to_owned() } else { "not clean".to_owned() };
     }
     row
 }

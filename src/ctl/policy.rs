@@ -1,6 +1,6 @@
 //! `cleanshiftctl policy`: check files, print the schema.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::json;
@@ -55,6 +55,10 @@ fn check(files: &[PathBuf], as_json: bool) -> u8 {
         } else if !as_json {
             println!("{}: good", file.display());
         }
+        let notes = result.as_ref().map(notes).unwrap_or_default();
+        if !as_json {
+            notes.iter().for_each(|note| println!("note: {note}"));
+        }
         let problems = result.err().map_or_else(Vec::new, |problems| {
             let one = |problem: &crate::policy::problem::Problem| {
                 let at = problems.position(problem);
@@ -67,7 +71,7 @@ fn check(files: &[PathBuf], as_json: bool) -> u8 {
             };
             problems.list.iter().map(one).collect()
         });
-        reports.push(json!({ "file": file.display().to_string(), "problems": problems }));
+        reports.push(json!({ "file": file.display().to_string(), "problems": problems, "notes": notes }));
     }
     if as_json {
         println!(
@@ -76,4 +80,20 @@ fn check(files: &[PathBuf], as_json: bool) -> u8 {
         );
     }
     code
+}
+
+/// What a good policy may still lack on the machine where it is checked.
+fn notes(policy: &Policy) -> Vec<String> {
+    let mut notes = Vec::new();
+    if policy.apps.is_empty() {
+        notes.push("no app is permitted: there would be nothing to work with".to_owned());
+    }
+    for app in &policy.apps {
+        let program = Path::new("/usr/bin").join(&app.command);
+        // Programs under /session are put there with the capsule.
+        if !program.starts_with("/session") && !program.exists() {
+            notes.push(format!("app `{}`: there is no {} on this machine", app.name, program.display()));
+        }
+    }
+    notes
 }

@@ -1,5 +1,9 @@
 //! `cleanshiftctl roster`: operators, badges, one-time PINs. IT never knows anybody's own PIN.
 
+mod change;
+mod csv;
+
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +12,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use self::change::Change;
 use super::{GOOD, WANTING};
 use crate::ports::{BadgeUid, Clock, RosterRow, RosterRows};
 use crate::roster::{Pepper, RosterRules, one_time_pin};
@@ -109,7 +114,7 @@ pub fn run(command: &RosterCommand, context: &Context) -> Result<u8, String> {
                     "{key} is on the roster already; remove it first, or import a CSV line to change it"
                 )]));
             }
-            context.take(&[line], &format!("add {key}"), *json)
+            context.take(&[line], "", *json)
         }
         RosterCommand::List { json } => context.list(*json),
         RosterCommand::Remove { key } => {
@@ -117,14 +122,13 @@ pub fn run(command: &RosterCommand, context: &Context) -> Result<u8, String> {
                 return Ok(refuse(&[unknown_key(key, &context.all()?)]));
             }
             context.change(&[], std::slice::from_ref(key), &format!("remove {key}"))?;
-            println!("{key} is off the roster");
-            Ok(GOOD)
+            tell(&format!("{key} is off the roster\n"))
         }
         RosterCommand::ResetPin { key, json } => context.reset(key, *json),
         RosterCommand::Import { file, json } => {
             let text = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-            match lines(&text, file) {
-                Ok(lines) => context.take(&lines, &format!("import {} operators", lines.len()), *json),
+            match csv::lines(&text, file) {
+                Ok(lines) => context.take(&lines, "import: ", *json),
                 Err(problems) => Ok(refuse(&problems)),
             }
         }
@@ -157,48 +161,6 @@ struct Line {
     badges: Vec<String>,
     from: String,
     until: String,
-}
-
-fn lines(text: &[u8], file: &Path) -> Result<Vec<Line>, Vec<String>> {
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
-    let place = |line: u64| format!("{}:{line}: ", file.display());
-    let heading = reader.headers().map_err(|error| vec![format!("{}{error}", place(1))])?.clone();
-    if heading.iter().ne(COLUMNS) {
-        return Err(vec![format!("{}the first line must be: {}", place(1), COLUMNS.join(","))]);
-    }
-    let (mut good, mut problems) = (Vec::new(), Vec::new());
-    for record in reader.records() {
-        match record {
-            Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
-                problems.push(format!("{}this line does not have the six columns of the first", place(line)));
-            }
-            Ok(record) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                let field = |number: usize| record.get(number).unwrap_or_default().to_owned();
-                let many = |number: usize| {
-                    let field = field(number);
-                    field
-                        .split(';')
-                        .map(str::trim)
-                        .filter(|part| !part.is_empty())
-                        .map(str::to_owned)
-                        .collect()
-                };
-                good.push(Line {
-                    place: place(line),
-                    key: field(0),
-                    name: field(1),
-                    roles: many(2),
-                    badges: many(3),
-                    from: field(4),
-                    until: field(5),
-                });
-            }
-        }
-    }
-    if problems.is_empty() { Ok(good) } else { Err(problems) }
 }
 
 impl Context {
@@ -235,24 +197,28 @@ impl Context {
         if !problems.is_empty() {
             return Ok(refuse(&problems));
         }
-        let mut issued = Vec::new();
-        for row in &mut put {
+        let mut changes: Vec<Change> =
+            put.iter().map(|row| Change::of(row, standing.iter().find(|old| old.key == row.key))).collect();
+        for (row, change) in put.iter_mut().zip(&mut changes) {
             if row.pin.is_none() {
                 let (digits, stored) = one_time_pin(&self.pepper, self.rules.least)
                     .map_err(|error| format!("failed to {error}"))?;
                 row.pin = Some(stored);
-                issued.push((row.key.clone(), row.name.clone(), digits));
+                change.one_time_pin = Some(digits);
+                if !change.new {
+                    change.what.push("PIN");
+                }
             }
         }
-        self.change(&put, &[], deed)?;
-        tell_issued(&issued, as_json);
-        if !as_json {
-            println!(
-                "{} on the roster",
-                put.iter().map(|row| row.key.as_str()).collect::<Vec<_>>().join(", ")
-            );
+        put.retain(|row| changes.iter().any(|change| change.key == row.key && !change.is_none()));
+        if !put.is_empty() {
+            self.change(&put, &[], &format!("{deed}{}", change::deed(&changes)))?;
         }
-        Ok(GOOD)
+        let now = self.clock.stamp().utc_ms;
+        for row in put.iter().filter(|row| row.valid_until_utc_ms.is_some_and(|until| until <= now)) {
+            eprintln!("note: the time of {} is over already: the station will not let her in", row.key);
+        }
+        tell(&if as_json { change::as_json(&changes) } else { change::in_words(&changes) })
     }
 
     fn row(&self, line: &Line, old: Option<&RosterRow>, wrong: &mut dyn FnMut(String)) -> RosterRow {
@@ -269,6 +235,11 @@ impl Context {
         }
         if line.roles.is_empty() {
             wrong("there is no role".to_owned());
+        }
+        for (place, role) in line.roles.iter().enumerate() {
+            if line.roles.iter().take(place).any(|other| other == role) {
+                wrong(format!("role `{role}` is there twice"));
+            }
         }
         for role in line.roles.iter().filter(|role| !self.rules.roles.contains(role)) {
             let near =
@@ -322,15 +293,18 @@ impl Context {
         let Some(mut row) = all.iter().find(|row| row.key == key).cloned() else {
             return Ok(refuse(&[unknown_key(key, &all)]));
         };
+        let was = row.clone();
         let (digits, stored) =
             one_time_pin(&self.pepper, self.rules.least).map_err(|error| format!("failed to {error}"))?;
         row.pin = Some(stored);
         row.disabled = false;
         row.wrong = 0;
         let name = row.name.clone();
-        self.change(&[row], &[], &format!("reset PIN of {key}"))?;
-        tell_issued(&[(key.to_owned(), name, digits)], as_json);
-        Ok(GOOD)
+        let enabled = if was.disabled { ", enable the badge" } else { "" };
+        self.change(&[row], &[], &format!("reset PIN of {key}{enabled}"))?;
+        let reset =
+            [Change { key: key.to_owned(), name, what: vec!["PIN"], new: false, one_time_pin: Some(digits) }];
+        tell(&if as_json { change::as_json(&reset) } else { change::in_words(&reset) })
     }
 
     fn list(&self, as_json: bool) -> Result<u8, String> {
@@ -352,29 +326,29 @@ impl Context {
                     "state": state(row),
                 })
             };
-            println!("{:#}", json!(rows.iter().map(one).collect::<Vec<_>>()));
-            return Ok(GOOD);
+            return tell(&format!("{:#}\n", json!(rows.iter().map(one).collect::<Vec<_>>())));
         }
-        let mut table = vec![["KEY", "NAME", "ROLES", "BADGES", "UNTIL", "STATE"].map(str::to_owned)];
+        let mut table = vec![["KEY", "NAME", "ROLES", "BADGES", "FROM", "UNTIL", "STATE"].map(str::to_owned)];
         for row in &rows {
-            let until = in_words(row.valid_until_utc_ms, true);
+            let (from, until) =
+                (in_words(row.valid_from_utc_ms, false), in_words(row.valid_until_utc_ms, true));
             let cells = [
                 row.key.clone(),
                 row.name.clone(),
                 row.roles.join(" "),
                 badges(row).join(" "),
+                from,
                 until,
                 state(row).to_owned(),
             ];
             table.push(cells);
         }
-        print_table(&table);
-        Ok(GOOD)
+        tell(&in_columns(&table))
     }
 
     fn export(&self, file: Option<&Path>) -> Result<u8, String> {
-        let failed = |error: csv::Error| format!("failed to write the CSV: {error}");
-        let mut writer = csv::Writer::from_writer(Vec::new());
+        let failed = |error: ::csv::Error| format!("failed to write the CSV: {error}");
+        let mut writer = ::csv::Writer::from_writer(Vec::new());
         writer.write_record(COLUMNS).map_err(failed)?;
         for row in self.all()? {
             let badges: Vec<_> = row.badges.iter().map(|badge| badge.0.as_str()).collect();
@@ -387,10 +361,10 @@ impl Context {
         match file {
             Some(file) => {
                 std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+                Ok(GOOD)
             }
-            None => print!("{}", String::from_utf8_lossy(&text)),
+            None => tell(&String::from_utf8_lossy(&text)),
         }
-        Ok(GOOD)
     }
 }
 
@@ -419,33 +393,31 @@ fn in_words(utc_ms: Option<i64>, end: bool) -> String {
     at.map_or_else(String::new, |at| at.to_zoned(TimeZone::system()).date().to_string())
 }
 
-fn tell_issued(issued: &[(String, String, zeroize::Zeroizing<String>)], as_json: bool) {
-    if as_json {
-        let one = |(key, name, digits): &(String, String, zeroize::Zeroizing<String>)| json!({ "key": key, "name": name, "one_time_pin": digits.as_str() });
-        println!("{:#}", json!(issued.iter().map(one).collect::<Vec<_>>()));
-        return;
-    }
-    if issued.is_empty() {
-        return;
-    }
-    println!("One-time PINs, shown once. The first tap asks for an own PIN.");
-    let mut table = vec![["KEY", "NAME", "ONE-TIME PIN"].map(str::to_owned)];
-    table.extend(
-        issued.iter().map(|(key, name, digits)| [key.clone(), name.clone(), digits.as_str().to_owned()]),
-    );
-    print_table(&table);
+/// Says it on standard output. One-time PINs are said once: that they could not be said is an error.
+fn tell(text: &str) -> Result<u8, String> {
+    let mut out = std::io::stdout().lock();
+    let told = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    told.map(|()| GOOD).map_err(|error| {
+        format!(
+            "standard output took nothing: {error}\nhelp: the change stands in the roster; issue one-time PINs \
+             that were not shown anew with `cleanshiftctl roster reset-pin KEY`"
+        )
+    })
 }
 
-fn print_table<const N: usize>(table: &[[String; N]]) {
+fn in_columns<const N: usize>(table: &[[String; N]]) -> String {
     let width = |column: usize| {
         table.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
+    let mut text = String::new();
     for row in table {
         let cells: Vec<_> = row
             .iter()
             .enumerate()
             .map(|(column, cell)| format!("{cell:<width$}", width = width(column)))
             .collect();
-        println!("{}", cells.join("  ").trim_end());
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
     }
+    text
 }

@@ -111,14 +111,15 @@ impl Book {
             Record::BadgeUnknown => self.core(record, None, String::new()),
             Record::Quarantined(_) => {
                 let outgoing = self.handoff.as_ref().and_then(|handoff| handoff.outgoing.clone());
-                Body::Core { record, person: outgoing, note: self.findings().join("; ") }
+                let unfinished = self.unfinished(now_us, shared);
+                Body::Core { record, person: outgoing, note: self.findings().join(" "), unfinished }
             }
         };
         Entry { at, body }
     }
 
     fn core(&self, record: Record, id: Option<OperatorId>, note: String) -> Body {
-        Body::Core { record, person: id.map(|id| self.person(id)), note }
+        Body::Core { record, person: id.map(|id| self.person(id)), note, unfinished: None }
     }
 
     fn handoff_body(&mut self, trigger: Trigger, at: &Stamp, now_us: u64, shared: Vec<String>) -> Body {
@@ -131,15 +132,19 @@ impl Book {
 
     /// The entry of a session that opens by a break-glass code, with what was not proved before it.
     fn break_glass(&mut self, now_us: u64, shared: Vec<String>) -> Body {
-        let unfinished = self.handoff.as_ref().map(|gathered| {
-            let trigger = gathered.trigger.unwrap_or(Trigger::Fault);
-            Box::new(self.facts(gathered, trigger, now_us, shared))
-        });
+        let unfinished = self.unfinished(now_us, shared);
         Body::BreakGlass {
             person: self.person(OperatorId::EMERGENCY),
             reason: self.reason.take().unwrap_or_default(),
             unfinished,
         }
+    }
+
+    /// The handoff that has begun and is not proved clean, as far as it came.
+    fn unfinished(&self, now_us: u64, shared: Vec<String>) -> Option<Box<Handoff>> {
+        let gathered = self.handoff.as_ref()?;
+        let trigger = gathered.trigger.unwrap_or(Trigger::Fault);
+        Some(Box::new(self.facts(gathered, trigger, now_us, shared)))
     }
 
     fn facts(&self, gathered: &Gathering, trigger: Trigger, now_us: u64, shared: Vec<String>) -> Handoff {

@@ -106,7 +106,12 @@ mod tests {
         let mut held = Held::default();
         let wrong = Record::Denied(OperatorId::EMERGENCY, Denial::WrongPin);
         for turn in 0..=u8::MAX {
-            fails(&mut held, turn, wrong, Body::Core { record: wrong, person: None, note: String::new() });
+            fails(
+                &mut held,
+                turn,
+                wrong,
+                Body::Core { record: wrong, person: None, note: String::new(), unfinished: None },
+            );
         }
         let person = Person {
             id: OperatorId::EMERGENCY,
@@ -117,7 +122,12 @@ mod tests {
         let opening = Body::BreakGlass { person, reason: "fire".to_owned(), unfinished: None };
         fails(&mut held, 0, Record::BreakGlass, opening);
         for turn in 0..=u8::MAX {
-            fails(&mut held, turn, wrong, Body::Core { record: wrong, person: None, note: String::new() });
+            fails(
+                &mut held,
+                turn,
+                wrong,
+                Body::Core { record: wrong, person: None, note: String::new(), unfinished: None },
+            );
         }
         assert!(held.opening().is_some());
         assert_eq!(held.begin_telling().map(|told| told.len()), Some(MOST));

@@ -131,7 +131,9 @@ impl Proof {
         // The signature first: without it a wrong path says nothing about who made it wrong.
         match key.map(|key| key.check(&self.checkpoint)) {
             Some(Signature::Other) => {
-                return Err("wrong key: the checkpoint is signed by another key".to_owned());
+                let what = "wrong key: the checkpoint is signed by another key; where the station's was changed since, \
+                            take the newest, which `cleanshiftctl log key` prints";
+                return Err(what.to_owned());
             }
             Some(Signature::Bad) => {
                 return Err("edited: the checkpoint's signature does not hold".to_owned());

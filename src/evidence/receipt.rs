@@ -28,7 +28,7 @@ pub struct Receipt {
     /// What else people should know.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub note: String,
-    /// The facts of a handoff; in a `break-glass`, of the one that was not finished.
+    /// The facts of a handoff; in a `break-glass` or a `quarantine`, of the one that was not finished.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub handoff: Option<HandoffFacts>,
     /// The facts of a change.
@@ -95,7 +95,8 @@ pub struct HandoffFacts {
     pub began: Time,
     /// Microseconds until the cover was confirmed.
     pub covered_after_us: u64,
-    /// Microseconds until everything was proved clean.
+    /// Microseconds until everything was proved clean; in a handoff that was not finished, until this
+    /// entry.
     pub clean_after_us: u64,
     /// How many rounds of clean-up it took.
     pub rounds: u8,
@@ -187,6 +188,12 @@ impl Receipt {
     /// A sentence fragment with the place, when the bytes are not an entry of version 1.
     pub fn read(json: &[u8]) -> Result<Self, String> {
         serde_json::from_slice(json).map_err(|error| format!("read entry: {error}"))
+    }
+
+    /// The facts of a handoff that was finished: proved clean, with nothing left open.
+    #[must_use]
+    pub fn finished(&self) -> Option<&HandoffFacts> {
+        self.handoff.as_ref().filter(|_| self.kind == "handoff")
     }
 
     /// Its canonical JSON (RFC 8785): the bytes that are hashed, stored and exported.

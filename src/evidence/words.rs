@@ -157,7 +157,11 @@ fn handoff(receipt: &Receipt, facts: &HandoffFacts, zone: &TimeZone) -> String {
         gates.push_str(&format!(", {} present, {} unknown", counts.present, counts.unknown));
     }
     parts.push(gates);
-    parts.push(format!("clean in {}", seconds(facts.clean_after_us)));
+    let took = seconds(facts.clean_after_us);
+    parts.push(match facts.rounds {
+        0 | 1 => format!("clean in {took}"),
+        rounds => format!("clean in {took}, after {rounds} rounds"),
+    });
     parts.join("; ")
 }
 

@@ -33,7 +33,8 @@
 //!
 //! That each gate sees what it is for is shown by `tests/gates.rs` on really planted objects; that a
 //! handoff leaves none of them by `tests/drill.rs`, which looks in ways of its own; that no gate and no
-//! step could be left out unnoticed by `tests/sabotage.rs`.
+//! step could be left out unnoticed by `tests/sabotage.rs`. What CUPS, cron and at keep is counted by
+//! the looker and cleared on real services in `tests/brokers.rs`.
 //!
 //! The ledger's promises (no acknowledged entry lost, every edit named) are shown by
 //! `tests/ledger_faults.rs`; that strangers can verify and read it, by
@@ -49,5 +50,6 @@
 //! * Directories that the policy shares into a capsule are named in every receipt, and not checked.
 //! * The memory that C libraries of the display keep for themselves is not wiped; the keys of a PIN were
 //!   looked for in it, by their numbers, and not found.
+//! * No test has a systemd, a KCM or a system log to plant in: their gates were never shown a trace.
 //! * The policy's `printers` are not served yet: no session reaches a print service.
 //! * Screen readers see nothing: the toolkit has no accessibility tree.

@@ -243,9 +243,10 @@ pub struct App {
     /// Its name on the tile.
     #[schemars(with = "String")]
     pub name: Spanned<String>,
-    /// Its icon: a name of the embedded set, or an absolute file.
+    /// Its icon: a name of the embedded set, or the absolute path of an SVG file.
     #[serde(default)]
-    pub icon: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub icon: Option<Spanned<String>>,
     /// The program: an absolute path, or a name in /usr/bin.
     #[schemars(with = "String")]
     pub command: Spanned<String>,

@@ -6,6 +6,7 @@ mod read;
 
 pub use file::Look;
 pub use problem::Problems;
+pub use read::apps::ICONS;
 pub use read::schema;
 
 use std::path::PathBuf;
@@ -80,7 +81,8 @@ pub struct SupervisorPolicy {
 pub struct AppPolicy {
     /// Its name on the tile: `Chart`.
     pub name: String,
-    /// Its icon: a name of the embedded set (`chart`, `pill`, `book`, `terminal`, `globe`, …) or an absolute file.
+    /// Its icon: a name of the embedded set (`chart`, `pill`, `book`, `terminal`, `globe`, …) or the
+    /// absolute path of an SVG file.
     pub icon: String,
     /// The program: an absolute path inside the capsule, or a name looked up in /usr/bin.
     pub command: String,

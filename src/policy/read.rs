@@ -1,5 +1,7 @@
 //! TOML → [`Policy`]: parse, don't validate. Keys that nobody reads are problems with a suggestion.
 
+pub(super) mod apps;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{File, Many, Mode, Size, Time};
 use super::problem::{Problem, Problems};
-use super::{AppPolicy, CapsulePolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
+use super::{CapsulePolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
 use crate::handoff::{BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
 
 /// How long any single step of a clean-up, look, write or build may take, milliseconds.
@@ -50,14 +52,21 @@ impl Policy {
         let bytes = std::fs::read(path).map_err(|error| {
             whole(
                 format!("the policy cannot be read: {error}"),
-                "write one (start from a sample in /usr/share/cleanshift/policies), or name another with --policy",
+                "write one (the samples under policies/ show every key), or name another with --policy",
             )
         })?;
         match String::from_utf8(bytes) {
             Ok(text) => Self::parse(&text, &name),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
-                Err(whole(format!("the policy is not UTF-8 text (byte {at})"), "save the file as UTF-8"))
+                // What could be read before it shows the place; the letter itself is shown as a mark.
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let problem = Problem {
+                    what: "a letter here is not UTF-8".to_owned(),
+                    help: "save the file as UTF-8".to_owned(),
+                    place: Some(at..at + char::REPLACEMENT_CHARACTER.len_utf8()),
+                };
+                Err(Problems { path: name, text, list: vec![problem] })
             }
         }
     }
@@ -423,55 +432,19 @@ impl Check {
                 "make `most` at least as large as `least`",
             );
         }
-        PinPolicy {
-            least,
-            most,
-            slow_after: self.number(file.pin.slow_after.as_ref(), 5, (1, 50), "slow_after"),
-            disable_after: self.number(file.pin.disable_after.as_ref(), 10, (3, 100), "disable_after"),
+        let slow_after = self.number(file.pin.slow_after.as_ref(), 5, (1, 50), "slow_after");
+        let disable_after = self.number(file.pin.disable_after.as_ref(), 10, (3, 100), "disable_after");
+        // Who names only the one that disables wants no slowing down before it.
+        if let (Some(place), Some(_)) = (&file.pin.disable_after, &file.pin.slow_after)
+            && disable_after < slow_after
+        {
+            self.wrong(
+                place.span(),
+                "a badge would be disabled before its tries are slowed down",
+                "make `disable_after` at least as large as `slow_after`",
+            );
         }
-    }
-
-    fn apps(&mut self, file: &File) -> Vec<AppPolicy> {
-        if let Some(app) = file.apps.get(255) {
-            self.wrong(app.name.span(), "there are more than 255 apps", "remove some");
-        }
-        let mut names: Vec<&str> = Vec::new();
-        for app in &file.apps {
-            self.plain(&app.name);
-            if names.contains(&app.name.get_ref().as_str()) {
-                self.wrong(
-                    app.name.span(),
-                    format!("app `{}` is there twice", app.name.get_ref()),
-                    "give each its own name",
-                );
-            }
-            names.push(app.name.get_ref());
-            let command = app.command.get_ref();
-            if command.is_empty() || (command.contains('/') && !command.starts_with('/')) {
-                let help = "write an absolute path, or the name of a program in /usr/bin";
-                self.wrong(app.command.span(), format!("`{command}` names no program"), help);
-            }
-            for argument in &app.arguments {
-                if argument.get_ref().starts_with("--no-sandbox") {
-                    let help = "remove it: the capsule leaves the browser's own sandbox on";
-                    self.wrong(argument.span(), "this argument switches the browser's own sandbox off", help);
-                }
-            }
-            if let Some(profile) = &app.profile {
-                self.absolute(profile);
-            }
-        }
-        let apps = file.apps.iter().map(|app| AppPolicy {
-            name: app.name.get_ref().clone(),
-            icon: app.icon.clone().unwrap_or_else(|| "app".to_owned()),
-            command: app.command.get_ref().clone(),
-            arguments: app.arguments.iter().map(|argument| argument.get_ref().clone()).collect(),
-            single: app.windows == Many::Single,
-            environment: app.environment.clone().into_iter().collect(),
-            profile: app.profile.as_ref().map(|profile| PathBuf::from(profile.get_ref())),
-            network: app.network,
-        });
-        apps.collect()
+        PinPolicy { least, most, slow_after, disable_after }
     }
 
     fn absolute(&mut self, path: &Spanned<String>) {

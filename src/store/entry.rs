@@ -21,10 +21,11 @@ pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
     let mut receipt = blank(&entry.at);
     let mut means = Means::Nothing;
     match &entry.body {
-        Body::Core { record, person, note } => {
+        Body::Core { record, person, note, unfinished } => {
             receipt.kind = kind(*record)?.to_owned();
             receipt.operator = person.as_ref().map(who);
             receipt.note.clone_from(note);
+            receipt.handoff = unfinished.as_deref().map(handoff);
             if let Record::Quarantined(reason) = record {
                 let reason = reason_words(*reason);
                 receipt.note = if note.is_empty() { reason.to_owned() } else { format!("{reason}: {note}") };

@@ -26,7 +26,7 @@ fn ana() -> Person {
 }
 
 fn core(record: Record, person: Option<Person>, note: &str) -> Entry {
-    Entry { at: at(1), body: Body::Core { record, person, note: note.to_owned() } }
+    Entry { at: at(1), body: Body::Core { record, person, note: note.to_owned(), unfinished: None } }
 }
 
 fn handoff() -> Entry {

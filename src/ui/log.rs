@@ -98,7 +98,7 @@ impl Shown {
             shown.time = words::local(&receipt.at, zone, "%H:%M:%S");
             shown.who = who(receipt);
             shown.what = what(receipt);
-            if let Some(facts) = &receipt.handoff {
+            if let Some(facts) = receipt.finished() {
                 let forced = facts.apps.iter().filter(|app| !app.gracefully).count();
                 shown.apps = match (facts.apps.len(), forced) {
                     (0, _) => "no apps".to_owned(),
@@ -117,7 +117,7 @@ impl Shown {
 
 fn who(receipt: &Receipt) -> String {
     let name = receipt.operator.as_ref().map(|who| escape(&who.name));
-    match (&receipt.handoff, name) {
+    match (receipt.finished(), name) {
         (Some(facts), name) => {
             let next = facts.incoming.as_ref().map_or_else(|| "vacant".to_owned(), |who| escape(&who.name));
             format!("{} → {next}", name.unwrap_or_else(|| "nobody".to_owned()))
@@ -131,7 +131,7 @@ fn who(receipt: &Receipt) -> String {
 }
 
 fn what(receipt: &Receipt) -> String {
-    if let Some(facts) = &receipt.handoff {
+    if let Some(facts) = receipt.finished() {
         return match facts.trigger.as_str() {
             "badge-out" => "badge taken".to_owned(),
             "tap-out" => "badge tapped again".to_owned(),
@@ -170,10 +170,11 @@ fn what(receipt: &Receipt) -> String {
 }
 
 fn verdict(receipt: &Receipt) -> Verdict {
-    match (&receipt.handoff, receipt.kind.as_str()) {
+    match (receipt.finished(), receipt.kind.as_str()) {
         (Some(facts), _) if counts(&facts.after).clean() => Verdict::Clean,
         (Some(_), _) | (None, "quarantine") => Verdict::NotClean,
         (None, "disabled" | "denied" | "badge-unknown") => Verdict::Refused,
+        (None, _) if receipt.handoff.is_some() => Verdict::NotClean,
         (None, _) => Verdict::None,
     }
 }

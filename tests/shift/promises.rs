@@ -423,6 +423,10 @@ impl Book {
             book.leaves.push(entry.leaf);
             // Most entries are neither, and reading all of each is dear.
             let text = std::str::from_utf8(&entry.json).map_err(|error| error.to_string())?;
+            if text.contains(r#""kind":"quarantine""#) && !text.contains(r#""handoff":{"#) {
+                return broken("a receipt for every handoff", "a quarantine tells of no handoff")
+                    .map(|()| book);
+            }
             let kinds = [r#""kind":"opened""#, r#""kind":"handoff""#, r#""kind":"break-glass""#];
             if !kinds.iter().any(|kind| text.contains(kind)) {
                 continue;

@@ -53,11 +53,18 @@ fn a_code_opens_a_quarantined_station_and_tells_what_was_not_proved() {
     up(&mut stage);
     stage.tap("ana").unwrap();
     stage.first_pin("ana", &issued).unwrap();
-    let trace = std::env::temp_dir().join(format!("{MARKER}-{}", stage.display));
+    let trace = std::env::temp_dir().join(format!("{MARKER}-{}", stage.dir.file_name().unwrap().display()));
     assert!(stage.command("touch").arg(&trace).status().unwrap().success());
     let mark = stage.mark();
     stage.emulator.remove(0);
     stage.wait_state(mark, "quarantine").unwrap();
+    // The entry of the quarantine says whose handoff it was, why it began and what each gate saw.
+    let barred = newest(&stage, "quarantine");
+    assert_eq!(barred["operator"]["key"], "ana", "{barred}");
+    assert_eq!(barred["handoff"]["trigger"], "badge-out");
+    let saw = barred["handoff"]["after"].as_array().unwrap();
+    assert!(saw.len() > 28 && saw.iter().any(|gate| gate["answer"] == "present"), "{barred}");
+    assert!(!barred["handoff"]["inside"].as_array().unwrap().is_empty(), "{barred}");
     // The button may be a moment later than the screen: whether there is a code is asked of the disk.
     ask(&stage, BARRED);
     stage.screen.type_text(&code).unwrap();

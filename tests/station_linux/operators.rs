@@ -159,7 +159,7 @@ fn supervisors_may_do_what_the_policy_says_and_no_more() {
     assert!(!stage.was(mark, "attended, log"));
     assert_eq!(log(&stage).len(), before, "{:?}", log(&stage).last());
     // A barred station is not hers to release either: her badge is not asked for a PIN.
-    let trace = std::env::temp_dir().join(format!("{MARKER}-{}", stage.display));
+    let trace = std::env::temp_dir().join(format!("{MARKER}-{}", stage.dir.file_name().unwrap().display()));
     assert!(stage.command("touch").arg(&trace).status().unwrap().success());
     let mark = stage.mark();
     stage.emulator.remove(0);

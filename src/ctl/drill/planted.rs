@@ -211,6 +211,7 @@ pub fn take_back(stage: &Stage, seed: &str, planted: &[Planted]) {
             let _ = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
         }
     }
+    take_jobs_back(stage, seed, planted);
     empty_runtime(stage);
     for planted in planted.iter().filter(|planted| planted.done) {
         let path = Path::new(&planted.what);
@@ -219,6 +220,27 @@ pub fn take_back(stage: &Stage, seed: &str, planted: &[Planted]) {
         }
     }
     remove_home(stage);
+}
+
+/// Takes back what services of the host keep, by what they have called it. Nothing else that the
+/// account has there is touched.
+fn take_jobs_back(stage: &Stage, seed: &str, planted: &[Planted]) {
+    // The table is written back without the line; one that is empty then was not there before.
+    const WITHOUT: &str = "table=$(crontab -l | grep -vF -e \"$1\"); \
+        if [ -n \"$table\" ]; then printf '%s\\n' \"$table\" | crontab -; else crontab -r; fi";
+    let line = canary(seed, Side::Escaped, 4);
+    for planted in planted.iter().filter(|planted| planted.done) {
+        let words: Vec<&str> = match (planted.class, planted.what.rsplit_once(' ')) {
+            (4, Some(("at job", number))) => vec!["atrm", number],
+            (4, _) => vec!["sh", "-c", WITHOUT, "sh", &line],
+            (17, Some((_, request))) => vec!["cancel", request],
+            _ => continue,
+        };
+        if let Some((program, arguments)) = words.split_first() {
+            let mut command = stage.command(program);
+            let _ = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        }
+    }
 }
 
 /// Empties the runtime directory of the stage's account, as the host does when its last session ends.

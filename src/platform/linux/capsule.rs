@@ -466,17 +466,21 @@ fn namespace(pid: Pid, kind: &str) -> u64 {
     fs::metadata(format!("/proc/{}/ns/{kind}", pid.as_raw_nonzero())).map_or(0, |data| data.ino())
 }
 
-/// The device numbers of the capsule's own tmpfs file systems.
+/// The device numbers of the capsule's own tmpfs file systems: the host's, which came with a directory
+/// that is bound into it, are not its own.
 fn devices(pid: Pid) -> Vec<u64> {
-    let mounts = fs::read_to_string(format!("/proc/{}/mountinfo", pid.as_raw_nonzero())).unwrap_or_default();
-    mounts
-        .lines()
-        .filter(|line| line.contains(" - tmpfs "))
-        .filter_map(|line| {
-            let (major, minor) = line.split(' ').nth(2)?.split_once(':')?;
-            Some(rustix::fs::makedev(major.parse().ok()?, minor.parse().ok()?))
-        })
-        .collect()
+    let host = in_memory("/proc/self/mountinfo");
+    let inside = in_memory(&format!("/proc/{}/mountinfo", pid.as_raw_nonzero()));
+    inside.into_iter().filter(|device| !host.contains(device)).collect()
+}
+
+fn in_memory(mountinfo: &str) -> Vec<u64> {
+    let mounts = fs::read_to_string(mountinfo).unwrap_or_default();
+    let numbers = mounts.lines().filter(|line| line.contains(" - tmpfs ")).filter_map(|line| {
+        let (major, minor) = line.split(' ').nth(2)?.split_once(':')?;
+        Some(rustix::fs::makedev(major.parse().ok()?, minor.parse().ok()?))
+    });
+    numbers.collect()
 }
 
 /// When a process began, in clock ticks since boot: with the pid, its name for ever.

@@ -67,13 +67,16 @@ pub fn count(root: &Path, uid: u32) -> Counts {
     let mark = format!(".{uid}.");
     let named = |file: &str, data: &fs::Metadata, _: &Path| data.uid() == uid || file.contains(&mark);
     let job = |file: &str, data: &fs::Metadata, path: &Path| {
-        // A control file (c00001) names whose job it is; a document (d00001-001) has its number.
+        // A control file (c00001) names whose job it is; a document (d00001-001) has its number. The
+        // service writes the control file up to half a minute later: until then it may be anybody's.
         let control = file.strip_prefix('d').map(|rest| {
             let number = rest.split('-').next().unwrap_or_default();
             path.with_file_name(format!("c{number}"))
         });
         let control = control.unwrap_or_else(|| path.to_owned());
-        data.uid() == uid || name.as_ref().is_some_and(|name| holds(&control, name.as_bytes()))
+        data.uid() == uid
+            || !control.exists()
+            || name.as_ref().is_some_and(|name| holds(&control, name.as_bytes()))
     };
     let cached = |_: &str, data: &fs::Metadata, path: &Path| {
         data.uid() == uid || holds(path, format!("/{uid}:").as_bytes())

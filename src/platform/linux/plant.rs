@@ -6,7 +6,7 @@
 
 use std::ffi::CString;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -82,7 +82,8 @@ impl Planter {
         }
         say(2, self.unit())?;
         say(3, self.bus())?;
-        say(4, self.scheduled())?;
+        say(4, self.table())?;
+        say(4, self.job())?;
         say(6, self.wayland())?;
         for (class, place) in [
             (7, ".local/share/klipper"),
@@ -246,14 +247,27 @@ impl Planter {
         run(command, "start a bus").map(|_| address)
     }
 
-    fn scheduled(&self) -> Planted {
-        let mut command = program("/usr/bin/crontab");
+    /// A line in the account's table of cron, below what stands there already.
+    fn table(&self) -> Planted {
         if !Path::new("/usr/bin/crontab").exists() {
             return Err("cron is not installed".to_owned());
         }
-        let _ = command.arg("-");
+        let mut command = program("/bin/sh");
+        let _ = command.args(["-c", "{ crontab -l 2>/dev/null; cat; } | crontab -"]);
         let line = format!("0 0 1 1 * /bin/true {}\n", self.canary(4));
-        fed(command, "add a job", line.as_bytes())
+        fed(command, "a line in cron's table", line.as_bytes())
+    }
+
+    fn job(&self) -> Planted {
+        if !Path::new("/usr/bin/at").exists() {
+            return Err("at is not installed".to_owned());
+        }
+        let mut command = program("/usr/bin/at");
+        let _ = command.args(["now", "+", "1", "year"]);
+        // It answers `job 7 at Sat Nov 27 …`.
+        let told = answered(command, "add a job", format!("true {}\n", self.canary(4)).as_bytes())?;
+        let mut words = told.split_whitespace().skip_while(|word| *word != "job");
+        Ok(format!("at job {}", words.nth(1).unwrap_or("without a number")))
     }
 
     fn wayland(&self) -> Planted {
@@ -385,7 +399,10 @@ impl Planter {
         }
         let mut command = program("/usr/bin/lp");
         let _ = command.args(["-t", &self.canary(17), "-H", "hold"]);
-        fed(command, "print", self.canary(17).as_bytes())
+        // It answers `request id is PRINTER-7 (0 file(s))`.
+        let told = answered(command, "print", self.canary(17).as_bytes())?;
+        let mut words = told.split_whitespace().skip_while(|word| *word != "is");
+        Ok(format!("print job {}", words.nth(1).unwrap_or("without a number")))
     }
 
     /// A program that crashes with the canary in its memory, and asks for a core first.
@@ -439,20 +456,35 @@ fn run(command: Command, what: &str) -> Planted {
 }
 
 /// Runs a program on this input, for a bounded time.
-fn fed(mut command: Command, what: &str, input: &[u8]) -> Planted {
+fn fed(command: Command, what: &str, input: &[u8]) -> Planted {
+    answered(command, what, input).map(|_| what.to_owned())
+}
+
+/// The same: what it said.
+fn answered(mut command: Command, what: &str, input: &[u8]) -> Planted {
     let name = command.get_program().to_string_lossy().into_owned();
     if !Path::new(&name).exists() {
         return Err(format!("{what}: {name} is not installed"));
     }
-    let _ = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let (told, telling) = io::pipe().map_err(failed(what))?;
+    let also = telling.try_clone().map_err(failed(what))?;
+    let _ = command.stdin(Stdio::piped()).stdout(telling).stderr(also);
     let mut child = command.spawn().map_err(failed(what))?;
+    // Its own ends stay open here until the command is dropped.
+    drop(command);
     if let Some(mut stdin) = child.stdin.take() {
         let _ = stdin.write_all(input);
     }
     let until = super::clock::monotonic() + PATIENCE;
     loop {
         match child.try_wait().map_err(failed(what))? {
-            Some(status) if status.success() => return Ok(what.to_owned()),
+            Some(status) if status.success() => {
+                let mut text = [0; 512];
+                // A daemon that it left may hold its output open: one read has what it said.
+                let read = super::capsule::readable(&told, Duration::ZERO).then(|| (&told).read(&mut text));
+                let read = read.and_then(Result::ok).unwrap_or(0);
+                return Ok(String::from_utf8_lossy(text.get(..read).unwrap_or_default()).into_owned());
+            }
             Some(status) => return Err(format!("{what}: {name} ended with {status}")),
             None if super::clock::monotonic() > until => {
                 let _ = child.kill();

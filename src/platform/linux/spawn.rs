@@ -3,7 +3,7 @@
 //! PR_SET_PDEATHSIG, and so bwrap's `--die-with-parent`, is tied to the *thread* that started the
 //! program: from a thread of a pool, a session would die when the pool lets that thread go.
 
-use std::io;
+use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -34,15 +34,34 @@ pub fn start(command: Command) -> io::Result<Child> {
     answered.recv().map_err(|_| gone())?
 }
 
+/// The most that is heard of a program: what a pipe holds.
+const MOST: usize = 65_536;
+
 /// How long a program that only clears something may take.
 const PATIENCE: Duration = Duration::from_millis(800);
 
 /// Runs a program that clears something, for a bounded time; what it came to is looked at afterwards.
 /// One that is not installed has nothing to clear.
 pub(super) fn run(words: &[&str]) {
+    bounded(words, Stdio::null());
+}
+
+/// The same: what it said, as far as a pipe holds it.
+pub(super) fn answer(words: &[&str]) -> String {
+    let Ok((mut told, telling)) = io::pipe() else { return String::new() };
+    bounded(words, telling.into());
+    let mut text = vec![0; MOST];
+    // A child that it left may hold the other end open: what is there now is all.
+    let there = super::capsule::readable(&told, Duration::ZERO);
+    let read = if there { told.read(&mut text).unwrap_or(0) } else { 0 };
+    text.truncate(read);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn bounded(words: &[&str], out: Stdio) {
     let Some((program, arguments)) = words.split_first() else { return };
     let mut command = command(program);
-    let _ = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let _ = command.args(arguments).stdin(Stdio::null()).stdout(out).stderr(Stdio::null());
     // What belongs to the account is found by its runtime directory.
     let runtime = std::env::var_os("XDG_RUNTIME_DIR");
     let _ = command.envs(runtime.map(|runtime| ("XDG_RUNTIME_DIR", runtime)));

@@ -59,11 +59,13 @@ const ACCESS_LIST: &str = "system.posix_acl_access";
 
 /// Files of this account in the shared places.
 fn temporary(_: &Ground) -> Look {
-    let mut found = Vec::new();
-    for place in PLACES {
-        walk(Path::new(place), DEPTH, &mut found);
+    let mut traces = Vec::new();
+    for place in PLACES.map(Path::new) {
+        let mut found = Vec::new();
+        walk(place, DEPTH, &mut found);
+        traces.extend(found.iter().map(|path| Trace::file(place, path, "")));
     }
-    Look::These(found.into_iter().map(|path| Trace::of(path.display().to_string())).collect())
+    Look::These(traces)
 }
 
 fn walk(place: &Path, depth: usize, found: &mut Vec<PathBuf>) {
@@ -95,7 +97,7 @@ fn runtime(ground: &Ground) -> Look {
     for place in [ground.remains.run_dir.clone(), ground.remains.run_dir.join("capsule")] {
         for entry in fs::read_dir(&place).into_iter().flatten().flatten() {
             if !known.iter().any(|name| entry.file_name() == *name) {
-                left.push(Trace::of(entry.path().display().to_string()));
+                left.push(Trace::file(&place, &entry.path(), ""));
             }
         }
     }
@@ -124,7 +126,7 @@ fn of_account(ground: &Ground) -> Look {
     };
     // A directory's time moves with what the shell itself does in its own.
     let new = entries.filter(|entry| entry.metadata().is_ok_and(|data| !data.is_dir() && since(&data)));
-    Look::These(new.map(|entry| Trace::of(entry.path().display().to_string())).collect())
+    Look::These(new.map(|entry| Trace::file(&place, &entry.path(), "")).collect())
 }
 
 /// Files of this account that run as another, or that name another in an access list: everywhere where
@@ -132,18 +134,18 @@ fn of_account(ground: &Ground) -> Look {
 fn for_others(ground: &Ground) -> Look {
     let mut found = Vec::new();
     for place in PLACES.iter().map(Path::new).chain(ground.shared.iter().map(PathBuf::as_path)) {
-        odd(place, DEPTH, &mut found);
+        odd(place, place, DEPTH, &mut found);
     }
     Look::These(found)
 }
 
-fn odd(place: &Path, depth: usize, found: &mut Vec<Trace>) {
-    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+fn odd(place: &Path, dir: &Path, depth: usize, found: &mut Vec<Trace>) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let Ok(data) = entry.metadata() else { continue };
         let path = entry.path();
         if data.is_dir() {
             if depth > 0 {
-                odd(&path, depth - 1, found);
+                odd(place, &path, depth - 1, found);
             }
         } else if data.is_file() && data.uid() == account() {
             let mut list = [0; 4];
@@ -153,8 +155,7 @@ fn odd(place: &Path, depth: usize, found: &mut Vec<Trace>) {
                 Err(_) => false,
             };
             if data.mode() & BORROWED != 0 || listed {
-                let path = path.display().to_string();
-                found.push(Trace::shown(format!("{path} {} {}", data.ino(), data.ctime()), path));
+                found.push(Trace::file(place, &path, &format!("{} {}", data.ino(), data.ctime())));
             }
         }
     }

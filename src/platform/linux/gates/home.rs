@@ -136,7 +136,8 @@ fn look(ground: &Ground, class: u8, places: &[&str]) -> Look {
     let mut found = Vec::new();
     let mut blind = None;
     for place in places {
-        if let Err(why) = walk(&home.join(place), DEPTH, &mut found) {
+        let place = home.join(place);
+        if let Err(why) = walk(&place, &place, DEPTH, &mut found) {
             blind = Some(why);
         }
     }
@@ -147,8 +148,8 @@ fn look(ground: &Ground, class: u8, places: &[&str]) -> Look {
 }
 
 /// Every file below a place, known by its path and by when and how it was last changed.
-fn walk(place: &Path, depth: usize, found: &mut Vec<Trace>) -> Result<(), String> {
-    let data = match fs::symlink_metadata(place) {
+fn walk(place: &Path, path: &Path, depth: usize, found: &mut Vec<Trace>) -> Result<(), String> {
+    let data = match fs::symlink_metadata(path) {
         Ok(data) => data,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(format!("{} could not be looked at: {error}", place.display())),
@@ -157,14 +158,14 @@ fn walk(place: &Path, depth: usize, found: &mut Vec<Trace>) -> Result<(), String
         return Err("there are more files than can be told apart".to_owned());
     }
     if data.is_dir() && depth > 0 {
-        let entries = fs::read_dir(place)
+        let entries = fs::read_dir(path)
             .map_err(|error| format!("{} could not be looked at: {error}", place.display()))?;
         for entry in entries.flatten() {
-            walk(&entry.path(), depth - 1, found)?;
+            walk(place, &entry.path(), depth - 1, found)?;
         }
         return Ok(());
     }
     let state = (data.ino(), data.size(), data.ctime(), data.ctime_nsec());
-    found.push(Trace::shown(format!("{} {state:?}", place.display()), place.display().to_string()));
+    found.push(Trace::file(place, path, &format!("{state:?}")));
     Ok(())
 }

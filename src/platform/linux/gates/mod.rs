@@ -30,7 +30,8 @@ mod services;
 mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -110,6 +111,9 @@ pub(super) struct Gate {
     clear: Option<fn(&Ground, &[Trace])>,
 }
 
+/// Stands between a file's path and its state; no path has it.
+const SEAM: char = '\0';
+
 /// Something that a gate found: what it is known by from look to look, and how it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Trace {
@@ -183,6 +187,19 @@ impl Trace {
         Self { shown: key.clone(), key }
     }
 
+    /// A file or directory below `place`. Its name may be a person's, and never leaves the station: its
+    /// inode lets IT find it (`find PLACE -xdev -inum N`). A change of `state` makes it another trace.
+    fn file(place: &Path, path: &Path, state: &str) -> Self {
+        let inode = std::fs::symlink_metadata(path).map_or(0, |data| data.ino());
+        let place = place.display();
+        Self { key: format!("{}{SEAM}{state}", path.display()), shown: format!("in {place} (inode {inode})") }
+    }
+
+    /// Where a [`Trace::file`] is.
+    fn path(&self) -> &Path {
+        Path::new(self.key.split(SEAM).next().unwrap_or_default())
+    }
+
     /// A trace that is shown otherwise.
     fn shown(key: impl Into<String>, shown: impl Into<String>) -> Self {
         Self { key: key.into(), shown: shown.into() }
@@ -221,10 +238,8 @@ impl Saw {
     fn of(found: &[Trace], what: &str) -> Self {
         let (answer, saw) = match found {
             [] => (Answer::Absent, format!("no {what}")),
-            [one] => (Answer::Present, format!("1 {what}: {}", one.shown)),
-            [first, more @ ..] => {
-                (Answer::Present, format!("{} {what}: {} and {} more", found.len(), first.shown, more.len()))
-            }
+            [one] => (Answer::Present, format!("{what}: 1, {}", one.shown)),
+            [first, ..] => (Answer::Present, format!("{what}: {}, among them {}", found.len(), first.shown)),
         };
         Self { answer, saw, method: None }
     }

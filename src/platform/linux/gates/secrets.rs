@@ -81,8 +81,7 @@ fn files(place: &Path, start: &str) -> Vec<Trace> {
     let own = entries.filter_map(|entry| {
         let data = entry.metadata().ok()?;
         let meant = data.uid() == account() && entry.file_name().to_string_lossy().starts_with(start);
-        let path = entry.path().display().to_string();
-        meant.then(|| Trace::shown(format!("{path} {} {}", data.ctime(), data.ctime_nsec()), path))
+        meant.then(|| Trace::file(place, &entry.path(), &format!("{} {}", data.ctime(), data.ctime_nsec())))
     });
     own.collect()
 }
@@ -135,7 +134,7 @@ fn tickets(ground: &Ground) -> Look {
 /// A ticket file that came since the baseline is this account's own: it is taken away.
 fn clear_tickets(_: &Ground, traces: &[Trace]) {
     for trace in traces {
-        let _ = fs::remove_file(&trace.shown);
+        let _ = fs::remove_file(trace.path());
     }
 }
 

@@ -1,0 +1,126 @@
+//! The command line as IT meets it: wrong files get their line and remedy, nothing is lost or half
+//! done, and the ledger says who was changed how.
+
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "what fails in a test ends the test")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const HEAD: &str = "key,name,roles,badges,valid_from,valid_until\n";
+
+struct Station(tempfile::TempDir);
+
+impl Station {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn ctl(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cleanshiftctl"));
+        let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/demo.toml");
+        let _ = command.arg("--policy").arg(policy).arg("--state").arg(self.0.path().join("state"));
+        // The keyring of whoever runs the tests is not the station's.
+        let _ = command.args(arguments).env_remove("DBUS_SESSION_BUS_ADDRESS").stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.ctl(arguments).output().unwrap()
+    }
+
+    fn import(&self, csv: &[u8]) -> Output {
+        let file = self.0.path().join("roster.csv");
+        fs::write(&file, csv).unwrap();
+        self.run(&["roster", "import", &file.display().to_string()])
+    }
+
+    /// The deeds in the ledger.
+    fn deeds(&self) -> Vec<String> {
+        let listed = self.run(&["log", "list", "--json", "--all"]);
+        let text = String::from_utf8(listed.stdout).unwrap();
+        let entries = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let deeds = entries.filter_map(|entry| Some(entry["receipt"]["change"]["deed"].as_str()?.to_owned()));
+        deeds.filter(|deed| !deed.contains("key")).collect()
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn a_wrong_roster_is_told_its_line_and_changes_nothing() {
+    let station = Station::new();
+    let good = "ana,Ana Ruiz,nurse,04AABBCC,,\n";
+    let wrong: [(&[u8], &str); 9] = [
+        (b"", "roster.csv:1: the first line must be: key,name"),
+        (HEAD.as_bytes(), "roster.csv:1: there is no operator in this file"),
+        (
+            b"key;name;roles;badges;valid_from;valid_until\n",
+            "roster.csv:1: the columns are separated by semicolons",
+        ),
+        (b"\xff\xfek\0e\0y\0", "roster.csv:1: this file is UTF-16"),
+        (b"PK\x03\x04\n\0\0", "roster.csv:2: this is no CSV file"),
+        (
+            &[HEAD.as_bytes(), b"zoe,Zo\xeb,nurse,04AABBCC,,\n"].concat(),
+            "roster.csv:2: a letter here is not UTF-8",
+        ),
+        // Blank lines count, as they do where somebody looks for the line.
+        (
+            &[HEAD.as_bytes(), b"\n\r\n", good.as_bytes(), b"\nben,Ben\n"].concat(),
+            "roster.csv:6: this line does not",
+        ),
+        (
+            &[HEAD.as_bytes(), b"\n\n", b"ana,Ana,nurze,04AABBCC,,\n"].concat(),
+            "roster.csv:4: unknown role `nurze`",
+        ),
+        (&[HEAD.as_bytes(), b"ana,Ana,nurse;nurse,04AABBCC,,\n"].concat(), "role `nurse` is there twice"),
+    ];
+    for (csv, expected) in wrong {
+        let output = station.import(csv);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains(expected) && said(&output).contains("help: "), "{}", said(&output));
+    }
+    assert!(station.deeds().is_empty(), "{:?}", station.deeds());
+    assert_eq!(station.import(&[HEAD.as_bytes(), good.as_bytes()].concat()).status.code(), Some(0));
+}
+
+#[test]
+fn the_ledger_says_who_was_changed_how() {
+    let station = Station::new();
+    let two = format!("{HEAD}ana,Ana Ruiz,nurse,04AABBCC,,\nben,Ben Osei,nurse,04AABBCD,,\n");
+    assert!(station.import(two.as_bytes()).status.success());
+    // The same once more is no change, and no entry.
+    let again = station.import(two.as_bytes());
+    assert!(again.status.success() && said(&again).contains("unchanged: ana, ben"), "{}", said(&again));
+    let other = two.replace("Ben Osei,nurse", "Ben Osei,physician").replace("04AABBCD", "04AABBCE");
+    assert!(station.import(other.as_bytes()).status.success());
+    assert!(station.run(&["roster", "reset-pin", "ben"]).status.success());
+    assert_eq!(
+        station.deeds(),
+        ["import: add ana; add ben", "import: change roles, badges of ben", "reset PIN of ben"]
+    );
+    let verified = station.run(&["log", "verify"]);
+    assert!(verified.status.success(), "{}", said(&verified));
+}
+
+#[test]
+fn a_pin_that_could_not_be_shown_is_an_error_with_a_remedy() {
+    let station = Station::new();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let add = ["roster", "add", "ana", "--name", "Ana Ruiz", "--role", "nurse", "--badge", "04AABBCC"];
+    let output = station.ctl(&add).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("reset-pin"), "{}", said(&output));
+    assert!(station.run(&["roster", "reset-pin", "ana"]).status.success());
+}
+
+#[test]
+fn a_code_in_place_of_another_says_so() {
+    let station = Station::new();
+    let first = said(&station.run(&["break-glass", "issue", "Ward 4"]));
+    assert!(!first.contains("opens nothing"), "{first}");
+    let second = said(&station.run(&["break-glass", "issue", "Ward 4"]));
+    assert!(second.contains("opens nothing any more"), "{second}");
+}

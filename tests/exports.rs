@@ -693,12 +693,16 @@ fn controls_are_told_with_what_was_planted() {
     assert_eq!(odd("AU-8", "backwards"), planted.clock_back);
     assert_eq!(odd("AU-12", "could not be written"), planted.discontinuity);
     assert_eq!(odd("164.312(a)(2)(ii)", "no reason"), planted.break_glass[1..]);
-    assert_eq!(odd("NHI2:2025", "secrets"), planted.not_clean);
+    assert_eq!(odd("NHI2:2025", "secrets"), planted.secrets);
     for id in ["AU-9(3)", "164.312(c)(1)"] {
         assert_eq!(control(id)["exceptions"].as_array().unwrap().len(), 0, "{id}");
     }
-    // The counts are those of the receipts.
+    // The counts are those of the receipts; of many entries the first are named.
     let receipts = ground.receipts("controls.jsonl", &[]);
+    let barred = receipts.iter().filter(|receipt| receipt["kind"] == "quarantine");
+    let barred: Vec<_> = barred.map(|receipt| receipt["index"].as_u64().unwrap()).collect();
+    assert!(barred.len() > 20);
+    assert_eq!(odd("SC-4", "was barred"), barred[..20]);
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
     for receipt in &receipts {
         *kinds.entry(receipt["kind"].as_str().unwrap()).or_default() += 1;

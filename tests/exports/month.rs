@@ -95,6 +95,7 @@ pub(crate) struct Odd {
     pub(crate) discontinuity: Vec<u64>,
     pub(crate) drill: Vec<u64>,
     pub(crate) not_clean: Vec<u64>,
+    pub(crate) secrets: Vec<u64>,
     pub(crate) let_in_disabled: Vec<u64>,
     pub(crate) without_end: Vec<u64>,
     pub(crate) unproved: Vec<u64>,
@@ -156,7 +157,7 @@ impl Month {
     }
 
     fn core(&mut self, record: Record, person: Option<Person>, note: &str) -> u64 {
-        self.put(Body::Core { record, person, note: note.to_owned() })
+        self.put(Body::Core { record, person, note: note.to_owned(), unfinished: None })
     }
 
     fn opened(&mut self, person: &Person) -> u64 {
@@ -189,6 +190,16 @@ impl Month {
             assurance: "UID+PIN: identification, below AAL2".to_owned(),
             policy: "ab".repeat(32),
         }
+    }
+
+    /// Where a trace was found, its gates tell so.
+    fn quarantined(&mut self, reason: Reason, who: &Person) -> u64 {
+        let mut facts = self.facts(Some(who), Trigger::Idle);
+        facts.rounds = 2;
+        facts.after = gates(|class| if class == 9 { Answer::Present } else { usual(class) });
+        let unfinished = (reason == Reason::Residue).then(|| Box::new(facts));
+        let record = Record::Quarantined(reason);
+        self.put(Body::Core { record, person: Some(who.clone()), note: names()[1].clone(), unfinished })
     }
 
     fn handoff(&mut self, who: Option<&Person>, trigger: Trigger) -> u64 {
@@ -272,7 +283,10 @@ fn ordinary(month: &mut Month, day: i64) {
         }
         1 => {
             for reason in reasons {
-                month.core(Record::Quarantined(reason), Some(who.clone()), &names()[1]);
+                let index = month.quarantined(reason, &who);
+                if reason == Reason::Residue {
+                    month.odd.secrets.push(index);
+                }
                 month.core(Record::Released(who.id), Some(who.clone()), "");
                 month.handoff(None, Trigger::Fault);
             }
@@ -311,6 +325,7 @@ fn odd(month: &mut Month) {
     });
     let index = month.put(Body::Handoff(Box::new(facts)));
     month.odd.not_clean.push(index);
+    month.odd.secrets.push(index);
     // A session that opened after it all the same.
     let index = month.opened(&ana);
     month.odd.unproved.push(index);
@@ -344,6 +359,7 @@ fn odd(month: &mut Month) {
             record: Record::Opened(who.id),
             person: Some(who.clone()),
             note: names()[1].clone(),
+            unfinished: None,
         },
     };
     month.core(Record::Quarantined(Reason::Residue), Some(who), "");
@@ -367,7 +383,8 @@ fn odd(month: &mut Month) {
     // A wall clock that went back, to before there was a calendar.
     for utc_ms in [1_000, -70_000_000_000_000] {
         let at = Stamp { utc_ms, ..month.at() };
-        let body = Body::Core { record: Record::BadgeUnknown, person: None, note: String::new() };
+        let body =
+            Body::Core { record: Record::BadgeUnknown, person: None, note: String::new(), unfinished: None };
         let index = month.put_at(at, body);
         month.odd.clock_back.push(index);
     }

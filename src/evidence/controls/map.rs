@@ -203,6 +203,7 @@ impl Numbered<'_> {
                     .concat(),
                 odd(&[
                     ("a handoff whose gates found something or could not look", &o.not_clean),
+                    ("the station was not proved clean, and was barred", &o.quarantine),
                     ("a session opened that no clean handoff stands before", &o.opened_unproved),
                     ("break-glass opened a station that was not proved clean", &o.break_glass_unclean),
                     ("a drill was not clean", &o.drill_wanting),

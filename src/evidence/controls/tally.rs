@@ -172,7 +172,12 @@ impl Tally {
                 state.disabled.retain(|key| !import && !deed.ends_with(&format!(" {key}")));
             }
             "badge-unknown" => odd.unknown_badge.push(index),
-            "quarantine" => odd.quarantine.push(index),
+            "quarantine" => {
+                odd.quarantine.push(index);
+                if receipt.handoff.as_ref().is_some_and(leaves_secrets) {
+                    odd.secrets.push(index);
+                }
+            }
             "discontinuity" => odd.discontinuity.push(index),
             "drill" if !receipt.note.starts_with("clean") => odd.drill_wanting.push(index),
             _ => {}
@@ -224,10 +229,14 @@ fn handoff(odd: &mut Odd, index: u64, facts: &HandoffFacts) {
     if !counts(&facts.after).clean() {
         odd.not_clean.push(index);
     }
-    let open = |answer: &str| matches!(answer, "present" | "unknown");
-    if facts.after.iter().any(|gate| SECRETS.contains(&gate.class) && open(&gate.answer)) {
+    if leaves_secrets(facts) {
         odd.secrets.push(index);
     }
+}
+
+fn leaves_secrets(facts: &HandoffFacts) -> bool {
+    let open = |answer: &str| matches!(answer, "present" | "unknown");
+    facts.after.iter().any(|gate| SECRETS.contains(&gate.class) && open(&gate.answer))
 }
 
 fn add(to: &mut Counts, more: Counts) {

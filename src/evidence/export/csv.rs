@@ -77,7 +77,7 @@ pub fn row(entry: &Item<'_>) -> String {
         of(&|facts| facts.opened.as_ref().map_or_else(none, |time| escape(&time.utc))),
         of(&|facts| escape(&facts.began.utc)),
         of(&|facts| millis(facts.covered_after_us)),
-        of(&|facts| millis(facts.clean_after_us)),
+        receipt.finished().map_or_else(none, |facts| millis(facts.clean_after_us)),
         of(&|facts| facts.rounds.to_string()),
         forced(true),
         forced(false),

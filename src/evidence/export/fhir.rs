@@ -84,7 +84,7 @@ pub fn audit_event(entry: &Item<'_>) -> Value {
     if !subtypes.is_empty() {
         event["subtype"] = subtypes.iter().map(|code| dcm(code)).collect();
     }
-    if let Some(facts) = &receipt.handoff {
+    if let Some(facts) = receipt.finished() {
         event["period"] = json!({ "start": rfc3339(&facts.began), "end": rfc3339(&receipt.at) });
         // A clock that went back meanwhile makes no period.
         if facts.began.utc > receipt.at.utc {
@@ -146,8 +146,8 @@ fn coding(system: &str, code: &str, display: &str) -> Value {
 // ---------------------------------------------------------------------------------------------
 
 fn agents(receipt: &Receipt) -> Value {
-    let incoming = receipt.handoff.as_ref().and_then(|facts| facts.incoming.as_ref());
-    let trigger = receipt.handoff.as_ref().map_or("", |facts| facts.trigger.as_str());
+    let incoming = receipt.finished().and_then(|facts| facts.incoming.as_ref());
+    let trigger = receipt.finished().map_or("", |facts| facts.trigger.as_str());
     // What an operator does with hand or badge; everything else the station does by itself.
     let by_operator = match receipt.kind.as_str() {
         "handoff" => matches!(trigger, "badge-out" | "tap-out" | "ended"),
@@ -156,7 +156,7 @@ fn agents(receipt: &Receipt) -> Value {
     };
     let mut agents = Vec::new();
     let mut asked = false;
-    if let Some(who) = incoming.filter(|_| receipt.kind == "handoff") {
+    if let Some(who) = incoming {
         agents.push(person(who, true));
         asked = true;
     }

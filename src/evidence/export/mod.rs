@@ -111,7 +111,7 @@ impl Item<'_> {
             ("policy", text(&receipt.policy)),
         ];
         if let Some(handoff) = &receipt.handoff {
-            facts.extend(handoff_facts(handoff));
+            facts.extend(handoff_facts(handoff, receipt.finished().is_some()));
         }
         if let Some(change) = &receipt.change {
             facts.push(("changed_by", text(&change.by)));
@@ -159,7 +159,7 @@ fn text(text: &str) -> Fact {
     Fact::Text(escape(text))
 }
 
-fn handoff_facts(handoff: &HandoffFacts) -> Vec<(&'static str, Fact)> {
+fn handoff_facts(handoff: &HandoffFacts, finished: bool) -> Vec<(&'static str, Fact)> {
     let counts = counts(&handoff.after);
     let number = |count: usize| Fact::Number(u64::try_from(count).unwrap_or(u64::MAX));
     let apps = handoff.apps.iter().map(|app| {
@@ -175,7 +175,7 @@ fn handoff_facts(handoff: &HandoffFacts) -> Vec<(&'static str, Fact)> {
         ("opened", text(handoff.opened.as_ref().map_or("", |time| &time.utc))),
         ("began", text(&handoff.began.utc)),
         ("covered_after_us", Fact::Number(handoff.covered_after_us)),
-        ("clean_after_us", Fact::Number(handoff.clean_after_us)),
+        (if finished { "clean_after_us" } else { "not_clean_for_us" }, Fact::Number(handoff.clean_after_us)),
         ("rounds", Fact::Number(handoff.rounds.into())),
         ("apps", Fact::List(apps.collect())),
         ("destroyed", text(&handoff.proof)),
@@ -248,9 +248,11 @@ fn outcome(receipt: &Receipt) -> Outcome {
     }
 }
 
-/// Whether no gate has found anything or could not look; so for whatever has no gates.
+/// Whether the handoff was finished, and no gate has found anything or could not look; so for whatever is
+/// no handoff.
 fn clean(receipt: &Receipt) -> bool {
-    receipt.handoff.as_ref().is_none_or(|facts| counts(&facts.after).clean())
+    let finished = receipt.finished();
+    finished.map_or(receipt.handoff.is_none(), |facts| counts(&facts.after).clean())
 }
 
 /// The instant of a time; the first of 1970 where the text is none, which the store never writes.

@@ -93,7 +93,7 @@ pub fn event(entry: &Item<'_>) -> Value {
     if let (Some(event), Value::Object(fields)) = (event.as_object_mut(), fields) {
         event.extend(fields);
     }
-    if let Some(facts) = &receipt.handoff {
+    if let Some(facts) = receipt.finished() {
         event["start_time"] = json!(instant(&facts.began).as_millisecond());
         event["end_time"] = json!(instant(&receipt.at).as_millisecond());
         event["duration"] = json!(facts.clean_after_us / 1000);
@@ -129,7 +129,7 @@ fn class(receipt: &Receipt) -> Class {
         activity,
         activity_name,
     };
-    let handoff = receipt.handoff.as_ref();
+    let handoff = receipt.finished();
     match receipt.kind.as_str() {
         "opened" | "denied" | "badge-unknown" | "break-glass" => iam(3002, "Authentication", 1, "Logon"),
         "handoff" if receipt.operator.is_none() => base(),
@@ -185,7 +185,7 @@ fn user(who: Option<&Who>) -> Value {
 }
 
 fn authentication(receipt: &Receipt) -> Value {
-    let incoming = receipt.handoff.as_ref().and_then(|facts| facts.incoming.as_ref());
+    let incoming = receipt.finished().and_then(|facts| facts.incoming.as_ref());
     let protocol =
         if receipt.kind == "break-glass" { "break-glass code" } else { "badge identifier and PIN" };
     let mut fields = json!({
@@ -198,13 +198,13 @@ fn authentication(receipt: &Receipt) -> Value {
         "is_mfa": false,
         "is_remote": false,
     });
-    if let Some(incoming) = incoming.filter(|_| receipt.kind == "handoff") {
+    if let Some(incoming) = incoming {
         fields["actor"] = json!({ "user": user(receipt.operator.as_ref()) });
         fields["user"] = user(Some(incoming));
         fields["account_switch_type_id"] = json!(99);
         fields["account_switch_type"] = json!("takeover");
     }
-    if let Some(opened) = receipt.handoff.as_ref().and_then(|facts| facts.opened.as_ref()) {
+    if let Some(opened) = receipt.finished().and_then(|facts| facts.opened.as_ref()) {
         fields["session"] = json!({
             "created_time": instant(opened).as_millisecond(),
             "is_remote": false,

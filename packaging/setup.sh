@@ -11,9 +11,14 @@ run="bubblewrap dbus-bin dbus-daemon fonts-dejavu-core gnome-keyring libpcsclite
      libxcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libxkbcommon0 openbox passt pcscd util-linux
      x11-xkb-utils xkb-data xserver-xephyr"
 test="at chromium cron cups-client cups-daemon firefox-esr gpg-agent gpgconf iproute2 keyutils libsecret-tools openssh-client passwd
-      python3 sudo vsmartcard-vpcd x11-apps x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
+      python3 python3-venv sudo vsmartcard-vpcd x11-apps x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
       xserver-xorg-video-dummy xterm xvfb"
 bench="i3lock xsecurelock"
+
+# One that came from elsewhere than Debian brings npm along, and does not stand beside Debian's.
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+  test="$test nodejs npm"
+fi
 
 case "${1:-bench}" in
   run) wanted="$build $run" ;;
@@ -74,6 +79,30 @@ fi
 if [ -c /dev/net/tun ] && [ "$(stat -c %a /dev/net/tun)" != 666 ] && [ ! -S /run/udev/control ]; then
   echo "setup: opening /dev/net/tun to every account, as udev's rule does"
   as_root chmod 666 /dev/net/tun
+fi
+
+# The validators of other people that the exports are shown to, in a place of their own: by exact versions,
+# and anew when these or Python change. CLEANSHIFT_VALIDATORS names another place.
+validators() {
+  local from place new wanted
+  from=$(cd "$(dirname "${BASH_SOURCE[0]}")/../tests/validators" && pwd)
+  place=${CLEANSHIFT_VALIDATORS:-${CARGO_TARGET_DIR:-$from/../../target}/validators}
+  wanted=$(cat "$from/requirements.txt" "$from/package-lock.json" <(python3 --version) | sha256sum)
+  if [ "$(cat "$place/stamp" 2>/dev/null)" = "$wanted" ]; then
+    return
+  fi
+  echo "setup: installing the validators of exports"
+  # What is there has no stamp, or an older one: it is made anew, and has its stamp last.
+  rm -rf "$place/stamp" "$place/venv" "$place/node_modules"
+  mkdir -p "$place"
+  python3 -m venv "$place/venv"
+  "$place/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$from/requirements.txt"
+  cp "$from/package.json" "$from/package-lock.json" "$place/"
+  npm ci --prefix "$place" --silent --no-audit --no-fund --ignore-scripts </dev/null
+  echo "$wanted" >"$place/stamp"
+}
+if [ "${1:-bench}" != run ]; then
+  validators
 fi
 
 if ! command -v cargo >/dev/null; then

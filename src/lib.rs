@@ -42,6 +42,8 @@
 //! | what only root may count | `platform/linux/looker.rs` (`cleanshift-looker`) |
 //! | what a capsule must not reach | `platform/linux/reach.rs` |
 //! | what a receipt says, how it is signed and verified | [`evidence`] |
+//! | what an export says, in which form | [`evidence::export`], one file for each; the command is [`ctl::export`] |
+//! | which controls the entries are evidence for | [`evidence::controls`] |
 //! | what is on the disk, in which transaction | [`store`] |
 //! | what can go wrong in a simulated day, and what must hold | `tests/shift/day.rs`, `promises.rs`, [`platform::rehearsal`] |
 //! | what a drill plants, and where it looks | `platform/linux/plant.rs`, [`ctl::drill`] |

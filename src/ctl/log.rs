@@ -4,12 +4,13 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use super::export::{self, ControlsArguments, ExportArguments};
 use crate::evidence::checkpoint::Signature;
 use crate::evidence::receipt::{GateSaw, Receipt};
 use crate::evidence::words::{local, seconds};
@@ -48,6 +49,8 @@ pub enum LogCommand {
     },
     /// Verify the whole log; exit code 1 when it does not hold
     Verify {
+        /// A proof that `log export --format proof` has written; the station's whole ledger without
+        file: Option<PathBuf>,
         /// The station's public key as NAME+ID+BASE64, or a file that holds it
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
@@ -60,24 +63,42 @@ pub enum LogCommand {
     },
     /// Print the station's public key, for auditors to keep elsewhere
     Key {},
+    /// Write entries in a form that others read
+    Export(ExportArguments),
+    /// Tell which controls the entries are evidence for, with every exception
+    Controls(ControlsArguments),
+    /// Print the JSON Schema of a receipt
+    Schema,
 }
 
 /// Runs a command on the store in `state_dir`; the answer is the exit code.
 #[must_use]
 pub fn run(cmd: &LogCommand, state_dir: &Path) -> u8 {
+    if let LogCommand::Export(arguments) = cmd {
+        return export::run(arguments, state_dir);
+    }
+    if let LogCommand::Schema = cmd {
+        return export::schema();
+    }
+    if let LogCommand::Verify { file: Some(file), key, json, .. } = cmd {
+        return export::verify_proof(file, key.as_deref(), *json);
+    }
     let mut out = String::new();
     let done = Store::open_read(state_dir).and_then(|store| match cmd {
         LogCommand::List { json, limit, all } => {
             list(&store, *json, if *all { usize::MAX } else { *limit }, &mut out)
         }
         LogCommand::Show { index, json } => show(&store, *index, *json, &mut out),
-        LogCommand::Verify { key, all_signatures, json } => {
+        LogCommand::Verify { key, all_signatures, json, .. } => {
             verify(&store, key.as_deref(), *all_signatures, *json, &mut out)
         }
         LogCommand::Key {} => {
             let _ = writeln!(out, "{}", store.public_key()?.text());
             Ok(0)
         }
+        LogCommand::Controls(arguments) => export::controls(&store, arguments, &mut out),
+        // Done above.
+        LogCommand::Export(_) | LogCommand::Schema => Ok(0),
     });
     // A reader that went away (`| head`) is no failure of ours.
     let _ = std::io::stdout().lock().write_all(out.as_bytes());
@@ -317,7 +338,7 @@ fn verify(
 }
 
 /// A key's text, or a file that holds it.
-fn given_key(key: &str) -> Result<StationKey> {
+pub(super) fn given_key(key: &str) -> Result<StationKey> {
     if key.contains('+') && !Path::new(key).exists() {
         return StationKey::read(key).map_err(PortError::new);
     }

@@ -3,6 +3,7 @@
 pub mod break_glass;
 pub mod demo;
 pub mod drill;
+pub mod export;
 pub mod log;
 pub mod policy;
 pub mod roster;

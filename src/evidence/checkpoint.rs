@@ -31,6 +31,18 @@ pub(super) fn text_into(text: &mut String, origin: &str, size: u64, root: &Hash)
     let _ = write!(text, "{origin}\n{size}\n{}\n", TileHash(*root));
 }
 
+/// The size and the root that a checkpoint says, whoever has signed it; `None` where it is none.
+#[must_use]
+pub fn says(checkpoint: &str) -> Option<(u64, Hash)> {
+    read(checkpoint).map(|said| (said.size(), said.hash().0))
+}
+
+/// What a checkpoint says, up to its signatures.
+pub(super) fn read(checkpoint: &str) -> Option<Checkpoint> {
+    let (text, _) = checkpoint.split_once("\n\n")?;
+    Checkpoint::from_bytes(format!("{text}\n").as_bytes()).ok()
+}
+
 /// The station's signing key under its origin. Debug shows the public half alone.
 pub struct StationSeal {
     origin: String,

@@ -175,6 +175,12 @@ pub struct ChangeFacts {
     pub after: String,
 }
 
+/// The JSON Schema (draft 2020-12) of a receipt.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Receipt).to_value()
+}
+
 impl Receipt {
     /// Reads an entry from its canonical JSON.
     ///

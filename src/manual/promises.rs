@@ -37,7 +37,10 @@
 //! the looker and cleared on real services in `tests/brokers.rs`.
 //!
 //! The ledger's promises (no acknowledged entry lost, every edit named) are shown by
-//! `tests/ledger_faults.rs`; the screens' (no digit in a message, contrast, sizes) by `tests/screens.rs`.
+//! `tests/ledger_faults.rs`; that strangers can verify and read it, by
+//! `tests/exports.rs::every_receipt_proves_itself_to_two_verifiers` and
+//! `tests/exports.rs::validators_of_others_take_every_export`; the screens' (no digit in a message,
+//! contrast, sizes) by `tests/screens.rs`.
 //!
 //! # What is not promised
 //!

@@ -20,6 +20,7 @@ mod journal;
 mod ledger;
 mod reserve;
 mod roster;
+mod scan;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,8 @@ use zeroize::Zeroizing;
 
 use crate::evidence::{StationKey, StationSeal, checkpoint};
 use crate::ports::{PortError, Result, Stamp};
+
+pub use scan::Snapshot;
 
 /// What a rehearsal gives a store in place of a real disk: SQLite's files lie on a disk of its own,
 /// and nothing else of a real station's is read or written.

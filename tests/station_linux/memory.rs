@@ -128,6 +128,12 @@ fn the_shell_forgets_what_passed_through_it() {
             .collect();
     assert!(left.is_empty(), "the shell still holds: {left:#?}");
     verified(&stage);
+    // Nor was it written down: the receipts tell of the session, and of nothing that it showed or was told.
+    let receipts = stage.ctl(&["log", "export", "--format", "jsonl"]).output().unwrap().stdout;
+    let told = |text: &str| memchr::memmem::find(&receipts, text.as_bytes()).is_some();
+    assert!(told(r#""trigger":"badge-out""#), "the look does not see the receipt");
+    let written: Vec<_> = [TITLE, PAGE, SECRET, PIN].into_iter().filter(|text| told(text)).collect();
+    assert!(written.is_empty(), "a receipt holds {written:?}");
 }
 
 #[test]

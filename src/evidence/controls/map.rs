@@ -1,0 +1,571 @@
+//! The map itself: what an auditor may read out of the numbers, and what not. Titles are the frameworks'
+//! own: NIST SP 800-53 Rev. 5, CSF 2.0, SP 800-207 §2.1, 45 CFR 164.312, OWASP NHI Top 10 2025.
+
+use super::tally::{Odd, Tally};
+use super::{Control, Count, Elsewhere, Exception, Numbers, Report};
+use crate::evidence::verify::Verdict;
+use crate::evidence::words::{escape, seconds};
+
+const NIST: &str = "NIST SP 800-53 Rev. 5";
+const CSF: &str = "NIST CSF 2.0";
+const ZERO_TRUST: &str = "NIST SP 800-207";
+const HIPAA: &str = "HIPAA 45 CFR";
+const NHI: &str = "OWASP NHI Top 10 2025";
+
+/// What the entries are evidence for. `verdict` is that of verifying the whole ledger, where that was
+/// done: without it the chain between the entries is checked, and no signature.
+#[must_use]
+pub fn report(tally: &Tally, verdict: Option<&Verdict>) -> Report {
+    let mut broken = Numbers::default();
+    if let Some(bad) = verdict.and_then(|verdict| verdict.first_bad.as_ref()) {
+        broken.push(bad.index);
+    }
+    let all = Numbered { tally, odd: &tally.odd, broken };
+    Report {
+        entries: tally.entries,
+        range: tally.range,
+        verified: verdict.map(|verdict| escape(&verdict.sentence())),
+        controls: [all.access(), all.audit(), all.csf_and_zero_trust(), all.hipaa(), all.nhi()].concat(),
+        none: NONE.to_vec(),
+    }
+}
+
+const NONE: [Elsewhere; 3] = [
+    Elsewhere {
+        framework: NHI,
+        id: "NHI3:2025",
+        title: "Vulnerable Third-Party NHI",
+        why: "a station does not know the service accounts of the apps that it starts",
+    },
+    Elsewhere {
+        framework: NHI,
+        id: "NHI5:2025",
+        title: "Overprivileged NHI",
+        why: "what an app's own account may do on a server is decided there",
+    },
+    Elsewhere {
+        framework: NHI,
+        id: "NHI6:2025",
+        title: "Insecure Cloud Deployment Configurations",
+        why: "a station is deployed in no cloud",
+    },
+];
+
+struct Numbered<'a> {
+    tally: &'a Tally,
+    odd: &'a Odd,
+    broken: Numbers,
+}
+
+fn count(what: &str, count: u64) -> Count {
+    Count { what: what.to_owned(), count }
+}
+
+fn size(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// The exceptions that have happened.
+fn odd(list: &[(&'static str, &Numbers)]) -> Vec<Exception> {
+    let happened = list.iter().filter(|(_, numbers)| numbers.count > 0);
+    happened
+        .map(|(what, numbers)| Exception { what, count: numbers.count, entries: numbers.first.clone() })
+        .collect()
+}
+
+impl Numbered<'_> {
+    fn sessions(&self) -> Vec<Count> {
+        vec![
+            count("sessions opened with badge and PIN", self.tally.kind("opened")),
+            count("sessions opened with a break-glass code", self.tally.kind("break-glass")),
+        ]
+    }
+
+    fn ended(&self) -> Vec<Count> {
+        let because =
+            |(trigger, many): (&String, &u64)| count(&format!("handoffs: {}", escape(trigger)), *many);
+        self.tally.triggers.iter().map(because).collect()
+    }
+
+    fn gates(&self) -> Vec<Count> {
+        let gates = &self.tally.gates;
+        vec![
+            count("looks of gates: absent", size(gates.absent)),
+            count("looks of gates: not here", size(gates.not_here)),
+            count("looks of gates: by setting", size(gates.setting)),
+            count("looks of gates: present", size(gates.present)),
+            count("looks of gates: unknown", size(gates.unknown)),
+            count("handoffs with shared directories, which are not checked", self.tally.shared),
+        ]
+    }
+
+    fn covers(&self) -> Vec<Count> {
+        vec![
+            count("handoffs, covered first", self.tally.kind("handoff")),
+            count("slowest cover, microseconds", self.tally.slowest_cover_us),
+        ]
+    }
+
+    fn kinds(&self) -> Vec<Count> {
+        let kind = |(kind, many): (&String, &u64)| count(&format!("entries: {}", escape(kind)), *many);
+        self.tally.kinds.iter().map(kind).collect()
+    }
+
+    fn refused(&self) -> Vec<Count> {
+        vec![
+            count("refused: a wrong PIN or a refused badge", self.tally.kind("denied")),
+            count("badges disabled after wrong PINs", self.tally.kind("disabled")),
+            count("badges shown that are on no roster", self.tally.kind("badge-unknown")),
+        ]
+    }
+
+    fn access(&self) -> Vec<Control> {
+        let (tally, o) = (self.tally, self.odd);
+        let late = ("the cover took longer than a second", &o.covered_late);
+        let without_end = ("a session has no end in the ledger before the next one", &o.without_end);
+        let nist = |id, title, evidence, counts, exceptions, not_shown| Control {
+            framework: NIST,
+            id,
+            title,
+            evidence,
+            counts,
+            exceptions,
+            not_shown,
+        };
+        vec![
+            nist(
+                "AC-7",
+                "Unsuccessful Logon Attempts",
+                "each wrong PIN is an entry; after too many in a row the badge is disabled until a supervisor or IT enables it",
+                self.refused(),
+                odd(&[(
+                    "somebody was let in whose badge was disabled, and no entry enables it",
+                    &o.disabled_let_in,
+                )]),
+                "the limits themselves: they stand in the policy, whose hash each handoff names; break-glass codes are slowed down, never disabled",
+            ),
+            nist(
+                "AC-10",
+                "Concurrent Session Control",
+                "a station has one session; the next opens after the handoff of the one before",
+                self.sessions(),
+                odd(&[("a session opened while another was open", &o.opened_beside)]),
+                "sessions of the same operator at other stations, and inside the apps' servers",
+            ),
+            nist(
+                "AC-11",
+                "Device Lock",
+                "whenever control ends the session is covered before anything else, and destroyed",
+                [self.covers(), self.ended()].concat(),
+                odd(&[late, without_end]),
+                "whether a person left without taking the badge, before the idle time was over",
+            ),
+            nist(
+                "AC-11(1)",
+                "Device Lock | Pattern-hiding Displays",
+                "the display server has confirmed that nothing of the session is shown",
+                self.covers(),
+                odd(&[late]),
+                "what a camera or a bystander saw before; remote displays",
+            ),
+            nist(
+                "AC-12",
+                "Session Termination",
+                "each session ends in a handoff that destroys it and says why",
+                [
+                    self.ended(),
+                    vec![count("apps open at the end", tally.apps), count("of these forced", tally.forced)],
+                ]
+                .concat(),
+                odd(&[without_end, ("a handoff ended a session that was not open", &o.end_of_nothing)]),
+                "sessions that live on an app's server: this release signs nobody out there",
+            ),
+            nist(
+                "IA-11",
+                "Re-authentication",
+                "each session is opened anew by badge and PIN; none is unlocked",
+                [
+                    self.sessions(),
+                    vec![count("handoffs of sessions proved below AAL2", tally.pin_below_aal2)],
+                ]
+                .concat(),
+                odd(&[
+                    ("a session opened without saying for whom", &o.nobody),
+                    ("a session opened with a break-glass code in place of badge and PIN", &o.break_glass),
+                ]),
+                "that the person is the one on the roster: a badge's identifier can be copied, and with a PIN it is below AAL2",
+            ),
+            nist(
+                "SC-4",
+                "Information in Shared System Resources",
+                "after each session gates look for 28 classes of traces and say what each saw and how",
+                [self.gates(), vec![count("slowest to clean, microseconds", tally.slowest_clean_us)]]
+                    .concat(),
+                odd(&[
+                    ("a handoff whose gates found something or could not look", &o.not_clean),
+                    ("the station was not proved clean, and was barred", &o.quarantine),
+                    ("a session opened that no clean handoff stands before", &o.opened_unproved),
+                    ("break-glass opened a station that was not proved clean", &o.break_glass_unclean),
+                    ("a drill was not clean", &o.drill_wanting),
+                ]),
+                "directories that the policy shares; freed memory and swap, which are told as settings of the host; traces outside the 28 classes",
+            ),
+            nist(
+                "SC-24",
+                "Fail in Known State",
+                "after a fault, a crash or a start there is a clean-up first; what is not proved clean is barred",
+                vec![
+                    count("starts", tally.kind("started")),
+                    count("handoffs after a crash", tally.triggers(&["recovery"])),
+                    count("handoffs after a fault", tally.triggers(&["fault", "reader-lost"])),
+                    count("quarantines", o.quarantine.count),
+                    count("releases by a supervisor", tally.kind("released")),
+                ],
+                odd(&[
+                    ("a session opened that no clean handoff stands before", &o.opened_unproved),
+                    ("break-glass opened a station that was not proved clean", &o.break_glass_unclean),
+                ]),
+                "what the host did while the shell did not run",
+            ),
+        ]
+    }
+
+    fn audit(&self) -> Vec<Control> {
+        let (tally, o) = (self.tally, self.odd);
+        let chain = [
+            ("verifying the ledger found this entry first", &self.broken),
+            ("an entry does not follow from the one before", &o.unlinked),
+            ("an entry is missing before this one", &o.missing),
+            ("an entry cannot be read", &o.unreadable),
+        ];
+        let nist = |id, title, evidence, counts, exceptions, not_shown| Control {
+            framework: NIST,
+            id,
+            title,
+            evidence,
+            counts,
+            exceptions,
+            not_shown,
+        };
+        let signed = vec![count("entries, each a leaf under a signed checkpoint", tally.entries)];
+        vec![
+            nist(
+                "AU-8",
+                "Time Stamps",
+                "each entry has UTC to the millisecond, the time since boot and the boot's own id",
+                vec![count("entries", tally.entries), count("boots", size(tally.boots.len()))],
+                odd(&[("the wall clock went backwards", &o.clock_back)]),
+                "that the wall clock is right: its source is the host's",
+            ),
+            nist(
+                "AU-9(3)",
+                "Protection of Audit Information | Cryptographic Protection",
+                "RFC 6962 tree over all entries, its head signed with Ed25519 in the same transaction",
+                signed.clone(),
+                odd(&chain),
+                "a tail that was cut off together with its checkpoints, or a ledger rewritten by whoever has the station's key: keep a checkpoint elsewhere",
+            ),
+            nist(
+                "AU-10",
+                "Non-repudiation",
+                "who came, went, was refused, changed or read, signed by the station",
+                [signed, vec![count("operators named", size(tally.operators.len()))]].concat(),
+                odd(&[chain[0], chain[1], ("break-glass names a code, not a person", &o.break_glass)]),
+                "a signature of the operator's own: the station signs, and vouches for badge and PIN",
+            ),
+            nist(
+                "AU-12",
+                "Audit Record Generation",
+                "an entry for everything that matters, durable before the station goes on",
+                [self.kinds(), vec![count("entries whose text was pruned", tally.pruned)]].concat(),
+                odd(&[
+                    ("entries could not be written when they happened, and are told here", &o.discontinuity),
+                    chain[2],
+                ]),
+                "what happens inside an app: its own audit log tells",
+            ),
+        ]
+    }
+
+    fn csf_and_zero_trust(&self) -> Vec<Control> {
+        let (tally, o) = (self.tally, self.odd);
+        let csf = |id, title, evidence, counts, exceptions, not_shown| Control {
+            framework: CSF,
+            id,
+            title,
+            evidence,
+            counts,
+            exceptions,
+            not_shown,
+        };
+        let mut controls = vec![
+            csf(
+                "PR.AA-01",
+                "Identities and credentials for authorized users, services, and hardware are managed by the organization",
+                "each change of roster and key, with who made it and the hashes before and after",
+                vec![
+                    count("changes of the roster", tally.kind("roster")),
+                    count("of these removals", tally.removed),
+                    count("changes of the station's key", tally.kind("key")),
+                ],
+                odd(&[("a badge was shown that is on no roster", &o.unknown_badge)]),
+                "that the roster is right: who should be on it is known elsewhere",
+            ),
+            csf(
+                "PR.AA-03",
+                "Users, services, and hardware are authenticated",
+                "each session names its operator and how she was proved",
+                [self.sessions(), self.refused()].concat(),
+                odd(&[
+                    ("a session opened without saying for whom", &o.nobody),
+                    ("a session opened with a break-glass code in place of badge and PIN", &o.break_glass),
+                ]),
+                "authentication to the apps themselves",
+            ),
+            csf(
+                "PR.AA-05",
+                "Access permissions, entitlements, and authorizations are defined in a policy, managed, enforced, and reviewed (formerly PR.AC-4)",
+                "each policy by its hash and when it came; sessions that ended because a time or a right was over; readings of the log",
+                vec![
+                    count("changes of the policy", tally.kind("policy")),
+                    count(
+                        "sessions ended by their time or by revocation",
+                        tally.triggers(&["expired", "revoked"]),
+                    ),
+                    count("readings of the log", tally.kind("viewed")),
+                ],
+                odd(&[(
+                    "somebody was let in whose badge was disabled, and no entry enables it",
+                    &o.disabled_let_in,
+                )]),
+                "permissions inside the apps; that anybody has reviewed the policy",
+            ),
+        ];
+        controls.push(Control {
+            framework: ZERO_TRUST,
+            id: "2.1 (3)",
+            title: "Access to individual enterprise resources is granted on a per-session basis",
+            evidence: "no trust is carried over from an earlier login: each session begins in a new capsule, after a clean handoff, with badge and PIN",
+            counts: [self.sessions(), vec![count("handoffs", tally.kind("handoff"))]].concat(),
+            exceptions: odd(&[
+                ("a session opened while another was open", &o.opened_beside),
+                ("a session opened that no clean handoff stands before", &o.opened_unproved),
+                ("break-glass opened a station that was not proved clean", &o.break_glass_unclean),
+            ]),
+            not_shown: "decisions of a policy engine for each request: the station decides for each session",
+        });
+        controls
+    }
+
+    fn hipaa(&self) -> Vec<Control> {
+        let (tally, o) = (self.tally, self.odd);
+        let hipaa = |id, title, evidence, counts, exceptions, not_shown| Control {
+            framework: HIPAA,
+            id,
+            title,
+            evidence,
+            counts,
+            exceptions,
+            not_shown,
+        };
+        let code = ("break-glass names a code, not a person", &o.break_glass);
+        vec![
+            hipaa(
+                "164.312(a)(2)(i)",
+                "Unique user identification",
+                "each session has one operator of the roster, by key and name",
+                [vec![count("operators named", size(tally.operators.len()))], self.sessions()].concat(),
+                odd(&[("a session opened without saying for whom", &o.nobody), code]),
+                "the account under which an app works on its server",
+            ),
+            hipaa(
+                "164.312(a)(2)(ii)",
+                "Emergency access procedure",
+                "break-glass: by which code, when, why, and what was not proved clean",
+                vec![count("emergency accesses", tally.kind("break-glass"))],
+                odd(&[("no reason was given", &o.break_glass_without_reason)]),
+                "that sealed codes were renewed after use",
+            ),
+            hipaa(
+                "164.312(a)(2)(iii)",
+                "Automatic logoff",
+                "sessions that the station ended because nobody was there any more",
+                vec![
+                    count("nobody touched the station", tally.triggers(&["idle"])),
+                    count("the badge was taken away", tally.triggers(&["badge-out"])),
+                    count("the time was over", tally.triggers(&["expired"])),
+                    count(
+                        "the reader was lost or the machine slept",
+                        tally.triggers(&["reader-lost", "suspend"]),
+                    ),
+                ],
+                odd(&[("a session has no end in the ledger before the next one", &o.without_end)]),
+                "logoff on an app's server",
+            ),
+            hipaa(
+                "164.312(b)",
+                "Audit controls",
+                "the ledger itself, and who has read it on the station",
+                [vec![count("readings of the log on the station", tally.kind("viewed"))], self.kinds()]
+                    .concat(),
+                odd(&[(
+                    "entries could not be written when they happened, and are told here",
+                    &o.discontinuity,
+                )]),
+                "activity in systems that hold health information: the apps' own logs; that anybody examines the log",
+            ),
+            hipaa(
+                "164.312(c)(1)",
+                "Integrity",
+                "the evidence cannot be altered unseen: tree, chain and signatures",
+                vec![count("entries", tally.entries)],
+                odd(&[
+                    ("verifying the ledger found this entry first", &self.broken),
+                    ("an entry does not follow from the one before", &o.unlinked),
+                    ("an entry is missing before this one", &o.missing),
+                ]),
+                "integrity of health information: the station holds none",
+            ),
+            hipaa(
+                "164.312(d)",
+                "Person or entity authentication",
+                "each session is opened by badge and PIN, and says how strong that was",
+                [
+                    self.sessions(),
+                    vec![count("handoffs of sessions proved below AAL2", tally.pin_below_aal2)],
+                ]
+                .concat(),
+                odd(&[code]),
+                "identity proofing when the badge was issued",
+            ),
+        ]
+    }
+
+    fn nhi(&self) -> Vec<Control> {
+        let (tally, o) = (self.tally, self.odd);
+        let nhi = |id, title, evidence, counts, exceptions, not_shown| Control {
+            framework: NHI,
+            id,
+            title,
+            evidence,
+            counts,
+            exceptions,
+            not_shown,
+        };
+        let secrets = &tally.secrets;
+        vec![
+            nhi(
+                "NHI1:2025",
+                "Improper Offboarding",
+                "removals from the roster, and badges that were tried on after",
+                vec![count("removals from the roster", tally.removed)],
+                odd(&[("a badge was shown that is on no roster", &o.unknown_badge)]),
+                "stations and service accounts that were given up elsewhere",
+            ),
+            nhi(
+                "NHI2:2025",
+                "Secret Leakage",
+                "after each session gates look for secrets: keyring, kernel keys, key agents, tickets, browser profiles",
+                vec![
+                    count("secrets, absent", size(secrets.absent)),
+                    count("secrets, not here", size(secrets.not_here)),
+                    count("secrets, present", size(secrets.present)),
+                    count("secrets, unknown", size(secrets.unknown)),
+                ],
+                odd(&[("a gate for secrets found some or could not look", &o.secrets)]),
+                "secrets that an app sent elsewhere or wrote into a shared directory",
+            ),
+            nhi(
+                "NHI4:2025",
+                "Insecure Authentication",
+                "a badge's identifier alone opens nothing: the PIN is always asked",
+                self.refused(),
+                odd(&[("a session opened without saying for whom", &o.nobody)]),
+                "how apps authenticate to servers",
+            ),
+            nhi(
+                "NHI7:2025",
+                "Long-Lived Secrets",
+                "a session's secrets live in its capsule and end with it; each change of the station's key is an entry",
+                vec![
+                    count("handoffs", tally.kind("handoff")),
+                    count("changes of the station's key", tally.kind("key")),
+                ],
+                odd(&[("a gate for secrets found some or could not look", &o.secrets)]),
+                "how long tokens live on a server; when the station's key ought to be changed",
+            ),
+            nhi(
+                "NHI8:2025",
+                "Environment Isolation",
+                "drills are entries of their own and cannot be taken for a day's work",
+                vec![count("drills", tally.kind("drill"))],
+                odd(&[("a drill was not clean", &o.drill_wanting)]),
+                "which servers, of tests or of patients, an app reached",
+            ),
+            nhi(
+                "NHI9:2025",
+                "NHI Reuse",
+                "the station signs with a key of its own, which the first entry names",
+                vec![count("changes of the station's key", tally.kind("key"))],
+                Vec::new(),
+                "that no other station was given the same key: compare their `log key`",
+            ),
+            nhi(
+                "NHI10:2025",
+                "Human Use of NHI",
+                "the shared account of the workstation does nothing by itself: each session has one operator's name",
+                [self.sessions(), vec![count("operators named", size(tally.operators.len()))]].concat(),
+                odd(&[
+                    ("a session opened without saying for whom", &o.nobody),
+                    ("break-glass names a code, not a person", &o.break_glass),
+                ]),
+                "people who use the host's account beside the shell",
+            ),
+        ]
+    }
+}
+
+impl Report {
+    /// The report as text for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        use std::fmt::Write as _;
+        let mut out = String::new();
+        let range = self.range.map_or_else(String::new, |(first, last)| format!(", {first} to {last}"));
+        let _ = writeln!(out, "{} entries{range}", self.entries);
+        let verified = self.verified.as_deref().unwrap_or("not verified here: `cleanshiftctl log verify`");
+        let _ = writeln!(out, "ledger: {verified}");
+        let mut framework = "";
+        for control in &self.controls {
+            if control.framework != framework {
+                framework = control.framework;
+                let _ = writeln!(out, "\n{framework}");
+            }
+            let _ = writeln!(out, "\n  {}  {}", control.id, control.title);
+            let _ = writeln!(out, "    evidence    {}", control.evidence);
+            for count in &control.counts {
+                let told = match count.what.strip_suffix(", microseconds") {
+                    Some(what) => format!("{what}: {}", seconds(count.count)),
+                    None => format!("{}: {}", count.what, count.count),
+                };
+                let _ = writeln!(out, "    counted     {told}");
+            }
+            for odd in &control.exceptions {
+                let named: Vec<_> = odd.entries.iter().map(u64::to_string).collect();
+                let more = odd.count - size(odd.entries.len());
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let entries = if odd.count == 1 { "entry" } else { "entries" };
+                let _ = writeln!(out, "    EXCEPTION   {}: {entries} {}{more}", odd.what, named.join(", "));
+            }
+            if control.exceptions.is_empty() {
+                let _ = writeln!(out, "    exceptions  none in these entries");
+            }
+            let _ = writeln!(out, "    not shown   {}", control.not_shown);
+        }
+        let _ = writeln!(out, "\nNo evidence here for");
+        for none in &self.none {
+            let _ = writeln!(out, "  {} {}  {}: {}", none.framework, none.id, none.title, none.why);
+        }
+        out
+    }
+}

@@ -1,0 +1,391 @@
+//! A month of a station with everything in it that a ledger can hold: every kind of entry, every trigger,
+//! every reason, denial and verdict, a clock that jumps, and names that were chosen to break whatever
+//! reads them. It is written by the real store, and is the same each time but for the station's key.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cleanshift::handoff::record::{Denial, Record, Trigger};
+use cleanshift::handoff::{OperatorId, Reason, Refusal};
+use cleanshift::ports::{
+    Answer, BadgeUid, Body, Entry, GateAnswer, Handoff, Ledger as _, Person, RosterRow, RosterRows as _,
+    Stamp,
+};
+use cleanshift::store::Store;
+
+/// The station's name: what must be quoted, escaped or encoded somewhere.
+pub(crate) const STATION: &str = "Ward 4 \"B\" ]\\ Zoë 東京";
+
+pub(crate) const TRIGGERS: [(Trigger, &str); 12] = [
+    (Trigger::BadgeOut, "badge-out"),
+    (Trigger::TapOut, "tap-out"),
+    (Trigger::Takeover, "takeover"),
+    (Trigger::Idle, "idle"),
+    (Trigger::Ended, "ended"),
+    (Trigger::Expired, "expired"),
+    (Trigger::ReaderLost, "reader-lost"),
+    (Trigger::Suspend, "suspend"),
+    (Trigger::Maintenance, "maintenance"),
+    (Trigger::Fault, "fault"),
+    (Trigger::FreshStart, "fresh-start"),
+    (Trigger::Recovery, "recovery"),
+];
+
+/// Every kind of entry.
+pub(crate) const KINDS: [&str; 17] = [
+    "badge-unknown",
+    "break-glass",
+    "denied",
+    "disabled",
+    "discontinuity",
+    "drill",
+    "handoff",
+    "key",
+    "opened",
+    "policy",
+    "quarantine",
+    "released",
+    "restarted",
+    "roster",
+    "started",
+    "stopped",
+    "viewed",
+];
+
+/// Names that forge lines, turn the text around, are formulas, end a value, or are nothing at all.
+pub(crate) fn names() -> Vec<String> {
+    let mut names: Vec<String> = [
+        "Ana Ruiz",
+        "Ben\n07:00:00 all clean\r\n\u{1b}[2J",
+        "Eve \u{202e}naelc lla\u{2066}\u{200b}\u{feff}",
+        "=cmd|' /C calc'!A0",
+        "+1-800-CALL",
+        "-2+3",
+        "@SUM(1+1)",
+        "＝1+1",
+        "Bob\"] \\ [x@1 y=\"z\"",
+        "comma, \"quote\"; semicolon\ttab",
+        "東京 花子 العربية עברית e\u{301}",
+        "<script>alert('1')</script>&amp;",
+        "\u{a0}\u{2003}",
+        "",
+        "\u{0}\u{7f}\u{85}",
+        "null",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    names.push("Long ".repeat(900));
+    names
+}
+
+pub(crate) struct Month {
+    pub(crate) dir: PathBuf,
+    /// The numbers of entries that are exceptions, as they were planted.
+    pub(crate) odd: Odd,
+    store: Store,
+    seconds: i64,
+    written: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Odd {
+    pub(crate) break_glass: Vec<u64>,
+    pub(crate) clock_back: Vec<u64>,
+    pub(crate) covered_late: Vec<u64>,
+    pub(crate) discontinuity: Vec<u64>,
+    pub(crate) drill: Vec<u64>,
+    pub(crate) not_clean: Vec<u64>,
+    pub(crate) secrets: Vec<u64>,
+    pub(crate) let_in_disabled: Vec<u64>,
+    pub(crate) without_end: Vec<u64>,
+    pub(crate) unproved: Vec<u64>,
+}
+
+fn person(number: usize) -> Person {
+    let names = names();
+    let name = &names[number % names.len()];
+    let key = if number % 5 == 4 { name.clone() } else { format!("operator.{number}") };
+    Person {
+        id: OperatorId(u32::try_from(number).unwrap() + 1),
+        key,
+        name: name.clone(),
+        role: names[(number + 3) % names.len()].clone(),
+    }
+}
+
+fn gates(answer: impl Fn(u8) -> Answer) -> Vec<GateAnswer> {
+    let names = names();
+    let gate = |class: u8| GateAnswer {
+        class,
+        gate: if class == 19 { names[8].clone() } else { format!("gate {class}") },
+        answer: answer(class),
+        saw: if class == 13 { names[1].clone() } else { "0 of 3 \"seen\"".to_owned() },
+        method: "init pidfd".to_owned(),
+        took: Duration::from_micros(u64::from(class)),
+    };
+    (1..=28).map(gate).collect()
+}
+
+fn usual(class: u8) -> Answer {
+    match class {
+        6 | 17 => Answer::NotApplicable,
+        22 | 23 => Answer::Setting,
+        _ => Answer::Absent,
+    }
+}
+
+impl Month {
+    fn at(&self) -> Stamp {
+        let boot = self.seconds / 700_000;
+        Stamp {
+            utc_ms: 1_900_000_000_000 + self.seconds * 1000 + 7,
+            boot_ms: u64::try_from(self.seconds).unwrap() * 1000,
+            boot_id: format!("0b1e-{boot}"),
+        }
+    }
+
+    fn put_at(&mut self, at: Stamp, body: Body) -> u64 {
+        let written = self.store.append(&Entry { at, body }).unwrap();
+        assert_eq!(written.index, self.written, "the month has lost count");
+        self.written += 1;
+        written.index
+    }
+
+    fn put(&mut self, body: Body) -> u64 {
+        self.seconds += 97;
+        self.put_at(self.at(), body)
+    }
+
+    fn core(&mut self, record: Record, person: Option<Person>, note: &str) -> u64 {
+        self.put(Body::Core { record, person, note: note.to_owned(), unfinished: None })
+    }
+
+    fn opened(&mut self, person: &Person) -> u64 {
+        self.core(Record::Opened(person.id), Some(person.clone()), "")
+    }
+
+    fn facts(&self, who: Option<&Person>, trigger: Trigger) -> Handoff {
+        let names = names();
+        Handoff {
+            outgoing: who.cloned(),
+            incoming: (trigger == Trigger::Takeover)
+                .then(|| person(self.seconds.unsigned_abs() as usize % 31)),
+            trigger,
+            opened: who.map(|_| self.at()),
+            began: self.at(),
+            covered_after: Duration::from_micros(900),
+            clean_after: Duration::from_millis(310),
+            rounds: 1,
+            apps: vec![
+                ("Chart".to_owned(), true),
+                (names[2].clone(), false),
+                (names[3].clone(), true),
+                (names[8].clone(), false),
+            ],
+            proof: "init pidfd".to_owned(),
+            inside: gates(|class| if class == 1 { Answer::Present } else { Answer::Absent }),
+            after: gates(usual),
+            shared: vec!["/srv/\"shared\" ]\\".to_owned()],
+            capabilities: vec![("userns".to_owned(), "yes".to_owned())],
+            assurance: "UID+PIN: identification, below AAL2".to_owned(),
+            policy: "ab".repeat(32),
+        }
+    }
+
+    /// Where a trace was found, its gates tell so.
+    fn quarantined(&mut self, reason: Reason, who: &Person) -> u64 {
+        let mut facts = self.facts(Some(who), Trigger::Idle);
+        facts.rounds = 2;
+        facts.after = gates(|class| if class == 9 { Answer::Present } else { usual(class) });
+        let unfinished = (reason == Reason::Residue).then(|| Box::new(facts));
+        let record = Record::Quarantined(reason);
+        self.put(Body::Core { record, person: Some(who.clone()), note: names()[1].clone(), unfinished })
+    }
+
+    fn handoff(&mut self, who: Option<&Person>, trigger: Trigger) -> u64 {
+        let facts = self.facts(who, trigger);
+        self.put(Body::Handoff(Box::new(facts)))
+    }
+
+    fn session(&mut self, number: usize, trigger: Trigger) {
+        let who = person(number);
+        self.opened(&who);
+        self.handoff(Some(&who), trigger);
+    }
+
+    fn roster(&mut self, key: &str, by: &str, deed: &str) {
+        self.seconds += 61;
+        let badge = BadgeUid(format!("04AA{:04X}", self.written));
+        let row = RosterRow {
+            key: format!("{key}.{}", self.written),
+            name: names()[self.written as usize % names().len()].clone(),
+            roles: vec!["nurse".to_owned()],
+            badges: vec![badge],
+            ..RosterRow::default()
+        };
+        self.store.change(&[row], &[], by, deed, &self.at()).unwrap();
+        self.written += 1;
+    }
+
+    fn started(&mut self) {
+        let policy = "ab".repeat(32);
+        let capabilities = vec![("swap".to_owned(), "none".to_owned())];
+        self.put(Body::Started { version: "0.1.0".to_owned(), policy, capabilities });
+    }
+}
+
+/// Writes the month into this directory.
+pub(crate) fn write(dir: &Path) -> Month {
+    let store = Store::open(dir, STATION).unwrap();
+    let mut month = Month { dir: dir.to_owned(), odd: Odd::default(), store, seconds: 0, written: 1 };
+    month.seconds += 5;
+    assert!(month.store.note_policy(&"ab".repeat(32), "it", &month.at()).unwrap().is_some());
+    month.written += 1;
+    month.roster("ana.ruiz", "it", "add ana.ruiz");
+    month.started();
+    month.handoff(None, Trigger::FreshStart);
+    for day in 0..30 {
+        month.seconds = month.seconds.max(day * 86_400);
+        for (place, (trigger, _)) in TRIGGERS.iter().enumerate() {
+            month.session(usize::try_from(day).unwrap() * 3 + place, *trigger);
+        }
+        ordinary(&mut month, day);
+    }
+    odd(&mut month);
+    month.put(Body::Stopped);
+    month
+}
+
+/// What belongs to a station's days and is an exception to nothing.
+fn ordinary(month: &mut Month, day: i64) {
+    let who = person(usize::try_from(day).unwrap());
+    let reasons = [
+        Reason::NotDestroyed,
+        Reason::NotRecorded,
+        Reason::Residue,
+        Reason::Silent,
+        Reason::Unknown,
+        Reason::Unprepared,
+    ];
+    let denials = [
+        Denial::WrongPin,
+        Denial::Unchecked,
+        Denial::Badge(Refusal::Disabled),
+        Denial::Badge(Refusal::Expired),
+        Denial::Badge(Refusal::NotYetValid),
+    ];
+    match day % 6 {
+        0 => {
+            for denial in denials {
+                month.core(Record::Denied(who.id, denial), Some(who.clone()), "reader \"A\" ]");
+            }
+            month.core(Record::BadgeUnknown, None, "");
+        }
+        1 => {
+            for reason in reasons {
+                let index = month.quarantined(reason, &who);
+                if reason == Reason::Residue {
+                    month.odd.secrets.push(index);
+                }
+                month.core(Record::Released(who.id), Some(who.clone()), "");
+                month.handoff(None, Trigger::Fault);
+            }
+        }
+        2 => {
+            month.core(Record::Viewed(who.id), Some(who.clone()), "");
+            month.core(Record::Restarted(who.id), Some(who), "");
+            month.put(Body::Stopped);
+            month.started();
+            month.handoff(None, Trigger::Recovery);
+        }
+        3 => {
+            month.core(Record::Denied(who.id, Denial::Disabled), Some(who.clone()), "");
+            month.roster("ben.osei", "sofia", &format!("enable {}", who.key));
+            month.roster("cleo.day", &names()[3], "import 12 operators");
+        }
+        4 => {
+            month.put(Body::Drill("clean: planted in 19 of 28 classes, 0 left".to_owned()));
+        }
+        _ => month.roster("dana.fox", "it", "remove dana.fox"),
+    }
+}
+
+/// What an auditor must be told of, once each or twice.
+fn odd(month: &mut Month) {
+    // A drill that found something; a handoff that was not clean, and one that was covered late.
+    let drill = month.put(Body::Drill("residue: 1 left in class 9".to_owned()));
+    month.odd.drill.push(drill);
+    let (ana, who) = (person(0), person(1));
+    month.opened(&who);
+    let mut facts = month.facts(Some(&who), Trigger::BadgeOut);
+    facts.after = gates(|class| match class {
+        9 => Answer::Present,
+        13 => Answer::Unknown,
+        other => usual(other),
+    });
+    let index = month.put(Body::Handoff(Box::new(facts)));
+    month.odd.not_clean.push(index);
+    month.odd.secrets.push(index);
+    // A session that opened after it all the same.
+    let index = month.opened(&ana);
+    month.odd.unproved.push(index);
+    let mut facts = month.facts(Some(&ana), Trigger::Idle);
+    facts.covered_after = Duration::from_millis(1500);
+    let index = month.put(Body::Handoff(Box::new(facts)));
+    month.odd.covered_late.push(index);
+    // A badge that was disabled and never enabled.
+    month.core(Record::Denied(ana.id, Denial::Disabled), Some(ana.clone()), "");
+    let index = month.opened(&ana);
+    month.odd.let_in_disabled.push(index);
+    month.handoff(Some(&ana), Trigger::Ended);
+    // Break-glass into a clean station, and into one whose clean-up was not finished.
+    let code = |name: &str| Person {
+        id: OperatorId::EMERGENCY,
+        key: format!("break-glass:{name}"),
+        name: "Emergency".to_owned(),
+        role: name.to_owned(),
+    };
+    let body =
+        Body::BreakGlass { person: code("Ward 4 envelope"), reason: names()[8].clone(), unfinished: None };
+    let index = month.put(body);
+    month.odd.break_glass.push(index);
+    month.handoff(Some(&code("Ward 4 envelope")), Trigger::Expired);
+    month.opened(&who);
+    let mut unfinished = month.facts(Some(&who), Trigger::ReaderLost);
+    unfinished.after = gates(|class| if class == 1 { Answer::Unknown } else { usual(class) });
+    let held = Entry {
+        at: month.at(),
+        body: Body::Core {
+            record: Record::Opened(who.id),
+            person: Some(who.clone()),
+            note: names()[1].clone(),
+            unfinished: None,
+        },
+    };
+    month.core(Record::Quarantined(Reason::Residue), Some(who), "");
+    let body = Body::BreakGlass {
+        person: code("=Night"),
+        reason: String::new(),
+        unfinished: Some(Box::new(unfinished)),
+    };
+    let index = month.put(body);
+    month.odd.break_glass.push(index);
+    month.handoff(Some(&code("=Night")), Trigger::Maintenance);
+    let index = month.put(Body::Discontinuity(vec![held]));
+    month.odd.discontinuity.push(index);
+    // A session whose end is nowhere.
+    let next = person(2);
+    let index = month.opened(&next);
+    month.odd.without_end.push(index);
+    let index = month.opened(&next);
+    month.odd.unproved.push(index);
+    month.handoff(Some(&next), Trigger::TapOut);
+    // A wall clock that went back, to before there was a calendar.
+    for utc_ms in [1_000, -70_000_000_000_000] {
+        let at = Stamp { utc_ms, ..month.at() };
+        let body =
+            Body::Core { record: Record::BadgeUnknown, person: None, note: String::new(), unfinished: None };
+        let index = month.put_at(at, body);
+        month.odd.clock_back.push(index);
+    }
+}

@@ -1,7 +1,7 @@
 //! The counter of wrong tries, on the real store and the real hash: it is durable before anybody is told
 //! what a PIN came to, and where it errs it says one try too many.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails in a test ends the test")]
+#![expect(clippy::unwrap_used, reason = "what fails in a test ends the test")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};

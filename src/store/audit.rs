@@ -157,3 +157,57 @@ impl Batch {
         ControlFlow::Continue(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::verify::Fault;
+    use crate::handoff::record::Record;
+    use crate::ports::{Body, Entry, Ledger as _, Stamp};
+    use crate::store::Store;
+
+    /// So many entries that every thread has batches, and the last is not full.
+    const ENTRIES: u64 = (2 * MOST * BATCH + 7) as u64;
+
+    #[test]
+    fn the_first_entry_that_does_not_hold_is_named_in_whatever_batch() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), "S").unwrap();
+        let at = Stamp { utc_ms: 1_790_000_000_000, boot_ms: 5, boot_id: "b".to_owned() };
+        let body = Body::Core { record: Record::BadgeUnknown, person: None, note: String::new() };
+        let entry = Entry { at, body };
+        while store.entries().unwrap() < ENTRIES {
+            let _ = store.append(&entry).unwrap();
+        }
+        drop(store);
+        let db = Connection::open(dir.path().join("station.db")).unwrap();
+        db.execute_batch("CREATE TEMP TABLE kept AS SELECT * FROM ledger").unwrap();
+        let verdict = |damage: &str| {
+            db.execute_batch("DELETE FROM ledger; INSERT INTO ledger SELECT * FROM kept").unwrap();
+            db.execute_batch(damage).unwrap();
+            Store::open_read(dir.path()).unwrap().audit(None, false).unwrap()
+        };
+        let whole = verdict("");
+        assert_eq!((whole.entries, &whole.first_bad), (ENTRIES, &None));
+        let edited = |number: u64| {
+            format!("UPDATE ledger SET json = CAST(json || ' ' AS BLOB) WHERE number = {number};")
+        };
+        let root = |number: u64| format!("UPDATE ledger SET root = zeroblob(32) WHERE number = {number};");
+        let batch = BATCH as u64;
+        let last = ENTRIES - 1;
+        for (damage, number, fault) in [
+            (edited(3), 3, Fault::Edited),
+            (edited(batch - 1), batch - 1, Fault::Edited),
+            (edited(batch), batch, Fault::Edited),
+            (edited(last), last, Fault::Edited),
+            (root(5 * batch + 9), 5 * batch + 9, Fault::WrongRoot),
+            (edited(7 * batch) + &root(3 * batch - 1), 3 * batch - 1, Fault::WrongRoot),
+            (format!("DELETE FROM ledger WHERE number = {}", 2 * batch), 2 * batch, Fault::Missing),
+            (format!("DELETE FROM ledger WHERE number = {last}"), last, Fault::Missing),
+        ] {
+            let verdict = verdict(&damage);
+            let bad = verdict.first_bad.unwrap_or_else(|| panic!("not seen: {damage}"));
+            assert_eq!((bad.index, bad.fault, verdict.entries), (number, fault, number), "{damage}");
+        }
+    }
+}

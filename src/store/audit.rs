@@ -174,7 +174,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), "S").unwrap();
         let at = Stamp { utc_ms: 1_790_000_000_000, boot_ms: 5, boot_id: "b".to_owned() };
-        let body = Body::Core { record: Record::BadgeUnknown, person: None, note: String::new() };
+        let body =
+            Body::Core { record: Record::BadgeUnknown, person: None, note: String::new(), unfinished: None };
         let entry = Entry { at, body };
         while store.entries().unwrap() < ENTRIES {
             let _ = store.append(&entry).unwrap();

@@ -6,7 +6,7 @@ mod read;
 
 pub use file::Look;
 pub use problem::Problems;
-pub use read::schema;
+pub use read::{hash, schema};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub struct Policy {
     pub reasons: Vec<String>,
     /// The capsule's limits and openings.
     pub capsule: CapsulePolicy,
+    /// How long the handoff log is kept; for ever where it is not said.
+    pub keep_log: Option<Duration>,
     /// Settings of the host that bar the station when they are not as required.
     pub require: Vec<String>,
     /// SHA-256 of the file, hexadecimal: stands in every receipt.

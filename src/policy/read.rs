@@ -21,6 +21,8 @@ const RETRIES: u8 = 1;
 const EMERGENCY: u64 = 30 * 60_000;
 /// How long a reason and a code may be waited for, milliseconds.
 const EMERGENCY_PATIENCE: u64 = 180_000;
+/// The least and the most that a log may be kept, milliseconds: a day, a hundred years.
+const KEEP_LOG: (u64, u64) = (86_400_000, 36_525 * 86_400_000);
 /// The reasons that are offered where the policy names none.
 const REASONS: [&str; 4] = [
     "Patient emergency",
@@ -101,6 +103,13 @@ impl Policy {
     }
 }
 
+/// The hash of a policy file, SHA-256 in hexadecimal, as it stands in entries of kind `policy`. A byte
+/// order mark does not count.
+#[must_use]
+pub fn hash(file: &[u8]) -> String {
+    hex::encode(Sha256::digest(file.strip_prefix("\u{feff}".as_bytes()).unwrap_or(file)))
+}
+
 /// The JSON Schema of a policy file.
 #[must_use]
 pub fn schema() -> serde_json::Value {
@@ -121,7 +130,7 @@ fn wrong_type(error: &toml::de::Error) -> Problem {
     let help = match what.strip_prefix("missing field ") {
         Some(field) => format!("add {field}; the samples show every key"),
         None if what.contains("a time with its unit") => {
-            "write a number and ms, s, min or h, in quotes: \"2 min\"".to_owned()
+            "write a number and ms, s, min, h or d, in quotes: \"2 min\"".to_owned()
         }
         None if what.contains("a size with its unit") => {
             "write a number and KiB, MiB or GiB, in quotes: \"256 MiB\"".to_owned()
@@ -219,8 +228,9 @@ impl Check {
             apps: self.apps(file),
             reasons: self.reasons(file),
             capsule: self.capsule(file, grace),
+            keep_log: self.keep_log(file),
             require: file.require.iter().map(|name| name.get_ref().clone()).collect(),
-            hash: hex::encode(Sha256::digest(text.as_bytes())),
+            hash: hash(text.as_bytes()),
             roles,
         }
     }
@@ -377,6 +387,11 @@ impl Check {
             return REASONS.map(str::to_owned).to_vec();
         }
         given.iter().map(|reason| reason.get_ref().clone()).collect()
+    }
+
+    fn keep_log(&mut self, file: &File) -> Option<Duration> {
+        let keep = file.log.keep.as_ref()?;
+        Some(Duration::from_millis(self.time(Some(keep), 0, KEEP_LOG, "keep")))
     }
 
     fn time(&mut self, given: Option<&Spanned<Time>>, default: u64, range: (u64, u64), name: &str) -> u64 {

@@ -92,6 +92,12 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
     sync_dir(to)
 }
 
+/// Removes a file; on return that is on the disk.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    std::fs::remove_file(path).map_err(|error| wrong("remove", path, &error))?;
+    sync_dir(path)
+}
+
 /// Makes the names in a file's directory durable.
 pub(super) fn sync_dir(path: &Path) -> Result<()> {
     let Some(dir) = path.parent() else { return Ok(()) };

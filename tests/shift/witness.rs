@@ -149,6 +149,10 @@ impl Ledger for Witness {
         self.store.entries()
     }
 
+    fn prune(&self, at: &Stamp) -> Result<bool> {
+        self.store.prune(at)
+    }
+
     fn verify(&self) -> Result<std::result::Result<u64, String>> {
         self.store.verify()
     }

@@ -116,7 +116,10 @@ impl Walk {
             found.from = receipt.index;
         } else if receipt.index != index {
             let what = match receipt.index.cmp(&index) {
-                std::cmp::Ordering::Greater => format!("missing: entry {} follows here", receipt.index),
+                std::cmp::Ordering::Greater => format!(
+                    "missing: entry {} follows here; of a choice of receipts only single proofs can be verified",
+                    receipt.index
+                ),
                 _ => format!("reordered: entry {} stands in its place", receipt.index),
             };
             let fault = if receipt.index > index { Fault::Missing } else { Fault::Reordered };

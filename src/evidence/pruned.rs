@@ -26,8 +26,11 @@ pub struct Anchored {
 
 /// An entry of kind `pruned`.
 struct Claim {
+    index: u64,
     from: u64,
     upto: u64,
+    /// Whether an entry before it says that the checkpoint is kept elsewhere.
+    anchored: bool,
 }
 
 impl Pruned {
@@ -72,10 +75,8 @@ impl Pruned {
         if pruned.upto > facts.size {
             return Err("it prunes entries that no checkpoint kept elsewhere covers".to_owned());
         }
-        if !self.anchors.iter().any(|anchor| anchor.size == facts.size && anchor.root == root) {
-            return Err("it prunes below a checkpoint that no entry says is kept elsewhere".to_owned());
-        }
-        self.claims.push(Claim { from: pruned.from, upto: pruned.upto });
+        let anchored = self.anchors.iter().any(|anchor| anchor.size == facts.size && anchor.root == root);
+        self.claims.push(Claim { index, from: pruned.from, upto: pruned.upto, anchored });
         Ok(())
     }
 
@@ -93,6 +94,11 @@ impl Pruned {
             }
             None
         })
+    }
+
+    /// The first entry that prunes below a checkpoint that no entry says is kept elsewhere.
+    pub(super) fn unanchored(&self) -> Option<u64> {
+        self.claims.iter().find(|claim| !claim.anchored).map(|claim| claim.index)
     }
 
     /// The lowest anchor that covers all that is without text.

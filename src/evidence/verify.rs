@@ -367,9 +367,13 @@ impl Audit {
             let what = "wrong root: the tree up to it does not give the root that was stored".to_owned();
             return Err(bad(index, Fault::WrongRoot, what));
         }
+        let changes_key = spine.kind == "key" && index > 0;
         self.head(index, entry.checkpoint, &root)?;
+        if self.all_signatures && !changes_key {
+            self.signature(index, entry.checkpoint)?;
+        }
         self.changes(index, &spine)?;
-        if spine.kind == "key" && index > 0 {
+        if changes_key {
             self.verdict.signatures += 1;
             self.chain
                 .change(entry.json, entry.checkpoint)
@@ -415,9 +419,13 @@ impl Audit {
         if let Some(what) = self.chain.stranger() {
             return Some(bad(0, Fault::WrongKey, what));
         }
-        let index = self.pruned.unsaid()?;
-        let what = "removed: its text is gone, and no entry says that it was pruned".to_owned();
-        Some(bad(index, Fault::Removed, what))
+        if let Some(index) = self.pruned.unsaid() {
+            let what = "removed: its text is gone, and no entry says that it was pruned".to_owned();
+            return Some(bad(index, Fault::Removed, what));
+        }
+        let index = self.pruned.unanchored()?;
+        let what = "edited: it prunes below a checkpoint that no entry says is kept elsewhere".to_owned();
+        Some(bad(index, Fault::Edited, what))
     }
 
     /// The entry does not follow from the one before. Whose fault that is, the signature of the one
@@ -446,7 +454,7 @@ impl Audit {
             let what = "wrong checkpoint: it does not say this size and this root".to_owned();
             return Err(bad(index, Fault::WrongCheckpoint, what));
         }
-        if self.all_signatures { self.signature(index, checkpoint) } else { Ok(()) }
+        Ok(())
     }
 
     fn signature(&mut self, index: u64, checkpoint: &str) -> Result<(), Bad> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
 
-use super::{Store, Writer, disk, entry, journal, roster};
+use super::{Store, Writer, disk, entry, journal, roster, schema};
 use crate::evidence::verify::{Bad, Fault};
 use crate::evidence::{Audit, Kept, against};
 use crate::evidence::{ Frontier, Hash, Receipt, StationKey, StationSeal, Stored, Verdict, leaf_hash};
@@ -175,6 +175,19 @@ impl Store {
         })
     }
 
+    /// Takes what is stored of the break-glass codes into the roster's hash, where its newest entry was written
+    /// before that was part of it.
+    pub(super) fn hash_codes(&self, at: &Stamp) -> Result<()> {
+        self.writer()?.transact(&self.station, |ledger| {
+            let (was, is) = (roster::hash_before(&ledger.tx)?, roster::hash_of_all(&ledger.tx)?);
+            if was == is || ledger.latest("roster")? != was {
+                return Ok(());
+            }
+            let deed = "hash the break-glass codes themselves, not their names alone";
+            ledger.change("roster", "station", deed, was, is, at).map(drop)
+        })
+    }
+
     /// Where the store lies.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -229,7 +242,10 @@ fn beside(db: &Connection, verdict: &Verdict) -> Option<Bad> {
         Err(error) => return bad(next, Fault::Edited, &error.to_string()),
     }
     let newest = next.saturating_sub(1);
-    let rows = roster::hash_of_all(db);
+    let rows = match schema::look(db) {
+        Ok(schema::Found::Older) => roster::hash_before(db),
+        Ok(schema::Found::Empty | schema::Found::Store) | Err(_) => roster::hash_of_all(db),
+    };
     if rows.is_ok_and(|now| now == verdict.latest.get("roster").cloned().unwrap_or_default()) {
         let agrees = verdict.latest.iter().all(|(what, after)| latest(db, what).as_ref() == Ok(after));
         let what = "edited: the newest hashes beside the ledger are not those of its entries";

@@ -192,7 +192,11 @@ impl Store {
         } else {
             return Err(PortError::new("open the store: another Cleanshift is making it; try again"));
         };
-        Self::ready(dir, station, Writer { db, seal, trusted: None }, None)
+        let store = Self::ready(dir, station, Writer { db, seal, trusted: None }, None)?;
+        if make {
+            store.hash_codes(&stamp_now())?;
+        }
+        Ok(store)
     }
 
     fn ready(dir: &Path, station: &str, mut writer: Writer, vfs: Option<String>) -> Result<Self> {

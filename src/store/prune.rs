@@ -161,12 +161,20 @@ fn said(db: &Connection) -> Result<(u64, u64)> {
 /// The first entry from this one on that is not older than this, of the next [`RANGE`].
 fn older(db: &Connection, from: u64, than_utc_ms: i64) -> Result<u64> {
     let wrong = disk(WRITE);
-    let mut query =
-        db.prepare("SELECT number, json FROM ledger WHERE number >= ?1 ORDER BY number").map_err(&wrong)?;
+    let mut query = db
+        .prepare(
+            "SELECT number, json, number IN (SELECT number FROM marks WHERE kind IN ('key', 'anchored', 'pruned'))
+             FROM ledger WHERE number >= ?1 ORDER BY number",
+        )
+        .map_err(&wrong)?;
     let mut rows = query.query([from.cast_signed()]).map_err(&wrong)?;
     let mut upto = from;
     while upto - from < RANGE {
         let Some(row) = rows.next().map_err(&wrong)? else { break };
+        // What keeps its text for ever stops nothing, whatever time it tells.
+        if row.get(2).map_err(&wrong)? {
+            continue;
+        }
         let json = row.get_ref(1).map_err(&wrong)?.as_blob().unwrap_or_default();
         // What tells no time is kept.
         if written_at(json).is_none_or(|at| at.as_millisecond() >= than_utc_ms) {

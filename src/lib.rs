@@ -42,6 +42,7 @@
 //! | what only root may count | `platform/linux/looker.rs` (`cleanshift-looker`) |
 //! | what a capsule must not reach | `platform/linux/reach.rs` |
 //! | what a receipt says, how it is signed and verified | [`evidence`] |
+//! | whom a key hands over to, what a checkpoint kept elsewhere shows, what may be pruned | `evidence/chain.rs`, `against.rs`, `pruned.rs`; `store/keys.rs`, `prune.rs` |
 //! | what is on the disk, in which transaction | [`store`] |
 //! | what can go wrong in a simulated day, and what must hold | `tests/shift/day.rs`, `promises.rs`, [`platform::rehearsal`] |
 //! | what a drill plants, and where it looks | `platform/linux/plant.rs`, [`ctl::drill`] |

@@ -17,6 +17,7 @@ use cleanshift::ports::{
 use cleanshift::store::{Keep, Store};
 use rusqlite::{Connection, params};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 // ---------------------------------------------------------------------------------------------
 // A station with a past
@@ -219,7 +220,8 @@ fn forge(db: &Connection, from: u64, seal: &StationSeal, change: impl Fn(&mut Re
 
 #[test]
 fn what_was_done_to_an_entry_is_named_with_it() {
-    let edited = "UPDATE ledger SET json = CAST(replace(CAST(json AS TEXT), 'Ana', 'Eve') AS BLOB) WHERE number = 5";
+    let edited =
+        "UPDATE ledger SET json = CAST(replace(CAST(json AS TEXT), 'Ana', 'Eve') AS BLOB) WHERE number = 5";
     for (damage, arguments, found) in [
         (edited, &[][..], (5, "edited")),
         ("UPDATE ledger SET leaf = zeroblob(32) WHERE number = 6", &[], (6, "edited")),
@@ -312,7 +314,10 @@ fn a_cut_tail_is_seen_against_a_checkpoint_alone_and_that_is_said() {
     rebuild_head(&db);
     station.verify(&[]).whole();
     let ran = station.log(&["verify"]);
-    assert!(ran.out.contains("entries cut off at the end together with their checkpoints cannot be seen"), "{ran:?}");
+    assert!(
+        ran.out.contains("entries cut off at the end together with their checkpoints cannot be seen"),
+        "{ran:?}"
+    );
     for against in [&kept, &text, text.trim_end()] {
         let ran = station.verify(&["--against", against]);
         assert_eq!(ran.bad(), (9, "truncated".to_owned()));
@@ -340,7 +345,10 @@ fn an_old_copy_that_was_put_back_is_named_even_when_it_was_written_on() {
     station.verify(&["--against", &first, "--against", &second]).whole();
     station.put_back("old.db");
     station.verify(&[]).whole();
-    assert_eq!(station.verify(&["--against", &first, "--against", &second]).bad(), (12, "truncated".to_owned()));
+    assert_eq!(
+        station.verify(&["--against", &first, "--against", &second]).bad(),
+        (12, "truncated".to_owned())
+    );
     let store = station.open();
     for minutes in 30..36 {
         store.append(&opened(minutes)).unwrap();
@@ -400,7 +408,10 @@ fn a_changed_key_is_followed_from_either_end() {
     drop(store);
     let ran = station.log(&["rotate-key", "--json"]);
     let new = ran.json()["new"].as_str().unwrap().to_owned();
-    assert_eq!((ran.json()["old"].as_str(), station.key() == new, old == new), (Some(old.as_str()), true, false));
+    assert_eq!(
+        (ran.json()["old"].as_str(), station.key() == new, old == new),
+        (Some(old.as_str()), true, false)
+    );
     // The old secret is nowhere in the state any more; that it would be found shows the new one.
     let next = std::fs::read(station.state().join("station.key")).unwrap();
     let holds = |secret: &[u8]| {
@@ -630,7 +641,8 @@ fn a_copy_is_verified_as_it_lies_and_one_without_its_wal_says_so() {
     let station = Station::new();
     let copy = station.file("audit.db").display().to_string();
     let verify = |file: &str| ctl(&["log", "verify", file, "--json"]);
-    let wal = |ran: &Ran| ran.json()["notes"].to_string().contains("copy both files, or stop the station first");
+    let wal =
+        |ran: &Ran| ran.json()["notes"].to_string().contains("copy both files, or stop the station first");
     let store = station.open();
     store.append(&opened(20)).unwrap();
     // While the station runs, the newest entry is in the WAL.
@@ -649,7 +661,10 @@ fn a_copy_is_verified_as_it_lies_and_one_without_its_wal_says_so() {
     let ran = verify(&copy);
     assert!(ran.whole()["entries"] == 14 && !wal(&ran), "{ran:?}");
     assert!(!station.file("audit.db-shm").exists(), "nothing was written beside the copy");
-    assert_eq!(ctl(&["log", "verify", &copy, "--json", "--key", &station.key()]).whole()["key_checked"], true);
+    assert_eq!(
+        ctl(&["log", "verify", &copy, "--json", "--key", &station.key()]).whole()["key_checked"],
+        true
+    );
     station.db().execute("UPDATE ledger SET leaf = zeroblob(32) WHERE number = 6", []).unwrap();
     station.copy_to("audit.db");
     assert_eq!(verify(&copy).bad(), (6, "edited".to_owned()));
@@ -685,7 +700,10 @@ fn exported_receipts_are_verified_as_far_as_they_can_be() {
     // A part of it: what holds is said, and what cannot be shown.
     write(&receipts[4..]);
     let json = verify(&["--key", &key]).whole();
-    assert_eq!((&json["from"], &json["in_tree"], &json["key_checked"]), (&4.into(), &false.into(), &false.into()));
+    assert_eq!(
+        (&json["from"], &json["in_tree"], &json["key_checked"]),
+        (&4.into(), &false.into(), &false.into())
+    );
     assert!(json["notes"].to_string().contains("that they are in the station's tree was not"));
     let damaged = |change: &dyn Fn(&mut Vec<Vec<u8>>)| {
         let mut lines = receipts.clone();
@@ -755,7 +773,8 @@ fn what_cannot_be_verified_says_why_and_what_to_do() {
 fn a_clock_is_said_to_go_backwards_only_when_it_did() {
     let station = Station::new();
     let store = station.open();
-    let backwards = || station.verify(&[]).whole()["notes"].to_string().matches("the clock went backwards").count();
+    let backwards =
+        || station.verify(&[]).whole()["notes"].to_string().matches("the clock went backwards").count();
     store.append(&opened(20)).unwrap();
     // The first entry, and with it the store, was made by the clock of this machine.
     let before = backwards();
@@ -767,35 +786,44 @@ fn a_clock_is_said_to_go_backwards_only_when_it_did() {
     assert_eq!(backwards(), before + 1);
 }
 
+/// What version 1 hashed: of the break-glass codes, their names alone.
+fn hash_of_version_1() -> String {
+    let rows = r#"[{"badges":["04AA"],"id":1,"key":"ana.ruiz","name":"","roles":[],"valid_from_utc_ms":null,"valid_until_utc_ms":null}]"#;
+    hex::encode(Sha256::digest(format!(r#"{rows}["Ward 4 envelope"]"#)))
+}
+
 #[test]
 fn a_store_of_version_1_is_read_as_it_is_and_taken_further_when_it_is_opened() {
     let station = Station::new();
-    let codes = "DELETE FROM ledger WHERE number > 1; DELETE FROM codes; DELETE FROM latest WHERE what = 'policy'";
+    let seed: [u8; 32] = std::fs::read(station.state().join("station.key")).unwrap().try_into().unwrap();
+    let seal = StationSeal::new(StationKey::read(&station.key()).unwrap().origin().to_owned(), &seed);
     let db = station.db();
-    db.execute_batch(codes).unwrap();
-    // What version 1 wrote of a code: an entry whose hash has its name alone.
-    rebuild_head(&db);
-    drop(db);
-    let before: String = {
-        let store = station.open();
-        store.append(&opened(1)).unwrap();
-        let db = station.db();
-        db.query_row("SELECT after FROM latest WHERE what = 'roster'", [], |row| row.get(0)).unwrap()
-    };
-    assert!(!before.is_empty());
-    let db = station.db();
+    forge(&db, 2, &seal, |receipt| receipt.change.as_mut().unwrap().after = hash_of_version_1());
+    db.execute("UPDATE latest SET after = ?1 WHERE what = 'roster'", [hash_of_version_1()]).unwrap();
     db.execute_batch("DROP TABLE marks; PRAGMA user_version = 1").unwrap();
-    db.pragma_update(None, "wal_checkpoint", "TRUNCATE").ok();
     drop(db);
-    // Only `latest` of the roster differs: it was written when a code was there.
-    let ran = station.verify(&[]);
-    assert!(ran.code <= 1, "{ran:?}");
+    let version =
+        || -> i64 { station.db().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap() };
+    // An auditor's look changes nothing.
     let key = station.key();
+    assert_eq!(station.verify(&["--key", &key, "--all-signatures"]).whole()["entries"], 12);
+    assert_eq!(version(), 1);
+    station.copy_to("one.db");
     drop(station.open());
-    let version: i64 =
-        station.db().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     let marks: i64 = station.db().query_row("SELECT count(*) FROM marks", [], |row| row.get(0)).unwrap();
-    assert_eq!((version, marks, station.key() == key), (2, 2, true));
+    assert_eq!((version(), marks, station.key() == key), (2, 5, true));
+    // An entry says that the codes themselves are hashed from now on; once.
+    let ran = station.log(&["show", "12"]);
+    assert!(ran.out.contains("hash the break-glass codes themselves"), "{ran:?}");
+    drop(station.open());
+    assert_eq!(station.verify(&["--key", &key]).whole()["entries"], 13);
+    let (index, fault) = station.damaged("UPDATE codes SET phc = '$argon2id$2'", &[]);
+    assert_eq!((index, fault.as_str()), (12, "changed-outside"));
+    // What was changed outside before is not taken for what version 1 has written.
+    station.put_back("one.db");
+    station.db().execute("UPDATE codes SET name = 'Mine'", []).unwrap();
+    drop(station.open());
+    assert_eq!(station.verify(&[]).bad(), (11, "changed-outside".to_owned()));
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -119,7 +119,8 @@ impl Station {
 #[must_use]
 pub fn run(cmd: &LogCommand, station: &Station) -> u8 {
     let mut out = String::new();
-    let read = |work: &mut dyn FnMut(&Store) -> Result<u8>| Store::open_read(&station.state).and_then(|s| work(&s));
+    let read =
+        |work: &mut dyn FnMut(&Store) -> Result<u8>| Store::open_read(&station.state).and_then(|s| work(&s));
     let done = match cmd {
         LogCommand::List { json, limit, all } => {
             read(&mut |store| list(store, *json, if *all { usize::MAX } else { *limit }, &mut out))

@@ -132,7 +132,8 @@ pub fn compare(
         let ours = verdict.keys.first().is_none_or(|key| key.origin() == one.origin);
         let missing = one.size > verdict.entries;
         let (came, bad) = if !ours {
-            let what = format!("wrong key: the checkpoint kept elsewhere is of another station, {}", one.origin);
+            let what =
+                format!("wrong key: the checkpoint kept elsewhere is of another station, {}", one.origin);
             (Came::Foreign, Some((0, Fault::WrongKey, what)))
         } else if missing && !(whole || cut(verdict)) {
             (Came::Unknown, None)
@@ -190,7 +191,9 @@ mod tests {
         let seal = StationSeal::new(origin("S 1"), &[7; 32]);
         let next = StationSeal::new(origin("S 1"), &[8; 32]);
         let (one, two) = (seal.sign(5, &[1; 32]).unwrap(), seal.sign_over_to(&next, 6, &[2; 32]).unwrap());
-        for text in [format!("{one}{two}"), format!("\n{one}\n\n{two}\r\n"), format!("{one}{}", two.trim_end())] {
+        for text in
+            [format!("{one}{two}"), format!("\n{one}\n\n{two}\r\n"), format!("{one}{}", two.trim_end())]
+        {
             let read = Kept::read_all(&text).unwrap();
             assert_eq!(read.iter().map(|kept| kept.size).collect::<Vec<_>>(), [5, 6], "{text}");
             assert_eq!((&read[0].text, &read[1].text), (&one, &two));
@@ -198,7 +201,8 @@ mod tests {
         let key = StationKey::read(&next.public()).unwrap();
         let read = Kept::read_all(&two).unwrap();
         assert_eq!(read[0].signature(&[key]), Signature::Good);
-        for wrong in ["", "x", "cleanshift.station/S\n5\nAQ==\n\n— x y\n", &one.replace("\n\n", "\nmore\n\n")] {
+        for wrong in ["", "x", "cleanshift.station/S\n5\nAQ==\n\n— x y\n", &one.replace("\n\n", "\nmore\n\n")]
+        {
             assert!(Kept::read_all(wrong).is_err(), "{wrong}");
         }
     }

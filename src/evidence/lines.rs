@@ -195,7 +195,8 @@ impl Walk {
         if let Some(key) = key
             && !found.key_checked
         {
-            let known = if self.keys.contains(key) { "an earlier one of this station" } else { "none of its" };
+            let known =
+                if self.keys.contains(key) { "an earlier one of this station" } else { "none of its" };
             found.notes.push(format!(
                 "the checkpoint is signed by a key that the export names; the key given is {known}, and the \
                  signature that hands one over to the next is not in an export"

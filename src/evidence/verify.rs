@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::against::Came;
 use super::chain::Chain;
 use super::checkpoint::{self, Signature, StationKey};
-use super::pruned::Pruned;
 pub use super::pruned::Anchored;
+use super::pruned::Pruned;
 use super::receipt::AnchorFacts;
 use super::tree::{Frontier, Hash, leaf_hash};
 
@@ -510,8 +510,7 @@ impl Audit {
     /// Whether the wall clock lags behind the clock that counts from boot. Where both went back alike, the
     /// entry was only written later than one that was stamped after it.
     fn set_back(&self, at: &SpineTime<'_>) -> bool {
-        let millis =
-            |utc: &str| utc.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
+        let millis = |utc: &str| utc.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
         let (Some(before), Some(now)) = (millis(&self.utc), millis(at.utc)) else { return true };
         let counted = i128::from(at.boot_ms) - i128::from(self.boot_ms);
         let told = i128::from(now) - i128::from(before);

@@ -130,7 +130,8 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
             }
             None => format!("A checkpoint is kept elsewhere since {at}"),
         },
-        "pruned" => match receipt.anchor.as_ref().and_then(|anchor| anchor.pruned.as_ref().zip(Some(anchor))) {
+        "pruned" => match receipt.anchor.as_ref().and_then(|anchor| anchor.pruned.as_ref().zip(Some(anchor)))
+        {
             Some((pruned, anchor)) => format!(
                 "The text of entries {} to {} was given up by {} at {at}, as the policy says; their hashes stay, \
                  below the checkpoint over {} entries",

@@ -1,7 +1,9 @@
 //! The one place where the core's records become receipts: the core's types are never serialised.
 
 use crate::evidence::Receipt;
-use crate::evidence::receipt::{AnchorFacts, AppClosed, Capability, ChangeFacts, GateSaw, HandoffFacts, Held, Time, Who};
+use crate::evidence::receipt::{
+    AnchorFacts, AppClosed, Capability, ChangeFacts, GateSaw, HandoffFacts, Held, Time, Who,
+};
 use crate::handoff::record::{Denial, Record, Trigger};
 use crate::handoff::{OperatorId, Reason};
 use crate::ports::{Answer, Body, Entry, GateAnswer, Handoff, Person, PortError, Result, Stamp};

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Store, Writer, disk, entry, journal, roster, schema};
 use crate::evidence::verify::{Bad, Fault};
 use crate::evidence::{Audit, Kept, against};
-use crate::evidence::{ Frontier, Hash, Receipt, StationKey, StationSeal, Stored, Verdict, leaf_hash};
+use crate::evidence::{Frontier, Hash, Receipt, StationKey, StationSeal, Stored, Verdict, leaf_hash};
 use crate::handoff::planted::{self, Bug};
 use crate::ports::{Body, Entry, Intent, Ledger, PortError, Result, Stamp, Unfinished, Written};
 

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! station.db    journal · ledger (with its tree and checkpoints) · roster; WAL, synchronous=FULL
-//! station.key   the station's Ed25519 seed; without it no entry can be written
+//! station.key   the station's Ed25519 seed; without it no entry can be written; `station.key.new` while it changes
 //! station.lock  held by the one shell that runs
 //! station.reserve  space that is given up for break-glass when the disk is full
 //! ```
@@ -355,7 +355,6 @@ fn disk(doing: &'static str) -> impl Fn(rusqlite::Error) -> PortError {
 /// What to do with a damaged file.
 const DAMAGED: &str = "; keep this file for whoever looks into it, and put station.db with its station.db-wal back from a \
                        copy, or move the whole state directory away to begin a new ledger";
-
 
 fn reason(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {

@@ -67,18 +67,25 @@ impl Store {
     /// # Errors
     /// When it is not a checkpoint over this ledger, not signed by its key, or the entry cannot be written.
     pub fn anchor(&self, kept: &Kept, place: &str, by: &str, at: &Stamp) -> Result<Written> {
-        let refuse = |why: &str| PortError::new(format!("anchor the checkpoint over {} entries: {why}", kept.size));
+        let refuse =
+            |why: &str| PortError::new(format!("anchor the checkpoint over {} entries: {why}", kept.size));
         self.writer()?.transact(&self.station, |writing| {
             match ledger::root_at(&writing.tx, kept.size) {
-                None => return Err(refuse("the ledger has fewer; it was put back from an old copy, or cut off")),
+                None => {
+                    return Err(refuse("the ledger has fewer; it was put back from an old copy, or cut off"));
+                }
                 Some(root) if root != kept.root => {
-                    return Err(refuse("it is not over this ledger's entries; take the one that this station prints"));
+                    return Err(refuse(
+                        "it is not over this ledger's entries; take the one that this station prints",
+                    ));
                 }
                 Some(_) => {}
             }
             let keys = keys(&writing.tx)?;
             if kept.signature(&keys) != Signature::Good {
-                return Err(refuse("its signature is not this station's; take the one that this station prints"));
+                return Err(refuse(
+                    "its signature is not this station's; take the one that this station prints",
+                ));
             }
             let anchor = AnchorFacts {
                 by: by.to_owned(),
@@ -189,7 +196,9 @@ fn older(db: &Connection, from: u64, than_utc_ms: i64) -> Result<u64> {
 fn anchor(db: &Connection) -> Result<Option<AnchorFacts>> {
     let mut best: Option<AnchorFacts> = None;
     for number in numbers(db, "anchored")? {
-        let Some(anchor) = ledger::receipt_at(db, number)?.and_then(|receipt| receipt.anchor) else { continue };
+        let Some(anchor) = ledger::receipt_at(db, number)?.and_then(|receipt| receipt.anchor) else {
+            continue;
+        };
         let root = ledger::root_at(db, anchor.size).map(hex::encode);
         if root.as_ref() == Some(&anchor.root) && best.as_ref().is_none_or(|best| best.size < anchor.size) {
             best = Some(anchor);
@@ -202,7 +211,8 @@ fn anchor(db: &Connection) -> Result<Option<AnchorFacts>> {
 fn keys(db: &Connection) -> Result<Vec<crate::evidence::StationKey>> {
     let mut keys = Vec::new();
     for number in numbers(db, "key")? {
-        let key = ledger::receipt_at(db, number)?.map(|receipt| crate::evidence::StationKey::read(&receipt.note));
+        let key =
+            ledger::receipt_at(db, number)?.map(|receipt| crate::evidence::StationKey::read(&receipt.note));
         keys.extend(key.and_then(std::result::Result::ok));
     }
     Ok(keys)
@@ -210,8 +220,7 @@ fn keys(db: &Connection) -> Result<Vec<crate::evidence::StationKey>> {
 
 fn numbers(db: &Connection, kind: &str) -> Result<Vec<u64>> {
     let wrong = disk(WRITE);
-    let mut query =
-        db.prepare("SELECT number FROM marks WHERE kind = ?1 ORDER BY number").map_err(&wrong)?;
+    let mut query = db.prepare("SELECT number FROM marks WHERE kind = ?1 ORDER BY number").map_err(&wrong)?;
     query
         .query_map([kind], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))
         .and_then(Iterator::collect)
@@ -232,6 +241,7 @@ fn give_up(db: &Connection, from: u64, upto: u64) -> Result<u64> {
              LIMIT ?3
          )"
     );
-    let texts = db.execute(&sql, params![from.cast_signed(), upto.cast_signed(), BATCH]).map_err(disk(WRITE))?;
+    let texts =
+        db.execute(&sql, params![from.cast_signed(), upto.cast_signed(), BATCH]).map_err(disk(WRITE))?;
     Ok(texts as u64)
 }

@@ -261,7 +261,6 @@ fn hash<T: Serialize>(db: &Connection, codes: &[T]) -> Result<String> {
 
 /// Names and what is stored of each break-glass code, by name.
 fn codes(db: &Connection) -> Result<Vec<(String, String)>> {
-    let mut query =
-        db.prepare_cached("SELECT name, phc FROM codes ORDER BY name").map_err(disk(READ))?;
+    let mut query = db.prepare_cached("SELECT name, phc FROM codes ORDER BY name").map_err(disk(READ))?;
     query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(disk(READ))
 }

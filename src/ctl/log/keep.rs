@@ -90,7 +90,10 @@ fn there(state: &Path) -> Result<()> {
     if state.join("station.db").exists() {
         return Ok(());
     }
-    Err(PortError::new(format!("open the store: there is none in {}; start the station once", state.display())))
+    Err(PortError::new(format!(
+        "open the store: there is none in {}; start the station once",
+        state.display()
+    )))
 }
 
 /// Says in the ledger that a checkpoint is kept elsewhere.
@@ -143,7 +146,8 @@ pub(super) fn prune(station: &Station, as_json: bool, out: &mut String) -> Resul
     there(&station.state)?;
     let policy = station.policy()?;
     let Some(keep) = policy.keep_log else {
-        let why = "the policy keeps the log for ever; [log] keep = \"400 d\" would let older entries be pruned";
+        let why =
+            "the policy keeps the log for ever; [log] keep = \"400 d\" would let older entries be pruned";
         if as_json {
             let _ = writeln!(out, "{:#}", json!({ "texts": 0, "ranges": [], "held_back": why }));
         } else {
@@ -166,7 +170,8 @@ pub(super) fn prune(station: &Station, as_json: bool, out: &mut String) -> Resul
         }
     }
     if as_json {
-        let ranges: Vec<_> = ranges.iter().map(|(from, upto)| json!({ "from": from, "upto": upto })).collect();
+        let ranges: Vec<_> =
+            ranges.iter().map(|(from, upto)| json!({ "from": from, "upto": upto })).collect();
         let _ = writeln!(out, "{:#}", json!({ "texts": texts, "ranges": ranges, "held_back": held_back }));
         return Ok(0);
     }

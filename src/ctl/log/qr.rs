@@ -52,7 +52,9 @@ mod tests {
     fn scanned(drawn: &str) -> String {
         let lines: Vec<Vec<char>> = drawn
             .lines()
-            .map(|line| line.trim_start_matches("\u{1b}[97;40m").trim_end_matches("\u{1b}[0m").chars().collect())
+            .map(|line| {
+                line.trim_start_matches("\u{1b}[97;40m").trim_end_matches("\u{1b}[0m").chars().collect()
+            })
             .collect();
         let light = |x: usize, y: usize| {
             let character = lines[y / 2][x];

@@ -204,18 +204,18 @@ fn exported(
     as_json: bool,
     out: &mut String,
 ) -> Result<u8> {
-    let text = std::fs::read(file)
-        .map_err(|error| PortError::new(format!("read {}: {error}", file.display())))?;
+    let text =
+        std::fs::read(file).map_err(|error| PortError::new(format!("read {}: {error}", file.display())))?;
     for beside in beside_export(file).iter().filter(|path| path.exists()) {
         kept.extend(given_checkpoints(&beside.to_string_lossy())?);
     }
-    let found =
-        lines::verify(text.split(|byte| *byte == b'\n'), &kept, key).map_err(PortError::new)?;
+    let found = lines::verify(text.split(|byte| *byte == b'\n'), &kept, key).map_err(PortError::new)?;
     let whole = found.first_bad.is_none();
     if as_json {
-        let against = found.against.iter().map(|(size, holds)| {
-            json!({ "size": size, "result": if *holds { "holds" } else { "unknown" } })
-        });
+        let against = found
+            .against
+            .iter()
+            .map(|(size, holds)| json!({ "size": size, "result": if *holds { "holds" } else { "unknown" } }));
         let value = json!({
             "verdict": if whole { "whole" } else { "broken" },
             "sentence": found.sentence(),

@@ -112,7 +112,7 @@ impl Ledger for Faulty<dyn Ledger> {
     }
 
     fn prune(&self, at: &Stamp) -> Result<bool> {
-        self.step("pruning", |real| real.prune(at))
+        self.real.prune(at)
     }
 
     fn verify(&self) -> Result<std::result::Result<u64, String>> {

@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::evidence::checkpoint::Signature;
 use crate::evidence::receipt::{GateSaw, Receipt};
 use crate::evidence::words::{local, seconds};
-use crate::evidence::{counts, escape, leaf_hash, sentence};
+use crate::evidence::{StationKey, counts, escape, leaf_hash, sentence};
 use crate::policy::Policy;
 use crate::ports::{Ledger as _, PortError, Result, Written};
 use crate::store::Store;
@@ -366,11 +366,12 @@ fn proof(store: &Store, entry: &Written) -> (bool, String) {
     if leaf_hash(&entry.json) != entry.leaf {
         return (false, "no: the text does not give the leaf hash".to_owned());
     }
-    let key = match store.public_key() {
-        Ok(key) => key,
+    let keys = match store.public_key().and_then(|_| store.all_keys()) {
+        Ok(keys) => keys,
         Err(error) => return (false, format!("no: failed to {error}")),
     };
-    match key.check(&entry.checkpoint) {
+    // The key may have changed since: the entries about that are the whole verification's.
+    match signed_by(&keys, &entry.checkpoint) {
         Signature::Good => {
             let text = "yes: the text gives the leaf, and the checkpoint is signed by this station's key; \
                         `cleanshiftctl log verify` checks the tree between them";
@@ -379,6 +380,12 @@ fn proof(store: &Store, entry: &Written) -> (bool, String) {
         Signature::Bad => (false, "no: the checkpoint's signature does not hold".to_owned()),
         Signature::Other => (false, "no: the checkpoint is signed by another key".to_owned()),
     }
+}
+
+fn signed_by(keys: &[StationKey], checkpoint: &str) -> Signature {
+    let found: Vec<Signature> = keys.iter().map(|key| key.check(checkpoint)).collect();
+    let one = |signature| found.contains(&signature).then_some(signature);
+    one(Signature::Good).or_else(|| one(Signature::Bad)).unwrap_or(Signature::Other)
 }
 
 fn as_value(entry: &Written) -> serde_json::Value {

@@ -115,14 +115,15 @@ impl Walk {
         if found.entries == 0 {
             found.from = receipt.index;
         } else if receipt.index != index {
-            let what = match receipt.index.cmp(&index) {
-                std::cmp::Ordering::Greater => format!(
+            let (fault, what) = if receipt.index > index {
+                let what = format!(
                     "missing: entry {} follows here; of a choice of receipts only single proofs can be verified",
                     receipt.index
-                ),
-                _ => format!("reordered: entry {} stands in its place", receipt.index),
+                );
+                (Fault::Missing, what)
+            } else {
+                (Fault::Reordered, format!("reordered: entry {} stands in its place", receipt.index))
             };
-            let fault = if receipt.index > index { Fault::Missing } else { Fault::Reordered };
             return Err(bad(fault, what));
         }
         if (found.entries > 0 || receipt.index == 0) && receipt.previous != self.previous {

@@ -32,6 +32,14 @@ impl Store {
         }
     }
 
+    /// The keys that the ledger has named, in their order: what an entry is signed by is one of them.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn all_keys(&self) -> Result<Vec<StationKey>> {
+        ledger::keys(&self.reader())
+    }
+
     /// Changes the station's key: the entry of kind `key` is signed by the old one and the new one, all that
     /// follow by the new one. The answer is the old key and the new one. The old secret is overwritten and gone
     /// on return, as far as the file system overwrites in place.

@@ -292,17 +292,34 @@ pub(super) fn current_key(db: &Connection) -> Result<StationKey> {
         })
 }
 
-/// The number of the newest entry of one of the marked kinds. A store of version 1 marks none.
-pub(super) fn newest(db: &Connection, kind: &str) -> Result<Option<u64>> {
-    let marks: i64 = db
-        .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'marks'", [], |row| row.get(0))
-        .map_err(disk(READ))?;
-    if marks == 0 {
-        return Ok(None);
+/// The keys that the ledger has named, in their order.
+pub(super) fn keys(db: &Connection) -> Result<Vec<StationKey>> {
+    let mut keys = Vec::new();
+    for number in marked(db, "key")? {
+        let key = receipt_at(db, number)?.map(|receipt| StationKey::read(&receipt.note));
+        keys.extend(key.and_then(std::result::Result::ok));
     }
-    db.query_row("SELECT max(number) FROM marks WHERE kind = ?1", [kind], |row| row.get::<_, Option<i64>>(0))
-        .map(|number| number.map(i64::cast_unsigned))
-        .map_err(disk(READ))
+    Ok(keys)
+}
+
+/// The number of the newest entry of one of the marked kinds.
+pub(super) fn newest(db: &Connection, kind: &str) -> Result<Option<u64>> {
+    Ok(marked(db, kind)?.pop())
+}
+
+/// The numbers of the entries of one of the marked kinds. Of a store of version 1, which marks none, the one
+/// that names the key is known.
+pub(super) fn marked(db: &Connection, kind: &str) -> Result<Vec<u64>> {
+    let wrong = disk(READ);
+    if schema::look(db)? == schema::Found::Older {
+        return Ok(if kind == "key" { vec![0] } else { Vec::new() });
+    }
+    let mut query =
+        db.prepare_cached("SELECT number FROM marks WHERE kind = ?1 ORDER BY number").map_err(&wrong)?;
+    query
+        .query_map([kind], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))
+        .and_then(Iterator::collect)
+        .map_err(&wrong)
 }
 
 /// An entry, read; `None` where it is not there or cannot be read.

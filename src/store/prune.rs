@@ -81,7 +81,7 @@ impl Store {
                 }
                 Some(_) => {}
             }
-            let keys = keys(&writing.tx)?;
+            let keys = ledger::keys(&writing.tx)?;
             if kept.signature(&keys) != Signature::Good {
                 return Err(refuse(
                     "its signature is not this station's; take the one that this station prints",
@@ -195,7 +195,7 @@ fn older(db: &Connection, from: u64, than_utc_ms: i64) -> Result<u64> {
 /// The anchor that covers the most, if it still is over what stands below it.
 fn anchor(db: &Connection) -> Result<Option<AnchorFacts>> {
     let mut best: Option<AnchorFacts> = None;
-    for number in numbers(db, "anchored")? {
+    for number in ledger::marked(db, "anchored")? {
         let Some(anchor) = ledger::receipt_at(db, number)?.and_then(|receipt| receipt.anchor) else {
             continue;
         };
@@ -205,26 +205,6 @@ fn anchor(db: &Connection) -> Result<Option<AnchorFacts>> {
         }
     }
     Ok(best)
-}
-
-/// The keys that the ledger names.
-fn keys(db: &Connection) -> Result<Vec<crate::evidence::StationKey>> {
-    let mut keys = Vec::new();
-    for number in numbers(db, "key")? {
-        let key =
-            ledger::receipt_at(db, number)?.map(|receipt| crate::evidence::StationKey::read(&receipt.note));
-        keys.extend(key.and_then(std::result::Result::ok));
-    }
-    Ok(keys)
-}
-
-fn numbers(db: &Connection, kind: &str) -> Result<Vec<u64>> {
-    let wrong = disk(WRITE);
-    let mut query = db.prepare("SELECT number FROM marks WHERE kind = ?1 ORDER BY number").map_err(&wrong)?;
-    query
-        .query_map([kind], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))
-        .and_then(Iterator::collect)
-        .map_err(&wrong)
 }
 
 /// Gives up some texts of this range, and of changes below it that were the newest of their kind when

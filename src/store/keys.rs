@@ -79,7 +79,7 @@ fn new_seed() -> Result<Zeroizing<[u8; 32]>> {
 fn succeed(dir: &Path) -> Result<()> {
     let (path, new) = (dir.join(KEY), dir.join(NEW));
     if path.exists() {
-        files::write_secret(&path, &[0; 32])?;
+        files::overwrite(&path)?;
     }
     files::rename(&new, &path)
 }
@@ -95,7 +95,7 @@ pub(super) fn settled(dir: &Path, db: &Connection, mend: bool) -> Result<Station
     {
         if mend && new.exists() {
             // A change that its entry never followed.
-            files::write_secret(&new, &[0; 32])?;
+            files::overwrite(&new)?;
             files::remove(&new)?;
         }
         return Ok(current);

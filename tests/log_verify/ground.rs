@@ -138,7 +138,17 @@ impl Station {
     /// `cleanshiftctl log …` on this station.
     pub(crate) fn log(&self, arguments: &[&str]) -> Ran {
         let (state, policy) = (self.state().display().to_string(), self.policy().display().to_string());
-        ctl(&[&["--state", &state, "--policy", &policy, "log"], arguments].concat())
+        let run = || ctl(&[&["--state", &state, "--policy", &policy, "log"], arguments].concat());
+        let locked = |ran: &Ran| ran.err.contains("another Cleanshift is running");
+        // As in `open`: no lock of somebody else's command is taken for that of a shell.
+        let mut ran = run();
+        for _ in 0..20 {
+            if !locked(&ran) {
+                break;
+            }
+            ran = run();
+        }
+        ran
     }
 
     pub(crate) fn verify(&self, arguments: &[&str]) -> Ran {

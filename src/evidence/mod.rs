@@ -28,7 +28,7 @@
 //!
 //! The first entry is of kind `key` and names the public key in its note. A later one names the key
 //! that takes over: its checkpoint is signed by both, the old one to allow it, the new one to show that it is
-//! there; the entries after it are signed by the new one alone ([`chain`]). So an auditor who holds any
+//! there; the entries after it are signed by the new one alone (`chain`). So an auditor who holds any
 //! key of the chain can verify all of it, and a key that came without such an entry is a wrong key.
 //!
 //! # Pruning
@@ -38,15 +38,14 @@
 //! `removed`, a failure.
 //!
 //! # What it cannot do
-//!
-//! What it cannot do is said: who holds the station's key and its disk can rewrite everything since
-//! the last checkpoint that somebody keeps elsewhere. A tail that is cut off together with its
+//! Who holds the station's key and its disk can rewrite everything since the last checkpoint that
+//! somebody keeps elsewhere. A tail that is cut off together with its
 //! checkpoints is seen only by whoever kept a newer checkpoint.
 
 #![forbid(unsafe_code)]
 
 pub mod against;
-pub mod chain;
+mod chain;
 pub mod checkpoint;
 pub mod lines;
 mod pruned;

@@ -140,10 +140,11 @@ impl Store {
         let db = super::connect_to_read(&self.file, self.vfs.as_deref())?;
         let tx = db.unchecked_transaction().map_err(&wrong)?;
         let mut verdict = walk(&tx, key, all_signatures);
+        // An auditor's key that is none of the ledger's is told of the first entry, and no walk finds more.
         let unsigned = verdict
             .first_bad
             .as_ref()
-            .is_some_and(|bad| matches!(bad.fault, Fault::BadSignature | Fault::WrongKey));
+            .is_some_and(|bad| bad.index > 0 && matches!(bad.fault, Fault::BadSignature | Fault::WrongKey));
         if unsigned && !all_signatures {
             // Whoever changed an old entry and all that follows could not sign anew; the first
             // signature that does not hold tells where.

@@ -120,7 +120,7 @@ impl Parts {
         #[cfg(feature = "faults")]
         let clock = crate::platform::linux::faults::clock(clock);
         let store = Arc::new(Store::open(state, &policy.station.name)?);
-        if let Some(keep) = policy.keep_log {
+        if let Some(keep) = policy.log.keep {
             store.keep_for(keep_log(policy, keep, "station"));
         }
         drop(store.note_policy(&policy.hash, "it", &clock.stamp())?);

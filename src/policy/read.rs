@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{File, Many, Mode, Size, Time};
 use super::problem::{Problem, Problems};
-use super::{AppPolicy, CapsulePolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
+use super::{AppPolicy, CapsulePolicy, LogPolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
 use crate::handoff::{BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
 
 /// How long any single step of a clean-up, look, write or build may take, milliseconds.
@@ -228,7 +228,7 @@ impl Check {
             apps: self.apps(file),
             reasons: self.reasons(file),
             capsule: self.capsule(file, grace),
-            keep_log: self.keep_log(file),
+            log: self.log(file),
             require: file.require.iter().map(|name| name.get_ref().clone()).collect(),
             hash: hash(text.as_bytes()),
             roles,
@@ -389,9 +389,10 @@ impl Check {
         given.iter().map(|reason| reason.get_ref().clone()).collect()
     }
 
-    fn keep_log(&mut self, file: &File) -> Option<Duration> {
-        let keep = file.log.keep.as_ref()?;
-        Some(Duration::from_millis(self.time(Some(keep), 0, KEEP_LOG, "keep")))
+    fn log(&mut self, file: &File) -> LogPolicy {
+        let keep = file.log.keep.as_ref();
+        let keep = keep.map(|keep| Duration::from_millis(self.time(Some(keep), 0, KEEP_LOG, "keep")));
+        LogPolicy { keep }
     }
 
     fn time(&mut self, given: Option<&Spanned<Time>>, default: u64, range: (u64, u64), name: &str) -> u64 {

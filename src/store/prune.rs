@@ -210,18 +210,29 @@ fn anchor(db: &Connection) -> Result<Option<AnchorFacts>> {
 /// Gives up some texts of this range, and of changes below it that were the newest of their kind when
 /// theirs was pruned.
 fn give_up(db: &Connection, from: u64, upto: u64) -> Result<u64> {
+    let wrong = disk(WRITE);
     let lasting = format!("SELECT number FROM marks WHERE {LASTING}");
     let sql = format!(
-        "UPDATE ledger SET json = x'', checkpoint = '' WHERE number IN (
-             SELECT number FROM ledger WHERE number >= ?1 AND number < ?2 AND length(json) > 0
-                 AND number NOT IN ({lasting})
-             UNION
-             SELECT number FROM ledger WHERE length(json) > 0 AND number NOT IN ({lasting})
-                 AND number IN (SELECT number FROM marks WHERE number < ?1 AND kind IN ('roster', 'policy'))
-             LIMIT ?3
-         )"
+        "SELECT number FROM ledger WHERE number >= ?1 AND number < ?2 AND length(json) > 0
+             AND number NOT IN ({lasting})
+         UNION
+         SELECT number FROM ledger WHERE length(json) > 0 AND number NOT IN ({lasting})
+             AND number IN (SELECT number FROM marks WHERE number < ?1 AND kind IN ('roster', 'policy'))
+         LIMIT ?3"
     );
-    let texts =
-        db.execute(&sql, params![from.cast_signed(), upto.cast_signed(), BATCH]).map_err(disk(WRITE))?;
-    Ok(texts as u64)
+    let numbers: Vec<i64> = db
+        .prepare(&sql)
+        .and_then(|mut query| {
+            query
+                .query_map(params![from.cast_signed(), upto.cast_signed(), BATCH], |row| row.get(0))?
+                .collect()
+        })
+        .map_err(&wrong)?;
+    for number in &numbers {
+        let _ = db
+            .prepare_cached("UPDATE ledger SET json = x'', checkpoint = '' WHERE number = ?1")
+            .and_then(|mut update| update.execute([number]))
+            .map_err(&wrong)?;
+    }
+    Ok(numbers.len() as u64)
 }

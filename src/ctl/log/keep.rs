@@ -145,7 +145,7 @@ pub(super) fn rotate(station: &Station, as_json: bool, out: &mut String) -> Resu
 pub(super) fn prune(station: &Station, as_json: bool, out: &mut String) -> Result<u8> {
     there(&station.state)?;
     let policy = station.policy()?;
-    let Some(keep) = policy.keep_log else {
+    let Some(keep) = policy.log.keep else {
         let why =
             "the policy keeps the log for ever; [log] keep = \"400 d\" would let older entries be pruned";
         if as_json {

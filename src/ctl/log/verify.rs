@@ -66,6 +66,9 @@ pub(super) fn run(asked: &VerifyArguments, station: &Station, out: &mut String) 
         for (size, came) in &verdict.against {
             let _ = writeln!(out, "against the checkpoint over {size} entries: {}", came_words(*came));
         }
+        if !verdict.whole() {
+            let _ = writeln!(out, "help: {KEEP}");
+        }
         if verdict.whole() && kept.is_empty() {
             let _ = writeln!(out, "note: {UNSEEN}");
         }
@@ -75,6 +78,10 @@ pub(super) fn run(asked: &VerifyArguments, station: &Station, out: &mut String) 
     }
     Ok(u8::from(!verdict.whole()))
 }
+
+/// What to do when something is wrong.
+const KEEP: &str = "copy the state directory as it is, for whoever looks into it; then put the last copy that holds back, \
+                    or move the directory away to begin a new ledger";
 
 /// What no ledger can show by itself.
 const UNSEEN: &str = "entries cut off at the end together with their checkpoints cannot be seen from the ledger \
@@ -230,6 +237,9 @@ fn exported(
         let _ = writeln!(out, "{value:#}");
     } else {
         let _ = writeln!(out, "{}", escape(&found.sentence()));
+        if !whole {
+            let _ = writeln!(out, "help: export again, and compare with what this file was copied from");
+        }
         for note in &found.notes {
             let _ = writeln!(out, "note: {}", escape(note));
         }

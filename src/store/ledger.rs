@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
 
-use super::audit::walk;
+use super::audit::{Pace, walk};
 use super::{Store, Writer, disk, entry, journal, roster};
 use crate::evidence::verify::{Bad, Fault};
 use crate::evidence::{Frontier, Hash, Receipt, StationKey, StationSeal, Verdict, leaf_hash};
@@ -81,7 +81,7 @@ impl Ledger for Store {
     }
 
     fn verify(&self) -> Result<std::result::Result<u64, String>> {
-        let verdict = self.audit(Some(&self.public_key()?), false)?;
+        let verdict = self.audit_at(Pace::Alone, Some(&self.public_key()?), false)?;
         Ok(if verdict.whole() { Ok(verdict.entries) } else { Err(verdict.sentence()) })
     }
 }
@@ -113,10 +113,14 @@ impl Store {
     /// # Errors
     /// When the store cannot be read at all; a damaged entry is no error but the verdict.
     pub fn audit(&self, key: Option<&StationKey>, all_signatures: bool) -> Result<Verdict> {
+        self.audit_at(Pace::SideBySide, key, all_signatures)
+    }
+
+    fn audit_at(&self, pace: Pace, key: Option<&StationKey>, all_signatures: bool) -> Result<Verdict> {
         let wrong = disk(READ);
         let db = super::connect_to_read(&self.dir, self.vfs.as_deref())?;
         let tx = db.unchecked_transaction().map_err(&wrong)?;
-        let mut verdict = walk(&tx, key, all_signatures);
+        let mut verdict = walk(&tx, key, all_signatures, pace);
         let unsigned = verdict
             .first_bad
             .as_ref()
@@ -124,7 +128,7 @@ impl Store {
         if unsigned && !all_signatures {
             // Whoever changed an old entry and all that follows could not sign anew; the first
             // signature that does not hold tells where.
-            verdict = walk(&tx, key, true);
+            verdict = walk(&tx, key, true, pace);
         }
         if verdict.whole() {
             verdict.first_bad = beside(&tx, &verdict);

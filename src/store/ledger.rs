@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
 
-use super::audit::walk;
+use super::audit::{Pace, walk};
 use super::{Store, Writer, disk, entry, journal, roster, schema};
 use crate::evidence::verify::{Bad, Fault};
 use crate::evidence::{Frontier, Hash, Kept, Receipt, StationKey, StationSeal, Verdict, against, leaf_hash};
@@ -90,7 +90,7 @@ impl Ledger for Store {
     }
 
     fn verify(&self) -> Result<std::result::Result<u64, String>> {
-        let verdict = self.audit(Some(&self.public_key()?), false)?;
+        let verdict = self.audit_at(Pace::Alone, Some(&self.public_key()?), false, &[])?;
         Ok(if verdict.whole() { Ok(verdict.entries) } else { Err(verdict.sentence()) })
     }
 }
@@ -135,10 +135,20 @@ impl Store {
         all_signatures: bool,
         kept: &[Kept],
     ) -> Result<Verdict> {
+        self.audit_at(Pace::SideBySide, key, all_signatures, kept)
+    }
+
+    fn audit_at(
+        &self,
+        pace: Pace,
+        key: Option<&StationKey>,
+        all_signatures: bool,
+        kept: &[Kept],
+    ) -> Result<Verdict> {
         let wrong = disk(READ);
         let db = super::connect_to_read(&self.file, self.vfs.as_deref())?;
         let tx = db.unchecked_transaction().map_err(&wrong)?;
-        let mut verdict = walk(&tx, key, all_signatures);
+        let mut verdict = walk(&tx, key, all_signatures, pace);
         // An auditor's key that is none of the ledger's is told of the first entry, and no walk finds more.
         let unsigned = verdict
             .first_bad
@@ -147,7 +157,7 @@ impl Store {
         if unsigned && !all_signatures {
             // Whoever changed an old entry and all that follows could not sign anew; the first
             // signature that does not hold tells where.
-            verdict = walk(&tx, key, true);
+            verdict = walk(&tx, key, true, pace);
         }
         if verdict.whole() {
             verdict.first_bad = beside(&tx, &verdict);

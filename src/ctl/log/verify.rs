@@ -198,8 +198,8 @@ fn begins(file: &Path) -> Result<Begins> {
                 .to_owned(),
         )),
         _ => Err(wrong(
-            "it is neither a copy of station.db nor exported receipts (`cleanshiftctl log export`); if it was a copy \
-             of station.db, its beginning is damaged: take another copy"
+            "it is neither a copy of station.db, nor exported receipts, nor a C2SP tlog-proof (`cleanshiftctl log \
+             export`); if it was a copy of station.db, its beginning is damaged: take another copy"
                 .to_owned(),
         )),
     }

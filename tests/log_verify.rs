@@ -288,7 +288,7 @@ fn what_cannot_be_verified_says_why_and_what_to_do() {
         (station.verify(&["--key", "a+b+c"]), "NAME+ID+BASE64"),
         (station.log(&["show", "99", "--json"]), "the newest is 11"),
         (station.verify(&["/no/such/file"]), "/no/such/file"),
-        (station.verify(&[station.policy().to_str().unwrap()]), "neither a copy of station.db nor exported"),
+        (station.verify(&[station.policy().to_str().unwrap()]), "neither a copy of station.db, nor exported"),
     ] {
         assert_eq!(ran.code, 2, "{ran:?}");
         assert!(ran.err.contains(remedy), "{ran:?}");

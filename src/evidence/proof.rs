@@ -159,6 +159,17 @@ impl Proof {
         }
         Ok(Proven { receipt, leaf, size, root: root.0, key_checked: key.is_some() })
     }
+
+    /// The key to which this one hands over, where this is the proof of the entry that says so against its own
+    /// checkpoint, which both have signed.
+    #[must_use]
+    pub fn hands_over(&self, from: &StationKey) -> Option<StationKey> {
+        let receipt = self.check(Some(from)).ok()?.receipt;
+        let next = StationKey::read(&receipt.note).ok().filter(|_| receipt.kind == "key")?;
+        let named = receipt.change.is_some_and(|change| change.after == next.fingerprint());
+        let both = next.origin() == from.origin() && next.check(&self.checkpoint) == Signature::Good;
+        (named && both).then_some(next)
+    }
 }
 
 /// The hashes of a whole tree, from which any entry can be proved: 64 bytes for each entry, and
@@ -212,7 +223,15 @@ impl Prover {
     /// # Errors
     /// A fragment, when there is no such entry.
     pub fn path(&self, index: u64) -> Result<Vec<Hash>, String> {
-        let path = prove_record(self.size, index, &self.nodes);
+        self.path_below(index, self.size)
+    }
+
+    /// The way from this entry's leaf to the root of the tree as it was with so many entries.
+    ///
+    /// # Errors
+    /// A fragment, when there is no such entry below it.
+    pub fn path_below(&self, index: u64, size: u64) -> Result<Vec<Hash>, String> {
+        let path = prove_record(size, index, &self.nodes);
         path.map(|path| path.iter().map(|hash| hash.0).collect())
             .map_err(|error| format!("prove entry {index}: {error}"))
     }

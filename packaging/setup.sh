@@ -13,7 +13,7 @@ run="bubblewrap dbus-bin dbus-daemon fonts-dejavu-core gnome-keyring libpcsclite
 test="at chromium cron cups-client cups-daemon firefox-esr gpg-agent gpgconf iproute2 keyutils libsecret-tools openssh-client passwd
       python3 python3-venv sudo vsmartcard-vpcd x11-apps x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
       xserver-xorg-video-dummy xterm xvfb"
-bench="i3lock xsecurelock"
+bench="i3lock systemd-journal-remote xsecurelock"
 
 # One that came from elsewhere than Debian brings npm along, and does not stand beside Debian's.
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then

@@ -162,6 +162,9 @@ pub trait Roster: Send + Sync {
 pub trait PinCheck: Send + Sync {
     /// Checks a PIN.
     fn check(&self, operator: OperatorId, pin: &Pin) -> PinAnswer;
+    /// Begins the counter of wrong tries anew, after a right PIN was answered. Apart from the check, because
+    /// nobody need wait for it: where it is late or lost the counter says one try too many, never one too few.
+    fn begin_anew(&self, operator: OperatorId);
     /// Takes a PIN as the operator's own, in place of a one-time PIN that was just found right.
     fn set(
         &self,
@@ -193,6 +196,8 @@ pub trait RosterRows: Send + Sync {
     fn change(&self, put: &[RosterRow], take: &[String], by: &str, deed: &str, at: &Stamp) -> Result<()>;
     /// Writes the counter of wrong tries, and whether the badge is disabled; durable on return.
     fn count(&self, operator: OperatorId, wrong: u8, last_utc_ms: i64, disabled: bool) -> Result<()>;
+    /// Sets that counter to nothing if it still says `wrong`; durable on return.
+    fn begin_anew(&self, operator: OperatorId, wrong: u8) -> Result<()>;
     /// Writes a new PIN hash; durable on return.
     fn set_pin(&self, operator: OperatorId, pin: &PinRow) -> Result<()>;
 }
@@ -555,7 +560,8 @@ pub struct Handoff {
 /// A step about to be taken, for the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// A session opens for this operator.
+    /// A session opens for whoever has used a break-glass code. Any other opening is its own intent: it is
+    /// shown only when its entry is durable, with which the journal is told.
     Open(Person, Stamp),
     /// A handoff begins.
     Begin(Trigger),

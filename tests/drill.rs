@@ -63,5 +63,6 @@ fn a_drill_that_cannot_run_says_so() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("could not run"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("could not run") && said.contains("/nonexistent/policy.toml"), "{said}");
 }

@@ -138,7 +138,6 @@ fn a_shell_killed_at_any_step_comes_back_through_clean_up() {
         }
     }
     for known in [
-        "after the intent to open",
         "after the intent to begin",
         "after the intent to ask the apps",
         "after the intent to destroy",

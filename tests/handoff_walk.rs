@@ -16,6 +16,14 @@ fn every_rule_holds_on_every_edge() {
     }
 }
 
+#[test]
+fn a_state_without_a_way_to_vacant_is_found() {
+    // 3 is vacant; 1 and 2 lead to each other and nowhere else.
+    let ways = [(0, 1), (0, 4), (1, 2), (2, 1), (4, 3), (3, 0)];
+    let there = vec![false, false, false, true, false];
+    assert_eq!(walk::leading_to(there, &ways), [true, false, false, true, true]);
+}
+
 #[cfg(feature = "planted-bugs")]
 #[test]
 fn every_planted_bug_is_caught() {

@@ -129,8 +129,12 @@ impl Driver {
         };
         if let Some(operator) = opens {
             self.book.opened = Some(at.clone());
-            let person: Person = self.book.person(operator);
-            self.hands.in_order(self.intent(Intent::Open(person, at.clone())));
+            // Any other opening is shown only once its entry is durable, and that transaction tells the
+            // journal of the session too; break-glass opens where its entry could not be written.
+            if operator.is_emergency() {
+                let person: Person = self.book.person(operator);
+                self.hands.in_order(self.intent(Intent::Open(person, at.clone())));
+            }
         }
         let shared = self.ports.capsules.shared();
         let entry = self.book.entry(record, at, now_us, shared);

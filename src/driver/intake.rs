@@ -1,6 +1,7 @@
 //! What comes in: each item of the inbox becomes what the core is told, or what the scene shows.
 
 use super::*;
+use crate::handoff::PinAnswer;
 
 /// The longest reason for emergency access, in characters.
 const REASON: usize = 120;
@@ -32,9 +33,12 @@ impl Driver {
             Inbox::Event(event) => {
                 let emergency = self.guest().is_some_and(|guest| guest.is_emergency());
                 self.tell(event);
-                if let (true, Event::PinChecked(_, crate::handoff::PinAnswer::Wrong { .. })) =
-                    (emergency, event)
-                {
+                if let Event::PinChecked(_, PinAnswer::Right(proof) | PinAnswer::OneTime(proof)) = event {
+                    // After the opening's entry, which somebody waits for.
+                    let (pins, operator) = (self.ports.pins.clone(), proof.operator());
+                    self.hands.in_order(Box::new(move || pins.begin_anew(operator)));
+                }
+                if let (true, Event::PinChecked(_, PinAnswer::Wrong { .. })) = (emergency, event) {
                     self.pin_problem = Some("Wrong code.".to_owned());
                 }
             }

@@ -203,7 +203,12 @@ impl Audit {
 
     /// Takes the next entry. Breaks when something is wrong with it; the verdict is ready then.
     pub fn entry(&mut self, entry: &Stored<'_>) -> ControlFlow<()> {
-        match self.follow(entry) {
+        self.hashed(entry, leaf_hash(entry.json))
+    }
+
+    /// The same, where the leaf hash of its text has been worked out already, beside everything else.
+    pub(crate) fn hashed(&mut self, entry: &Stored<'_>, leaf: Hash) -> ControlFlow<()> {
+        match self.follow(entry, leaf) {
             Ok(()) => ControlFlow::Continue(()),
             Err(bad) => {
                 self.verdict.first_bad = Some(bad);
@@ -244,13 +249,12 @@ impl Audit {
         self.verdict
     }
 
-    fn follow(&mut self, entry: &Stored<'_>) -> Result<(), Bad> {
+    fn follow(&mut self, entry: &Stored<'_>, leaf: Hash) -> Result<(), Bad> {
         let index = self.verdict.entries;
         if entry.index != index {
             return Err(bad(index, Fault::Missing, "missing: there is no such entry".to_owned()));
         }
         let edited = |what: &str| bad(index, Fault::Edited, format!("edited: {what}"));
-        let leaf = leaf_hash(entry.json);
         if leaf.as_slice() != entry.leaf {
             return Err(edited("its text does not give its leaf hash"));
         }

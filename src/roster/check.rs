@@ -3,6 +3,9 @@
 //! NIST SP 800-63B §3.1.1.2 and §3.2.2 (requirements ): Argon2id over an HMAC with a
 //! pepper that is kept apart; ten consecutive failures disable the badge.
 
+use std::sync::PoisonError;
+use std::thread::Builder;
+
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use hmac::{Hmac, Mac};
@@ -42,13 +45,26 @@ impl Directory {
             let wait = wait.saturating_sub(u32::try_from(waited).unwrap_or(0));
             return Ok(PinAnswer::Wrong { left: self.left(row.wrong), wait });
         }
-        // Counted as wrong before it is looked at: a power cut between the check and the count gives
-        // no free try.
+        // Counted as wrong, and that durable, before anybody is told what the look has found: a power cut
+        // gives no free try. The disk and the hash need not wait for each other.
         let wrong = row.wrong.saturating_add(1);
         let disabled = wrong >= self.rules.disable_after;
-        self.rows.count(operator, wrong, now, disabled)?;
-        if verify(&self.pepper, pin, &stored.phc)? {
-            self.rows.count(operator, 0, now, false)?;
+        let (counted, looked) = std::thread::scope(|scope| {
+            let look = || verify(&self.pepper, pin, &stored.phc);
+            let beside = Builder::new().spawn_scoped(scope, look);
+            let counted = self.rows.count(operator, wrong, now, disabled);
+            let lost = |_| Err(PortError::new("check the PIN: its thread was lost"));
+            // Where there is no room for another thread it is looked at after.
+            (counted, beside.map_or_else(|_| look(), |beside| beside.join().unwrap_or_else(lost)))
+        });
+        counted?;
+        if looked? {
+            if disabled {
+                // The last try was right: the badge must not stay disabled for as long as she is let in.
+                self.rows.count(operator, 0, now, false)?;
+            } else {
+                let _ = self.right.lock().unwrap_or_else(PoisonError::into_inner).insert(operator, wrong);
+            }
             let proof = PinVerified::of(operator);
             return Ok(if stored.one_time { PinAnswer::OneTime(proof) } else { PinAnswer::Right(proof) });
         }

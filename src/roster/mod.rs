@@ -10,7 +10,8 @@ mod codes;
 mod pepper;
 mod weak;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use check::one_time_pin;
 pub use codes::{CODE_DIGITS, break_glass_code};
@@ -47,6 +48,8 @@ pub struct Directory {
     clock: Arc<dyn Clock>,
     pepper: Pepper,
     rules: RosterRules,
+    /// Whose PIN was right, and what their counters say until they begin anew.
+    right: Mutex<HashMap<OperatorId, u8>>,
 }
 
 impl Directory {
@@ -59,7 +62,7 @@ impl Directory {
         pepper: Pepper,
         rules: RosterRules,
     ) -> Self {
-        Self { rows, codes: codes::Codes::new(codes), clock, pepper, rules }
+        Self { rows, codes: codes::Codes::new(codes), clock, pepper, rules, right: Mutex::default() }
     }
 
     fn row(&self, operator: OperatorId) -> Result<RosterRow> {
@@ -159,6 +162,15 @@ impl PinCheck for Directory {
             tracing::error!(%error, "failed to check a PIN");
             PinAnswer::Failed
         })
+    }
+
+    fn begin_anew(&self, operator: OperatorId) {
+        let right = self.right.lock().unwrap_or_else(PoisonError::into_inner).remove(&operator);
+        if let Some(wrong) = right
+            && let Err(error) = self.rows.begin_anew(operator, wrong)
+        {
+            tracing::error!(%error, "a counter of wrong tries says one too many");
+        }
     }
 
     fn set(&self, operator: OperatorId, pin: &Pin) -> std::result::Result<PinVerified, PinProblem> {

@@ -1,16 +1,16 @@
 //! An entry is durable with its leaf, root, checkpoint and journal step, or it is not there at all.
 //! Nothing is signed on top of a head that this station's key did not sign.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
 
+use super::audit::walk;
 use super::{Store, Writer, disk, entry, journal, roster};
 use crate::evidence::verify::{Bad, Fault};
-use crate::evidence::{Audit, Frontier, Hash, Receipt, StationKey, StationSeal, Stored, Verdict, leaf_hash};
+use crate::evidence::{Frontier, Hash, Receipt, StationKey, StationSeal, Verdict, leaf_hash};
 use crate::handoff::planted::{self, Bug};
 use crate::ports::{Body, Entry, Intent, Ledger, PortError, Result, Stamp, Unfinished, Written};
 
@@ -152,34 +152,6 @@ impl Store {
     pub fn dir(&self) -> &Path {
         &self.dir
     }
-}
-
-/// Reads all entries in their order and verifies them.
-fn walk(db: &Connection, key: Option<&StationKey>, all_signatures: bool) -> Verdict {
-    let mut audit = Audit::new(key.cloned(), all_signatures);
-    if let Err(error) = feed(db, &mut audit) {
-        audit.unreadable(&super::reason(&error));
-    }
-    audit.finish()
-}
-
-fn feed(db: &Connection, audit: &mut Audit) -> rusqlite::Result<()> {
-    let mut query = db.prepare("SELECT number, json, leaf, root, checkpoint FROM ledger ORDER BY number")?;
-    let mut rows = query.query([])?;
-    while let Some(row) = rows.next()? {
-        // Lent, not copied: a million entries are read through one page cache.
-        let entry = Stored {
-            index: row.get::<_, i64>(0)?.cast_unsigned(),
-            json: row.get_ref(1)?.as_blob()?,
-            leaf: row.get_ref(2)?.as_blob()?,
-            root: row.get_ref(3)?.as_blob()?,
-            checkpoint: row.get_ref(4)?.as_str()?,
-        };
-        if let ControlFlow::Break(()) = audit.entry(&entry) {
-            break;
-        }
-    }
-    Ok(())
 }
 
 /// What stands beside the entries and must agree with them: the frontier, the newest hashes, the

@@ -49,6 +49,14 @@ impl RosterRows for Store {
         there(changed.map_err(disk("write the counter of wrong tries"))?)
     }
 
+    fn begin_anew(&self, operator: OperatorId, wrong: u8) -> Result<()> {
+        let changed = self
+            .writer()?
+            .db
+            .execute("UPDATE roster SET wrong = 0 WHERE id = ?1 AND wrong = ?2", params![operator.0, wrong]);
+        changed.map(drop).map_err(disk("write the counter of wrong tries"))
+    }
+
     fn set_pin(&self, operator: OperatorId, pin: &PinRow) -> Result<()> {
         let changed = self.writer()?.db.execute(
             "UPDATE roster SET pin = ?2, pin_one_time = ?3 WHERE id = ?1",

@@ -149,6 +149,7 @@ pub struct App {
     draft: Option<String>,
     held: Option<(String, qr_code::Data)>,
     scenes: Option<Scenes>,
+    turned: bool,
 }
 
 impl App {
@@ -166,8 +167,23 @@ impl App {
         let mut log = Log::default();
         log.follow(log_of(&scene), &zone);
         let held = held_of(&scene).and_then(coded);
-        let (draft, focus, scenes) = (None, None, None);
-        Self { scene, came: now, now, wishes, pad, size, zone, colours, focus, log, draft, held, scenes }
+        let (draft, focus, scenes, turned) = (None, None, None, false);
+        Self {
+            scene,
+            came: now,
+            now,
+            wishes,
+            pad,
+            size,
+            zone,
+            colours,
+            focus,
+            log,
+            draft,
+            held,
+            scenes,
+            turned,
+        }
     }
 
     /// Takes a message.
@@ -306,6 +322,7 @@ impl App {
         if self.held.as_ref().map(|(line, _)| line.as_str()) != held {
             self.held = held.and_then(coded);
         }
+        self.turned ^= screen::which(&self.scene.phase) != screen::which(&scene.phase);
         self.scene = scene;
         self.came = came;
         self.now = came;

@@ -332,14 +332,12 @@ pub fn page<'a>(
     content: impl Into<Element<'a, Message>>,
     beneath: Option<Element<'a, Message>>,
 ) -> Element<'a, Message> {
-    let colours = look.colours;
     let middle = container(content).width(Length::Fill).height(Length::Fill);
     let column = column![head(look), middle].spacing(look.px(16.0));
     container(if let Some(beneath) = beneath { column.push(beneath) } else { column })
         .padding(Padding::from([look.px(32.0), look.px(40.0)]))
         .width(Length::Fill)
         .height(Length::Fill)
-        .style(move |_| theme::field(colours.page, 0.0))
         .into()
 }
 

@@ -4,7 +4,8 @@ use std::hash::{Hash, Hasher};
 use std::time::Instant;
 
 use iced::futures::{Stream, StreamExt, stream};
-use iced::{Point, Size, window};
+use iced::theme::{Base as _, Style};
+use iced::{Color, Point, Size, window};
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
 
@@ -12,6 +13,9 @@ use super::{App, Message, theme};
 use crate::driver::Wish;
 use crate::driver::scene::Scene;
 use crate::pin::PinPad;
+
+/// A difference between two colours that no screen shows.
+const UNSEEN: f32 = 1e-5;
 
 /// Where the scenes come from. There is one such source, so all are the same subscription.
 #[derive(Clone)]
@@ -79,9 +83,22 @@ pub fn run(
     iced::daemon(boot, App::update, App::view_in)
         .title(|app: &App, _| app.scene.station.name.clone())
         .theme(|app: &App, _| app.theme())
+        .style(|app: &App, theme| Style { background_color: app.background(), ..theme.base() })
         .subscription(App::subscription)
         .settings(settings)
         .run()
+}
+
+impl App {
+    /// The window's background: the page's colour, twice. Where it is another than the last picture's, the
+    /// renderer draws all of the window as one; where it is the same it draws what differs, and of two
+    /// screens that have little in common that is dozens of parts, each of which costs nearly as much
+    /// as the whole. No screen shows the two apart: they are far less than one step of 255 from each other.
+    fn background(&self) -> Color {
+        let page = self.colours.page;
+        let red = if page.r > 0.5 { page.r - UNSEEN } else { page.r + UNSEEN };
+        if self.turned { Color { r: red, ..page } } else { page }
+    }
 }
 
 fn window_settings(size: Size) -> window::Settings {

@@ -13,6 +13,7 @@
 )]
 
 mod handoffs;
+mod journal;
 mod ledger;
 mod observer;
 mod peers;

@@ -11,6 +11,7 @@ use cleanshift::handoff::record::Trigger;
 use cleanshift::ports::{Answer, Body, Entry, GateAnswer, Handoff, Ledger as _, Person, Stamp};
 use cleanshift::store::Store;
 
+use super::journal::Journal;
 use super::rows::{Row, Rows, now};
 
 const SIZE: (u16, u16) = (1280, 800);
@@ -51,6 +52,10 @@ pub(crate) fn measure(rows: &mut Rows) {
         5.0,
     );
     verify.samples = told("verify");
+    verify.peers = vec![(
+        "journalctl --verify over as many sealed entries of the same text".to_owned(),
+        told("journal"),
+    )];
     verify.spoiled = entries < 1e6;
     view.spoiled = entries < 1e6;
     rows.take(view);
@@ -110,8 +115,11 @@ pub(crate) fn in_this_process() {
     let state = stage.dir.join("state");
     let store = Store::open(&state, "Station 12").unwrap();
     let mut size = 0;
+    let mut journal = Journal::begin(&stage.dir);
     for number in 0..wanted {
-        size = store.append(&handoff(number)).unwrap().json.len();
+        let written = store.append(&handoff(number)).unwrap();
+        size = written.json.len();
+        journal.append(&written.json);
         if number % 100_000 == 99_999 {
             eprintln!("ledger: {} receipts written", number + 1);
         }
@@ -119,6 +127,7 @@ pub(crate) fn in_this_process() {
     println!("bytes {size}");
     println!("entries {}", store.entries().unwrap());
     drop(store);
+    let journal = journal.finish();
     for entry in fs::read_dir(&state).unwrap().flatten() {
         stage.account.give(&entry.path()).unwrap();
     }
@@ -131,6 +140,9 @@ pub(crate) fn in_this_process() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
     println!("verify {}", words(&verify));
+    let peer: Vec<f64> = (0..VERIFIES).map(|_| journal.verify()).collect();
+    println!("journal {}", words(&peer));
+    drop(journal);
 
     let mark = stage.mark();
     stage.start_shell().unwrap();

@@ -45,12 +45,18 @@ pub(crate) fn kill_and_remove(stage: &Stage, load: &Load) -> Vec<f64> {
     for _ in 0..load.peer_times {
         stage.account.make_dir(&home).unwrap();
         drop(fs::remove_file(&said));
-        let asked = stage.page.requests().len();
+        let (asked, writing) = (stage.page.requests().len(), now());
         let mut command = stage.command("python3");
         command.args(["-c", FILL]).arg(&home).arg(&said);
         command.args([load.files.to_string(), load.megabytes.to_string()]);
         command.arg(format!("http://127.0.0.1:{}/", stage.page.port)).env("HOME", &home);
         let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Writing the profile is not measured, and may take longer on a disk than anything else is waited for.
+        let patience = Duration::from_secs(300);
+        while !said.exists() {
+            assert!(now() - writing < patience, "the peer's profile was not written");
+            std::thread::sleep(Duration::from_millis(50));
+        }
         settled(stage, asked);
         // A profile that a session has used is on the disk, not in memory alone.
         assert!(Command::new("sync").arg("-f").arg(&home).status().unwrap().success());

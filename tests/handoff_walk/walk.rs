@@ -10,564 +10,19 @@
     reason = "a walk that cannot go on has failed, and a rule names the events it is about"
 )]
 
-use std::collections::{HashMap, VecDeque};
+mod check;
+mod relative;
+mod small;
 
-use cleanshift::handoff::station::{Capsule, Common, Doing, LogView, Stage};
-use cleanshift::handoff::{
-    App, AppWish, BadgeMode, Effect, EmergencyAccess, Event, Finding, Guest, Moment, Operator, OperatorId,
-    PinAnswer, PinVerified, Presented, Record, Refusal, Roles, Rules, Station, Step, SupervisorRights,
-    Trigger, Turn, Window,
-};
+use std::collections::HashMap;
 
-/// The moment at which every edge begins.
-const NOW: Moment = Moment(1_000);
-/// Longer ago than this is all the same.
-const LONG_AGO: u64 = 7;
+use cleanshift::handoff::{Effect, Station};
+use rustc_hash::FxBuildHasher;
 
-fn operator(id: u32) -> Operator {
-    Operator {
-        id: OperatorId(id),
-        roles: Roles(if id == 1 { 0b01 } else { 0b11 }),
-        supervisor: id == 3,
-        until: None,
-    }
-}
-
-/// A small station to walk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Small {
-    /// Badges are tapped; supervisors may do nothing.
-    Tap,
-    /// Badges are held; supervisors may do all.
-    Hold,
-    /// The same with break-glass, and with shorter times and fewer people, so that it stays small.
-    BreakGlass,
-}
-
-/// Every small station.
-pub(crate) const ALL_SMALL: [Small; 3] = [Small::Tap, Small::Hold, Small::BreakGlass];
-
-fn rules(small: Small) -> Rules {
-    if small == Small::BreakGlass {
-        return Rules {
-            idle: 2,
-            warning: 1,
-            absolute: 3,
-            patience: 1,
-            grace: 0,
-            step_limit: 1,
-            retries: 0,
-            quarantine_pause: 1,
-            emergency: Some(EmergencyAccess { roles: Roles(0b10), longest: 2, patience: 1 }),
-            ..rules(Small::Hold)
-        };
-    }
-    let badge_mode = if small == Small::Tap { BadgeMode::Tap } else { BadgeMode::Hold };
-    Rules {
-        badge_mode,
-        idle: 4,
-        warning: 2,
-        absolute: 6,
-        patience: 3,
-        grace: 1,
-        step_limit: 2,
-        retries: 1,
-        quarantine_retries: 1,
-        quarantine_pause: 2,
-        emergency: None,
-        // In one mode supervisors may do all, in the other nothing.
-        supervisors: SupervisorRights {
-            read_log: badge_mode == BadgeMode::Hold,
-            release: badge_mode == BadgeMode::Hold,
-            enable_badge: badge_mode == BadgeMode::Hold,
-        },
-        apps: vec![Roles(0b01), Roles(0b10)],
-    }
-}
-
-// ---------------------------------------------------------------------------------------------
-// Moving a state back to where the walk began
-// ---------------------------------------------------------------------------------------------
-
-fn common(station: &mut Station) -> &mut Common {
-    match station {
-        Station::Attended(phase) => &mut phase.common,
-        Station::Challenge(phase) => &mut phase.common,
-        Station::CleanUp(phase) => &mut phase.common,
-        Station::Quarantine(phase) => &mut phase.common,
-        Station::Vacant(phase) => &mut phase.common,
-    }
-}
-
-fn guest(station: &mut Station) -> Option<&mut Guest> {
-    match station {
-        Station::Challenge(phase) => Some(&mut phase.guest),
-        Station::CleanUp(phase) => phase.guest.as_mut(),
-        Station::Quarantine(phase) => phase.guest.as_mut(),
-        Station::Attended(_) | Station::Vacant(_) => None,
-    }
-}
-
-/// Every turn in a state, to be read or changed, but the newest.
-fn turns(station: &mut Station, visit: &mut dyn FnMut(&mut Turn)) {
-    if let Capsule::Building(turn, _) = &mut common(station).capsule {
-        visit(turn);
-    }
-    if let Some(guest) = guest(station)
-        && let Stage::Checking(turn) | Stage::Recording(turn, _) | Stage::Setting(turn, _) = &mut guest.stage
-    {
-        visit(turn);
-    }
-    match station {
-        Station::Attended(phase) => {
-            if let LogView::Asked(turn) = &mut phase.log {
-                visit(turn);
-            }
-        }
-        Station::CleanUp(phase) => visit(&mut phase.turn),
-        Station::Challenge(_) | Station::Quarantine(_) | Station::Vacant(_) => {}
-    }
-}
-
-/// Every moment in a state.
-fn moments(station: &mut Station, visit: &mut dyn FnMut(&mut Moment)) {
-    if let Capsule::Building(_, until) = &mut common(station).capsule {
-        visit(until);
-    }
-    if let Some(guest) = guest(station) {
-        visit(&mut guest.until);
-        if let Some(wait) = &mut guest.wait {
-            visit(wait);
-        }
-    }
-    match station {
-        Station::Attended(phase) => {
-            visit(&mut phase.since);
-            visit(&mut phase.active);
-            if let Some(until) = &mut phase.operator.until {
-                visit(until);
-            }
-        }
-        Station::CleanUp(phase) => visit(&mut phase.until),
-        Station::Quarantine(phase) => visit(&mut phase.until),
-        Station::Challenge(_) | Station::Vacant(_) => {}
-    }
-}
-
-/// Whoever uses a break-glass code.
-fn emergency(guest: Option<Guest>) -> bool {
-    guest.is_some_and(|guest| guest.is_emergency())
-}
-
-fn move_back(mut station: Station, now: Moment) -> Station {
-    moments(&mut station, &mut |moment| {
-        let relative = i128::from(moment.0) - i128::from(now.0);
-        let clipped = relative.max(-i128::from(LONG_AGO));
-        *moment = Moment(u64::try_from(i128::from(NOW.0) + clipped).unwrap());
-    });
-    let newest = common(&mut station).turn;
-    let mut ages = Vec::new();
-    turns(&mut station, &mut |turn| ages.push(newest.0.wrapping_sub(turn.0)));
-    ages.sort_unstable();
-    ages.dedup();
-    let rank = |age: u8| u8::try_from(ages.iter().position(|other| *other == age).unwrap() + 1).unwrap();
-    turns(&mut station, &mut |turn| *turn = Turn(100 - rank(newest.0.wrapping_sub(turn.0))));
-    common(&mut station).turn = Turn(100);
-    station
-}
-
-fn outstanding(station: &Station) -> Vec<Turn> {
-    let mut found = Vec::new();
-    turns(&mut station.clone(), &mut |turn| found.push(*turn));
-    found
-}
-
-// ---------------------------------------------------------------------------------------------
-// Everything that can happen to a state
-// ---------------------------------------------------------------------------------------------
-
-/// Who has a badge: a nurse, another who may start more, and a supervisor.
-fn people(rules: &Rules) -> Vec<u32> {
-    if rules.emergency.is_some() { vec![3] } else { vec![1, 2, 3] }
-}
-
-fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
-    let mut list = vec![
-        Event::Active(NOW),
-        Event::AppWished(AppWish::Launch(App(0))),
-        Event::AppWished(AppWish::Launch(App(1))),
-        Event::AppWished(AppWish::Launch(App(9))),
-        Event::AppWished(AppWish::Raise(Window(7))),
-        Event::AppWished(AppWish::Close(Window(7))),
-        Event::BadgeIn(Presented::Refused(OperatorId(1), Refusal::Disabled)),
-        Event::BadgeIn(Presented::Refused(OperatorId(2), Refusal::Expired)),
-        Event::BadgeIn(Presented::Unknown),
-        Event::BadgeIn(Presented::Unreadable),
-        Event::Cancelled,
-        Event::CapsuleLost,
-        Event::EmergencyWished,
-        Event::EndWished,
-        Event::LogClosed,
-        Event::LogWished,
-        Event::PinGiven,
-        Event::ReaderBack,
-        Event::ReaderLost,
-        Event::RestartWished,
-        Event::RetryWished,
-        Event::Stopping,
-        Event::Suspending,
-        Event::TimeCame,
-        Event::Unfinished,
-    ];
-    for id in people(rules) {
-        list.push(Event::BadgeIn(Presented::Rostered(operator(id))));
-        list.push(Event::BadgeOut(OperatorId(id)));
-    }
-    let mut turns = outstanding(station);
-    // An answer to a question that nobody asked.
-    turns.push(Turn(200));
-    for turn in turns {
-        for answer in [true, false] {
-            list.push(Event::Prepared(turn, answer));
-            list.push(Event::Recorded(turn, answer));
-            list.push(Event::Stepped(turn, answer));
-        }
-        for finding in [Finding::Clean, Finding::Residue, Finding::Unknown] {
-            list.push(Event::Looked(turn, finding));
-        }
-        for answer in [
-            PinAnswer::Disabled,
-            PinAnswer::Failed,
-            PinAnswer::Wrong { left: 1, wait: 0 },
-            PinAnswer::Wrong { left: 0, wait: 2 },
-        ] {
-            list.push(Event::PinChecked(turn, answer));
-        }
-        list.push(Event::PinChanged(turn, None));
-        for id in people(rules).into_iter().chain(rules.emergency.map(|_| OperatorId::EMERGENCY.0)) {
-            let proof = PinVerified::of(OperatorId(id));
-            list.push(Event::PinChecked(turn, PinAnswer::Right(proof)));
-            list.push(Event::PinChecked(turn, PinAnswer::OneTime(proof)));
-            list.push(Event::PinChanged(turn, Some(proof)));
-        }
-    }
-    if rules.emergency.is_some() {
-        // One-time PINs, the log and touches are the other walks' business.
-        list.retain(|event| {
-            !matches!(
-                event,
-                Event::Active(_)
-                    | Event::LogWished
-                    | Event::PinChanged(..)
-                    | Event::PinChecked(_, PinAnswer::OneTime(_) | PinAnswer::Wrong { wait: 2, .. })
-            )
-        });
-    }
-    let mut edges: Vec<_> = list.into_iter().map(|event| (NOW, event)).collect();
-    if let Some(deadline) = station.deadline(rules) {
-        edges.push((deadline.max(NOW), Event::TimeCame));
-    }
-    edges
-}
-
-// ---------------------------------------------------------------------------------------------
-// The rules
-// ---------------------------------------------------------------------------------------------
-
-fn proof_of(stage: Stage) -> Option<PinVerified> {
-    match stage {
-        Stage::Verified(proof) | Stage::Recording(_, proof) => Some(proof),
-        Stage::Again(_) | Stage::Checking(_) | Stage::New(_) | Stage::Pin | Stage::Setting(..) => None,
-    }
-}
-
-fn ensure(holds: bool, rule: &str) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(rule.to_owned()) }
-}
-
-#[expect(clippy::too_many_lines, reason = "the seven rules stand in one place, in their order")]
-fn check(
-    before: &Station,
-    at: Moment,
-    event: Event,
-    after: &Station,
-    effects: &[Effect],
-    rules: &Rules,
-) -> Result<(), String> {
-    let covers_first = effects.first() == Some(&Effect::Cover);
-    let into_clean_up = matches!(after, Station::CleanUp(_));
-    // 1. Leaving Attended: the first effect covers, the next phase is CleanUp. And whatever begins a
-    //    clean-up covers first.
-    if matches!(before, Station::Attended(_)) && !matches!(after, Station::Attended(_)) {
-        ensure(into_clean_up, "1: Attended is left for CleanUp alone")?;
-    }
-    if into_clean_up && !matches!(before, Station::CleanUp(_)) {
-        ensure(covers_first, "1: a clean-up begins with the cover")?;
-    }
-    // 2. Uncover only from Challenge, on the answer to the outstanding question, after the opening
-    //    record is durable, for the operator whose PIN was right. Break-glass opens from Quarantine
-    //    too, and where its record could not be written or the disk did not answer in time.
-    let uncovers = effects.contains(&Effect::Uncover);
-    let opens = !matches!(before, Station::Attended(_)) && matches!(after, Station::Attended(_));
-    ensure(uncovers == opens, "2: uncovering and opening are one")?;
-    let waiting = match before {
-        Station::Challenge(challenge) => Some(challenge.guest),
-        Station::Quarantine(quarantine) => quarantine.guest.filter(Guest::is_emergency),
-        _ => None,
-    };
-    let answered = waiting.and_then(|guest| match (guest.stage, event) {
-        (Stage::Recording(asked, proof), Event::Recorded(turn, durable)) => {
-            (asked == turn && (durable || guest.is_emergency())).then_some(proof)
-        }
-        (Stage::Recording(_, proof), Event::TimeCame) => {
-            (guest.is_emergency() && at >= guest.until).then_some(proof)
-        }
-        _ => None,
-    });
-    if opens {
-        let proof = answered.ok_or("2: only the durable opening record uncovers")?;
-        ensure(
-            matches!(after, Station::Attended(attended) if attended.operator.id == proof.operator()),
-            "2: whose PIN",
-        )?;
-        if let (true, Station::Attended(attended), Some(access)) =
-            (proof.operator().is_emergency(), after, rules.emergency)
-        {
-            let bounded = attended.operator.until == Some(at.after(access.longest));
-            ensure(bounded && !attended.operator.supervisor, "2: break-glass ends by itself")?;
-        }
-    }
-    if answered.is_some() {
-        ensure(opens, "2: the durable opening record does open")?;
-    }
-    if let Some(stage) = guest(&mut after.clone()).map(|guest| guest.stage)
-        && let Some(proof) = proof_of(stage)
-        && guest(&mut before.clone()).and_then(|guest| proof_of(guest.stage)).is_none()
-    {
-        let right = matches!(event, Event::PinChecked(_, PinAnswer::Right(said)) if said == proof)
-            || matches!(event, Event::PinChanged(_, Some(said)) if said == proof);
-        ensure(right, "2: only a right PIN verifies")?;
-    }
-    // 3. Out of CleanUp only with Attested, after the receipt is durable.
-    let settled = matches!(after, Station::Vacant(_) | Station::Challenge(_));
-    match before {
-        Station::CleanUp(clean_up) if settled => {
-            let durable = clean_up.doing == Doing::Receipt && event == Event::Recorded(clean_up.turn, true);
-            ensure(durable, "3: out of CleanUp only after the durable receipt")?;
-        }
-        Station::Quarantine(_) | Station::Attended(_) => ensure(!settled, "3: only CleanUp leads to Vacant")?,
-        Station::CleanUp(_) | Station::Challenge(_) | Station::Vacant(_) => {}
-    }
-    if let (Station::CleanUp(was), Station::CleanUp(is)) = (before, after)
-        && is.doing == Doing::Receipt
-        && was.doing != Doing::Receipt
-    {
-        let clean = was.doing == Doing::Looking && event == Event::Looked(was.turn, Finding::Clean);
-        ensure(clean, "3: a receipt only after a clean look")?;
-        ensure(matches!(effects, [Effect::Record(_, Record::Handoff(..))]), "3: the receipt is written")?;
-    }
-    // 4. Residue, unknown, or silence: another round or Quarantine; left only as the rules say.
-    if let Station::CleanUp(clean_up) = before {
-        let unclean = matches!(event, Event::Looked(turn, Finding::Residue | Finding::Unknown) if turn == clean_up.turn && clean_up.doing == Doing::Looking)
-            || matches!(event, Event::Stepped(turn, false) if turn == clean_up.turn && clean_up.doing == Doing::Step(Step::Destroy))
-            || (event == Event::TimeCame
-                && at >= clean_up.until
-                && matches!(clean_up.doing, Doing::Looking | Doing::Step(Step::Destroy)));
-        if unclean {
-            let again = matches!(after, Station::CleanUp(is) if is.round == clean_up.round + 1 && is.doing == Doing::Step(Step::Destroy));
-            let barred = matches!(after, Station::Quarantine(_))
-                && effects.iter().any(|effect| matches!(effect, Effect::Record(_, Record::Quarantined(_))));
-            ensure(
-                if clean_up.round < rules.retries { again } else { barred },
-                "4: unclean is tried again, then quarantined",
-            )?;
-        }
-        if event == Event::Recorded(clean_up.turn, false) && clean_up.doing == Doing::Receipt {
-            ensure(matches!(after, Station::Quarantine(_)), "4: no receipt, no vacancy")?;
-        }
-    }
-    if let Station::Quarantine(quarantine) = before
-        && !matches!(after, Station::Quarantine(_))
-    {
-        let released = match (event, quarantine.guest) {
-            (Event::Recorded(turn, true), Some(guest)) => {
-                guest.operator.supervisor
-                    && rules.supervisors.release
-                    && matches!(guest.stage, Stage::Recording(asked, _) if asked == turn)
-            }
-            _ => false,
-        };
-        let again = event == Event::TimeCame && quarantine.again && at >= quarantine.until;
-        let recording = emergency(quarantine.guest)
-            && quarantine.guest.is_some_and(|guest| matches!(guest.stage, Stage::Recording(..)));
-        let given_up = recording && matches!(event, Event::Cancelled | Event::Suspending);
-        let allowed = released || again || given_up || matches!(event, Event::RetryWished | Event::Stopping);
-        ensure(
-            opens || allowed && into_clean_up,
-            "4: Quarantine is left for CleanUp, by a try or a supervisor, or by break-glass",
-        )?;
-        if let (true, Station::CleanUp(clean_up)) = (recording, after) {
-            ensure(clean_up.outgoing == Some(OperatorId::EMERGENCY), "4: an opening that began has an end")?;
-        }
-    }
-    if let Station::Quarantine(quarantine) = after {
-        ensure(
-            quarantine.guest.is_none_or(|guest| {
-                guest.operator.supervisor && rules.supervisors.release
-                    || guest.is_emergency() && rules.emergency.is_some()
-            }),
-            "4: only a supervisor who may release it, or break-glass, stands before Quarantine",
-        )?;
-    }
-    if let Station::Attended(attended) = after {
-        ensure(
-            attended.log == LogView::Closed || (attended.operator.supervisor && rules.supervisors.read_log),
-            "only a supervisor who may read the log does",
-        )?;
-    }
-    // 5. Whoever waits, waits with a deadline, and the deadline moves something.
-    let waits =
-        !matches!(after, Station::Vacant(vacant) if !matches!(vacant.common.capsule, Capsule::Building(..)));
-    ensure(after.deadline(rules).is_some() == waits, "5: whoever waits has a deadline")?;
-    if event == Event::TimeCame && before.deadline(rules).is_some_and(|deadline| at >= deadline) {
-        // Two deadlines of one instant are taken one after the other; each must change something.
-        ensure(after != before, "5: a deadline that came has moved something")?;
-    }
-    // 6. What does end a session, and what does not.
-    if let Station::Attended(attended) = before {
-        let own = attended.operator.id;
-        let ends = match event {
-            // Break-glass works without a reader, too.
-            Event::ReaderLost if own.is_emergency() => None,
-            Event::TimeCame if attended.operator.until.is_some_and(|until| until <= at) => {
-                Some(Trigger::Expired)
-            }
-            Event::BadgeOut(id) if id == own && rules.badge_mode == BadgeMode::Hold => {
-                Some(Trigger::BadgeOut)
-            }
-            Event::BadgeIn(Presented::Rostered(other)) if other.id != own => Some(Trigger::Takeover),
-            Event::BadgeIn(Presented::Rostered(_)) if rules.badge_mode == BadgeMode::Tap => {
-                Some(Trigger::TapOut)
-            }
-            Event::EndWished => Some(Trigger::Ended),
-            Event::ReaderLost => Some(Trigger::ReaderLost),
-            Event::CapsuleLost => Some(Trigger::Fault),
-            Event::Stopping => Some(Trigger::Maintenance),
-            Event::Suspending => Some(Trigger::Suspend),
-            Event::TimeCame if attended.since.after(rules.absolute) <= at => Some(Trigger::Expired),
-            Event::TimeCame if attended.active.after(rules.idle) <= at => Some(Trigger::Idle),
-            _ => None,
-        };
-        match (ends, after) {
-            (Some(trigger), Station::CleanUp(clean_up)) => {
-                ensure(
-                    clean_up.trigger == trigger && clean_up.outgoing == Some(own),
-                    "6: ended for the right cause",
-                )?;
-                let expected = if trigger == Trigger::Takeover {
-                    event == Event::BadgeIn(Presented::Rostered(clean_up.guest.unwrap().operator))
-                } else {
-                    clean_up.guest.is_none()
-                };
-                ensure(expected, "6: a takeover's operator waits, nobody else does")?;
-            }
-            (Some(_), _) => return Err("6: what must end a session does".to_owned()),
-            (None, Station::Attended(_)) => {}
-            (None, _) => return Err("6: nothing else ends a session".to_owned()),
-        }
-        if event == Event::BadgeIn(Presented::Unknown) {
-            let entry =
-                effects.iter().any(|effect| matches!(effect, Effect::Record(_, Record::BadgeUnknown)));
-            ensure(
-                entry && effects.iter().any(|effect| matches!(effect, Effect::Notify(_))),
-                "6: an unknown badge gets a notice and an entry",
-            )?;
-        }
-    }
-    // Break-glass is never disabled: whoever has the right code gets in, wherever it is asked for.
-    if event == Event::EmergencyWished && rules.emergency.is_some() {
-        let offered = match before {
-            Station::Vacant(_) => true,
-            Station::Quarantine(quarantine) => quarantine.guest.is_none(),
-            _ => false,
-        };
-        ensure(
-            !offered || emergency(guest(&mut after.clone()).copied()),
-            "break-glass is asked for its code",
-        )?;
-    }
-    if let Some(waits) = guest(&mut before.clone()).copied()
-        && waits.is_emergency()
-        && let (Stage::Checking(asked), Event::PinChecked(turn, answer)) = (waits.stage, event)
-        && asked == turn
-    {
-        let now = guest(&mut after.clone()).copied();
-        let stays = match answer {
-            PinAnswer::Wrong { .. } => {
-                now.is_some_and(|guest| guest.stage == Stage::Pin && guest.left.is_none())
-            }
-            PinAnswer::Right(proof) if proof.operator().is_emergency() => {
-                now.is_some_and(|guest| proof_of(guest.stage).is_some())
-            }
-            _ => true,
-        };
-        ensure(stays, "break-glass: a wrong code is slowed down and not locked out, a right one goes on")?;
-    }
-    if effects.contains(&Effect::Restart) {
-        let by = match before {
-            Station::Quarantine(quarantine) => quarantine.restart && quarantine.guest.is_some_and(|guest| {
-                guest.operator.supervisor && matches!((guest.stage, event), (Stage::Recording(asked, _), Event::Recorded(turn, true)) if asked == turn)
-            }),
-            _ => false,
-        };
-        ensure(by, "only a supervisor whose wish is on record has the machine started anew")?;
-    }
-    for effect in effects {
-        if let Effect::Serve(wish) = effect {
-            let Station::Attended(attended) = before else {
-                return Err("6: apps are served to an operator at work".to_owned());
-            };
-            let permitted = match wish {
-                AppWish::Launch(app) => rules
-                    .apps
-                    .get(usize::from(app.0))
-                    .is_some_and(|roles| roles.meets(attended.operator.roles)),
-                AppWish::Close(_) | AppWish::Raise(_) => true,
-            };
-            ensure(permitted, "6: only permitted apps are started")?;
-        }
-    }
-    // What the shell before has left unfinished is told as a recovery, and moves nothing else.
-    if event == Event::Unfinished {
-        let trigger = |station: &Station| match station {
-            Station::CleanUp(clean_up) => Some(clean_up.trigger),
-            _ => None,
-        };
-        let expected = match trigger(before) {
-            Some(Trigger::FreshStart) => Some(Trigger::Recovery),
-            other => other,
-        };
-        ensure(effects.is_empty() && trigger(after) == expected, "unfinished work is a recovery")?;
-    }
-    // An answer to a question that nobody asked changes nothing.
-    let answer = match event {
-        Event::Looked(turn, _)
-        | Event::PinChanged(turn, _)
-        | Event::PinChecked(turn, _)
-        | Event::Prepared(turn, _)
-        | Event::Recorded(turn, _)
-        | Event::Stepped(turn, _) => Some(turn),
-        _ => None,
-    };
-    if answer == Some(Turn(200)) {
-        ensure(after == before && effects.is_empty(), "2: a stale answer changes nothing")?;
-    }
-    Ok(())
-}
-
-// ---------------------------------------------------------------------------------------------
-// The walk
-// ---------------------------------------------------------------------------------------------
+use check::{check, ensure};
+use relative::{NOW, move_back};
+pub(crate) use small::{ALL_SMALL, Small};
+use small::{events, rules};
 
 /// How much a walk has seen.
 pub(crate) struct Walked {
@@ -575,6 +30,52 @@ pub(crate) struct Walked {
     pub states: usize,
     /// Edges that were checked: a state and an event.
     pub edges: usize,
+}
+
+/// The states that were reached, by their numbers, which are their places.
+#[derive(Default)]
+struct Known {
+    states: Vec<Station>,
+    numbers: HashMap<Station, u32, FxBuildHasher>,
+}
+
+impl Known {
+    fn number(&mut self, station: Station) -> u32 {
+        let next = u32::try_from(self.states.len()).unwrap();
+        *self.numbers.entry(station).or_insert_with_key(|new| {
+            self.states.push(new.clone());
+            next
+        })
+    }
+}
+
+/// Which states have a way to one of those that are there already, found by going all ways (from, to)
+/// backwards.
+pub(crate) fn leading_to(mut there: Vec<bool>, ways: &[(u32, u32)]) -> Vec<bool> {
+    // The ways are sorted by where they lead: `ends[to]` is where those that lead there end.
+    let mut ends = vec![0; there.len() + 1];
+    for (_, to) in ways {
+        ends[*to as usize + 1] += 1;
+    }
+    for state in 1..ends.len() {
+        ends[state] += ends[state - 1];
+    }
+    let mut sources = vec![0; ways.len()];
+    for (from, to) in ways {
+        let place = &mut ends[*to as usize];
+        sources[*place] = *from;
+        *place += 1;
+    }
+    let begins = |state: usize| state.checked_sub(1).map_or(0, |before| ends[before]);
+    let mut open: Vec<usize> = (0..there.len()).filter(|state| there[*state]).collect();
+    while let Some(state) = open.pop() {
+        for from in &sources[begins(state)..ends[state]] {
+            if !std::mem::replace(&mut there[*from as usize], true) {
+                open.push(*from as usize);
+            }
+        }
+    }
+    there
 }
 
 /// Walks everything that a station in this mode can reach; the error says which rule is broken, and on
@@ -586,44 +87,36 @@ pub(crate) fn walk(small: Small) -> Result<Walked, String> {
         matches!(first, Station::CleanUp(_)) && effects.first() == Some(&Effect::Cover),
         "start is a covered clean-up",
     )?;
-    let first = move_back(first, NOW);
-    let mut numbers: HashMap<Station, u32> = HashMap::from([(first.clone(), 0)]);
-    let mut queue = VecDeque::from([first]);
-    let mut back: Vec<Vec<u32>> = vec![Vec::new()];
-    let mut vacant = Vec::new();
+    let mut known = Known::default();
+    let _ = known.number(move_back(first, NOW));
     let mut edges = 0;
-    while let Some(before) = queue.pop_front() {
-        let from = numbers[&before];
-        if matches!(before, Station::Vacant(_)) {
-            vacant.push(from);
-        }
+    let mut ways = Vec::new();
+    // The last state that a way to each was noted from.
+    let mut noted = vec![u32::MAX];
+    let mut from = 0;
+    while let Some(before) = known.states.get(from as usize).cloned() {
         for (at, event) in events(&before, &rules) {
             edges += 1;
             let (after, effects) = before.clone().handle(at, event, &rules);
             check(&before, at, event, &after, &effects, &rules)
                 .map_err(|rule| format!("{rule}\n  before {before:?}\n  event  {event:?} at {at:?}\n  after  {after:?}\n  effects {effects:?}"))?;
-            let after = move_back(after, at);
-            let next = u32::try_from(numbers.len()).unwrap();
-            let to = *numbers.entry(after).or_insert_with_key(|after| {
-                queue.push_back(after.clone());
-                back.push(Vec::new());
-                next
-            });
-            if back[to as usize].last() != Some(&from) {
-                back[to as usize].push(from);
+            // Most events leave the state as it is, which is then moved back already.
+            if at == NOW && after == before {
+                continue;
+            }
+            let to = known.number(move_back(after, at));
+            noted.resize(known.states.len(), u32::MAX);
+            if std::mem::replace(&mut noted[to as usize], from) != from {
+                ways.push((from, to));
             }
         }
+        from += 1;
     }
     // 7. From every state there is a way to Vacant.
-    let mut reached = vec![false; back.len()];
-    let mut queue = VecDeque::from(vacant);
-    while let Some(state) = queue.pop_front() {
-        if !std::mem::replace(&mut reached[state as usize], true) {
-            queue.extend(&back[state as usize]);
-        }
-    }
+    let vacant = known.states.iter().map(|state| matches!(state, Station::Vacant(_))).collect();
+    let reached = leading_to(vacant, &ways);
     ensure(reached.iter().all(|reached| *reached), "7: from every state there is a way to Vacant")?;
-    Ok(Walked { states: numbers.len(), edges })
+    Ok(Walked { states: known.states.len(), edges })
 }
 
 /// Walks every small station side by side, as many at a time as there are processors.

@@ -53,10 +53,13 @@ fn the_cover_does_not_wait_for_the_screens() {
     BufReader::new(holder.stdout.take().unwrap()).read_line(&mut word).unwrap();
     assert_eq!(word.trim(), "held");
     assert!(painted_pixels(&stage) > 100_000);
+    assert!(stage.screen.look().unwrap().share([0, 0, 0]) < 0.9, "the look is blind");
     let mark = stage.mark();
     stage.emulator.remove(0);
     stage.wait_state(mark, "clean-up").unwrap();
     assert_eq!(painted_pixels(&stage), 0, "what was covered still shows until somebody draws over it");
+    let black = stage.screen.look().unwrap().share([0, 0, 0]);
+    assert!(black > 0.999, "the bar still tells whose session it was: {black}");
     stage.wait_state(mark, "vacant, ready").unwrap();
     drop(holder.stdin.take());
     holder.wait().unwrap();

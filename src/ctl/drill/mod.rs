@@ -19,6 +19,7 @@ use clap::{Args, Subcommand};
 use self::table::{Table, Verdict};
 use super::demo::stage::Stage;
 use super::{COULD_NOT_RUN, GOOD, WANTING};
+use crate::policy::Policy;
 
 /// Plants traces on purpose, and proves that the gates see them and a handoff removes them.
 #[derive(Args)]
@@ -58,6 +59,10 @@ pub fn run(arguments: &DrillArguments, policy: Option<&Path>, state: Option<&Pat
 }
 
 fn drill(arguments: &DrillArguments, policy: Option<&Path>, state: Option<&Path>) -> std::io::Result<u8> {
+    if let Some(path) = policy {
+        // Told as the file that IT has written, not as the drill's copy of it.
+        let _ = Policy::read(path).map_err(|problems| std::io::Error::other(problems.to_string()))?;
+    }
     let mut stage = Stage::set(session::SIZE)?;
     let table = course::run(&mut stage, policy, arguments.session_alone)?;
     let own = stage.dir.join("state");

@@ -24,7 +24,7 @@ use super::canary::{Side, canary, key};
 /// How long the planter's daemon waits for its end before it ends by itself.
 const LIFE: Duration = Duration::from_secs(900);
 /// How long a program that only plants something may take.
-const PATIENCE: Duration = Duration::from_secs(6);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whether this process was started as the planter, and then its end.
 #[must_use]

@@ -30,6 +30,10 @@ impl PinCheck for RehearsedPins {
         self.real.check(operator, pin)
     }
 
+    fn begin_anew(&self, operator: OperatorId) {
+        self.real.begin_anew(operator);
+    }
+
     fn set(&self, operator: OperatorId, pin: &Pin) -> Result<PinVerified, PinProblem> {
         let row = PinRow { phc: (self.hash)(pin), one_time: false };
         self.rows.set_pin(operator, &row).map_err(PinProblem::Failed)?;

@@ -27,7 +27,6 @@ const TOLD: u64 = 3_600_000;
 
 /// The screen.
 pub fn view<'a>(look: Look<'a>, scene: &AttendedScene) -> Element<'a, Message> {
-    let colours = look.colours;
     let beneath = if let Some(until) = scene.warning {
         warning::view(look, scene, until)
     } else if let Some(log) = &scene.log {
@@ -38,11 +37,7 @@ pub fn view<'a>(look: Look<'a>, scene: &AttendedScene) -> Element<'a, Message> {
         // The session's own display stands here, in a window of its own.
         space::vertical().width(Length::Fill).height(Length::Fill).into()
     };
-    container(column![bar(look, scene), beneath])
-        .width(Length::Fill)
-        .height(Length::Fill)
-        .style(move |_| theme::field(colours.page, 0.0))
-        .into()
+    container(column![bar(look, scene), beneath]).width(Length::Fill).height(Length::Fill).into()
 }
 
 /// What the keyboard can reach.

@@ -48,6 +48,20 @@ pub fn stops(look: Look<'_>) -> Vec<Message> {
     }
 }
 
+/// Which screen this is, as far as another one has little in common with it.
+#[must_use]
+pub fn which(phase: &Phase) -> impl PartialEq + use<> {
+    let beneath = match phase {
+        Phase::Attended(scene) => Some((scene.warning.is_some(), scene.log.is_some(), scene.launcher)),
+        Phase::Challenge(_)
+        | Phase::CleanUp(_)
+        | Phase::OutOfService(_)
+        | Phase::Quarantine(_)
+        | Phase::Vacant(_) => None,
+    };
+    (std::mem::discriminant(phase), asked(phase).map(|pin| pin.ask), beneath)
+}
+
 /// Who is asked for a PIN just now.
 #[must_use]
 pub fn asked(phase: &Phase) -> Option<&PinScene> {

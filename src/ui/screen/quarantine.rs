@@ -15,7 +15,6 @@ use crate::ui::{Message, keypad, words};
 
 /// The screen.
 pub fn view<'a>(look: Look<'a>, scene: &QuarantineScene) -> Element<'a, Message> {
-    let colours = look.colours;
     if let Some(pin) = &scene.guest
         && let Some(asked) = &pin.emergency
     {
@@ -34,11 +33,7 @@ pub fn view<'a>(look: Look<'a>, scene: &QuarantineScene) -> Element<'a, Message>
     };
     let content = row![left, right].spacing(look.px(24.0)).height(Length::Fill);
     let beneath = container(content).padding([look.px(24.0), look.px(40.0)]);
-    container(column![band(look, scene), beneath])
-        .width(Length::Fill)
-        .height(Length::Fill)
-        .style(move |_| theme::field(colours.page, 0.0))
-        .into()
+    container(column![band(look, scene), beneath]).width(Length::Fill).height(Length::Fill).into()
 }
 
 /// What the keyboard can reach.

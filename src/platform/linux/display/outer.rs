@@ -346,6 +346,9 @@ impl Hands {
     fn cover(&self) -> Anything<u64> {
         if let Some(place) = self.place {
             let _sent = self.connection.unmap_window(place.container)?;
+            // The bar, with her name and the titles of her windows, is the shell's own drawing: it goes
+            // black too, and does not wait for the screens' own thread.
+            let _sent = self.connection.clear_area(false, place.shell, 0, 0, 0, 0)?;
             let _sent =
                 self.connection.set_input_focus(InputFocus::PARENT, place.shell, x11rb::CURRENT_TIME)?;
         }

@@ -1,0 +1,155 @@
+//! The small stations that are walked: their rules, and everything that can happen to one.
+
+use cleanshift::handoff::{
+    App, AppWish, BadgeMode, EmergencyAccess, Event, Finding, Moment, Operator, OperatorId, PinAnswer,
+    PinVerified, Presented, Refusal, Roles, Rules, Station, SupervisorRights, Turn, Window,
+};
+
+use super::relative::{NOW, outstanding};
+
+fn operator(id: u32) -> Operator {
+    Operator {
+        id: OperatorId(id),
+        roles: Roles(if id == 1 { 0b01 } else { 0b11 }),
+        supervisor: id == 3,
+        until: None,
+    }
+}
+
+/// A small station to walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Small {
+    /// Badges are tapped; supervisors may do nothing.
+    Tap,
+    /// Badges are held; supervisors may do all.
+    Hold,
+    /// The same with break-glass, and with shorter times and fewer people, so that it stays small.
+    BreakGlass,
+}
+
+/// Every small station.
+pub(crate) const ALL_SMALL: [Small; 3] = [Small::Tap, Small::Hold, Small::BreakGlass];
+
+/// The rules of a small station.
+pub(super) fn rules(small: Small) -> Rules {
+    if small == Small::BreakGlass {
+        return Rules {
+            idle: 2,
+            warning: 1,
+            absolute: 3,
+            patience: 1,
+            grace: 0,
+            step_limit: 1,
+            retries: 0,
+            quarantine_pause: 1,
+            emergency: Some(EmergencyAccess { roles: Roles(0b10), longest: 2, patience: 1 }),
+            ..rules(Small::Hold)
+        };
+    }
+    let badge_mode = if small == Small::Tap { BadgeMode::Tap } else { BadgeMode::Hold };
+    Rules {
+        badge_mode,
+        idle: 4,
+        warning: 2,
+        absolute: 6,
+        patience: 3,
+        grace: 1,
+        step_limit: 2,
+        retries: 1,
+        quarantine_retries: 1,
+        quarantine_pause: 2,
+        emergency: None,
+        // In one mode supervisors may do all, in the other nothing.
+        supervisors: SupervisorRights {
+            read_log: badge_mode == BadgeMode::Hold,
+            release: badge_mode == BadgeMode::Hold,
+            enable_badge: badge_mode == BadgeMode::Hold,
+        },
+        apps: vec![Roles(0b01), Roles(0b10)],
+    }
+}
+
+/// Who has a badge: a nurse, another who may start more, and a supervisor.
+fn people(rules: &Rules) -> Vec<u32> {
+    if rules.emergency.is_some() { vec![3] } else { vec![1, 2, 3] }
+}
+
+/// Everything that can happen to a state, and when.
+pub(super) fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
+    let mut list = vec![
+        Event::Active(NOW),
+        Event::AppWished(AppWish::Launch(App(0))),
+        Event::AppWished(AppWish::Launch(App(1))),
+        Event::AppWished(AppWish::Launch(App(9))),
+        Event::AppWished(AppWish::Raise(Window(7))),
+        Event::AppWished(AppWish::Close(Window(7))),
+        Event::BadgeIn(Presented::Refused(OperatorId(1), Refusal::Disabled)),
+        Event::BadgeIn(Presented::Refused(OperatorId(2), Refusal::Expired)),
+        Event::BadgeIn(Presented::Unknown),
+        Event::BadgeIn(Presented::Unreadable),
+        Event::Cancelled,
+        Event::CapsuleLost,
+        Event::EmergencyWished,
+        Event::EndWished,
+        Event::LogClosed,
+        Event::LogWished,
+        Event::PinGiven,
+        Event::ReaderBack,
+        Event::ReaderLost,
+        Event::RestartWished,
+        Event::RetryWished,
+        Event::Stopping,
+        Event::Suspending,
+        Event::TimeCame,
+        Event::Unfinished,
+    ];
+    for id in people(rules) {
+        list.push(Event::BadgeIn(Presented::Rostered(operator(id))));
+        list.push(Event::BadgeOut(OperatorId(id)));
+    }
+    let mut turns = outstanding(station);
+    // An answer to a question that nobody asked.
+    turns.push(Turn(200));
+    for turn in turns {
+        for answer in [true, false] {
+            list.push(Event::Prepared(turn, answer));
+            list.push(Event::Recorded(turn, answer));
+            list.push(Event::Stepped(turn, answer));
+        }
+        for finding in [Finding::Clean, Finding::Residue, Finding::Unknown] {
+            list.push(Event::Looked(turn, finding));
+        }
+        for answer in [
+            PinAnswer::Disabled,
+            PinAnswer::Failed,
+            PinAnswer::Wrong { left: 1, wait: 0 },
+            PinAnswer::Wrong { left: 0, wait: 2 },
+        ] {
+            list.push(Event::PinChecked(turn, answer));
+        }
+        list.push(Event::PinChanged(turn, None));
+        for id in people(rules).into_iter().chain(rules.emergency.map(|_| OperatorId::EMERGENCY.0)) {
+            let proof = PinVerified::of(OperatorId(id));
+            list.push(Event::PinChecked(turn, PinAnswer::Right(proof)));
+            list.push(Event::PinChecked(turn, PinAnswer::OneTime(proof)));
+            list.push(Event::PinChanged(turn, Some(proof)));
+        }
+    }
+    if rules.emergency.is_some() {
+        // One-time PINs, the log and touches are the other walks' business.
+        list.retain(|event| {
+            !matches!(
+                event,
+                Event::Active(_)
+                    | Event::LogWished
+                    | Event::PinChanged(..)
+                    | Event::PinChecked(_, PinAnswer::OneTime(_) | PinAnswer::Wrong { wait: 2, .. })
+            )
+        });
+    }
+    let mut edges: Vec<_> = list.into_iter().map(|event| (NOW, event)).collect();
+    if let Some(deadline) = station.deadline(rules) {
+        edges.push((deadline.max(NOW), Event::TimeCame));
+    }
+    edges
+}

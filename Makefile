@@ -14,7 +14,7 @@ test:
 	packaging/setup.sh test
 	cargo build --bins
 	cargo test
-	cargo test --features planted-bugs --test handoff_walk --test shift planted
+	cargo test --features planted-bugs --test handoff_walk --test shift --test log_verify planted
 	$(MAKE) test-faults
 	$(MAKE) test-sabotage
 

@@ -44,6 +44,7 @@
 //! | what a receipt says, how it is signed and verified | [`evidence`] |
 //! | what an export says, in which form | [`evidence::export`], one file for each; the command is [`ctl::export`] |
 //! | which controls the entries are evidence for | [`evidence::controls`] |
+//! | whom a key hands over to, what a checkpoint kept elsewhere shows, what may be pruned | `evidence/chain.rs`, `against.rs`, `pruned.rs`; `store/keys.rs`, `prune.rs` |
 //! | what is on the disk, in which transaction | [`store`] |
 //! | what can go wrong in a simulated day, and what must hold | `tests/shift/day.rs`, `promises.rs`, [`platform::rehearsal`] |
 //! | what a drill plants, and where it looks | `platform/linux/plant.rs`, [`ctl::drill`] |

@@ -438,6 +438,9 @@ pub trait Ledger: Send + Sync {
     fn page(&self, before: Option<u64>, limit: usize) -> Result<Vec<Written>>;
     /// How many entries there are.
     fn entries(&self) -> Result<u64>;
+    /// One step of giving up the text of entries that are older than the policy keeps them, where there are
+    /// any: whether there may be more. Bounded, so that no entry waits long for it.
+    fn prune(&self, at: &Stamp) -> Result<bool>;
     /// Verifies the whole ledger: the number of entries that hold, or what is wrong, for people.
     fn verify(&self) -> Result<std::result::Result<u64, String>>;
 }
@@ -447,7 +450,7 @@ pub trait Ledger: Send + Sync {
 pub struct Written {
     /// Its number, from 0.
     pub index: u64,
-    /// Its canonical JSON, as the evidence module reads it.
+    /// Its canonical JSON, as the evidence module reads it; empty where it was pruned.
     pub json: Arc<[u8]>,
     /// Its RFC 6962 leaf hash.
     pub leaf: [u8; 32],

@@ -20,10 +20,10 @@ use crate::platform::linux::station::LinuxStation;
 use crate::platform::linux::{host, places, sabotage};
 use crate::policy::{self, Policy};
 use crate::ports::{
-    Body, Clock, CodeRows, Entry, Gates, Intent, Ledger, Ports, RosterRows, Unfinished, Written,
+    Body, Clock, CodeRows, Entry, Gates, Intent, Ledger, Ports, RosterRows, Stamp, Unfinished, Written,
 };
 use crate::roster::{CODE_DIGITS, Directory, Pepper, RosterRules};
-use crate::store::Store;
+use crate::store::{Keep, Store};
 use crate::ui;
 
 /// The station could not run.
@@ -120,6 +120,9 @@ impl Parts {
         #[cfg(feature = "faults")]
         let clock = crate::platform::linux::faults::clock(clock);
         let store = Arc::new(Store::open(state, &policy.station.name)?);
+        if let Some(keep) = policy.log.keep {
+            store.keep_for(keep_log(policy, keep, "station"));
+        }
         drop(store.note_policy(&policy.hash, "it", &clock.stamp())?);
         let rows: Arc<dyn RosterRows> = store.clone();
         let in_use = rows.all()?.iter().any(|row| row.pin.is_some()) || !store.codes()?.is_empty();
@@ -181,9 +184,20 @@ impl Ledger for Recorded {
         self.0.entries()
     }
 
+    fn prune(&self, at: &Stamp) -> crate::ports::Result<bool> {
+        self.0.prune(at)
+    }
+
     fn verify(&self) -> crate::ports::Result<Result<u64, String>> {
         self.0.verify()
     }
+}
+
+/// What the store needs of the policy to prune: by whose word, and who does.
+#[must_use]
+pub fn keep_log(policy: &Policy, keep: std::time::Duration, by: &str) -> Keep {
+    let keep_ms = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
+    Keep { keep_ms, policy: policy.hash.clone(), by: by.to_owned() }
 }
 
 /// What the roster needs of the policy.

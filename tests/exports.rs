@@ -448,7 +448,7 @@ fn a_changed_proof_and_another_key_are_refused_by_both() {
     assert_eq!(python(&[Path::new(key.trim()), &file]).status.code(), Some(1));
     // A file that is no proof is no broken one.
     let (code, told) = refusal(&log(&ground.month.dir, &["verify", "/etc/hostname"]));
-    assert!(code == 2 && told.contains("it is no C2SP tlog-proof"), "{told}");
+    assert!(code == 2 && told.contains("nor a C2SP tlog-proof"), "{told}");
 }
 
 #[test]

@@ -310,7 +310,7 @@ fn another_key_is_a_wrong_key_and_without_one_nobody_vouches() {
     assert_eq!((found.index, found.fault), (0, Fault::WrongKey));
     let verdict = audit(dir.path(), None, false);
     assert!(verdict.whole() && !verdict.key_checked);
-    assert_eq!(verdict.sentence(), "consistent, key not checked: 6 entries");
+    assert_eq!(verdict.sentence(), "consistent, key not checked: 6 entries, newest signature checked");
     assert!(audit(dir.path(), Some(&key), false).key_checked);
     // Entries that somebody has signed anew with a key of his own.
     forge(&database(dir.path()), 3, Some(&seal));

@@ -195,6 +195,14 @@ fn every_single_fault_at_every_point_of_a_day_is_survived() {
 }
 
 #[test]
+fn a_vacant_station_prunes_once_a_day() {
+    let mut day = Day::new(FIXED);
+    let _ = day.fixed().unwrap();
+    let (prunings, starts) = (day.ward.said.lock().unwrap().prunings, day.ward.tally.starts);
+    assert!((1..=starts).contains(&prunings), "{prunings} prunings by {starts} shells in one day");
+}
+
+#[test]
 fn a_seed_is_a_day() {
     for seed in 1..=5 {
         let (first, again) = (run(seed, true), run(seed, true));

@@ -1,20 +1,27 @@
-//! `cleanshiftctl log`: the handoff log for IT and auditors. Shows and verifies, changes nothing.
+//! `cleanshiftctl log`: the handoff log for IT and auditors. Shows and verifies; `anchor`, `rotate-key` and
+//! `prune` write entries, and change no other.
 //!
 //! Exit codes: 0 good, 1 found wanting (the chain is broken), 2 could not run.
 
+mod keep;
+mod qr;
+mod verify;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+pub(super) use self::verify::given_key;
 use super::export::{self, ControlsArguments, ExportArguments};
 use crate::evidence::checkpoint::Signature;
 use crate::evidence::receipt::{GateSaw, Receipt};
 use crate::evidence::words::{local, seconds};
-use crate::evidence::{StationKey, Verdict, counts, escape, leaf_hash, sentence};
+use crate::evidence::{StationKey, counts, escape, leaf_hash, sentence};
+use crate::policy::Policy;
 use crate::ports::{Ledger as _, PortError, Result, Written};
 use crate::store::Store;
 
@@ -48,21 +55,49 @@ pub enum LogCommand {
         json: bool,
     },
     /// Verify the whole log; exit code 1 when it does not hold
-    Verify {
-        /// A proof that `log export --format proof` has written; the station's whole ledger without
-        file: Option<PathBuf>,
-        /// The station's public key as NAME+ID+BASE64, or a file that holds it
-        #[arg(long, value_name = "KEY")]
-        key: Option<String>,
-        /// Check the signature of every checkpoint, not of the newest alone
+    Verify(verify::VerifyArguments),
+    /// Print the newest checkpoint, which covers every entry: to be kept elsewhere
+    Checkpoint {
+        /// Draw it as a QR code too
         #[arg(long)]
-        all_signatures: bool,
+        qr: bool,
+        /// Add it to the end of this file
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long, conflicts_with = "qr")]
+        json: bool,
+    },
+    /// Print the station's public key, for auditors to keep elsewhere
+    Key {
+        /// Draw it as a QR code too
+        #[arg(long)]
+        qr: bool,
+    },
+    /// Say in the ledger that a checkpoint is kept elsewhere: what it covers may be pruned from now on
+    Anchor {
+        /// The checkpoint, or a file that holds it
+        #[arg(value_name = "CHECKPOINT")]
+        checkpoint: String,
+        /// Where it is kept
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        place: String,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Print the station's public key, for auditors to keep elsewhere
-    Key {},
+    /// Change the station's key, while no shell runs; the old key signs the new one
+    RotateKey {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give up the text of entries that are older than the policy keeps them, below an anchored checkpoint
+    Prune {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Write entries in a form that others read
     Export(ExportArguments),
     /// Tell which controls the entries are evidence for, with every exception
@@ -71,35 +106,58 @@ pub enum LogCommand {
     Schema,
 }
 
-/// Runs a command on the store in `state_dir`; the answer is the exit code.
+/// The station that a command is about.
+pub struct Station {
+    /// Where its state lies.
+    pub state: PathBuf,
+    /// Whether that was named.
+    pub state_given: bool,
+    /// The policy file that was named.
+    pub policy: Option<PathBuf>,
+}
+
+impl Station {
+    fn policy(&self) -> Result<Policy> {
+        let path = self.policy.clone().unwrap_or_else(crate::platform::linux::places::policy);
+        Policy::read(&path).map_err(|problems| PortError::new(format!("read the policy:\n{problems}")))
+    }
+}
+
+/// Runs a command; the answer is the exit code.
 #[must_use]
-pub fn run(cmd: &LogCommand, state_dir: &Path) -> u8 {
+pub fn run(cmd: &LogCommand, station: &Station) -> u8 {
     if let LogCommand::Export(arguments) = cmd {
-        return export::run(arguments, state_dir);
+        return export::run(arguments, &station.state);
     }
     if let LogCommand::Schema = cmd {
         return export::schema();
     }
-    if let LogCommand::Verify { file: Some(file), key, json, .. } = cmd {
-        return export::verify_proof(file, key.as_deref(), *json);
-    }
     let mut out = String::new();
-    let done = Store::open_read(state_dir).and_then(|store| match cmd {
+    let read =
+        |work: &mut dyn FnMut(&Store) -> Result<u8>| Store::open_read(&station.state).and_then(|s| work(&s));
+    let done = match cmd {
         LogCommand::List { json, limit, all } => {
-            list(&store, *json, if *all { usize::MAX } else { *limit }, &mut out)
+            read(&mut |store| list(store, *json, if *all { usize::MAX } else { *limit }, &mut out))
         }
-        LogCommand::Show { index, json } => show(&store, *index, *json, &mut out),
-        LogCommand::Verify { key, all_signatures, json, .. } => {
-            verify(&store, key.as_deref(), *all_signatures, *json, &mut out)
+        LogCommand::Show { index, json } => read(&mut |store| show(store, *index, *json, &mut out)),
+        LogCommand::Verify(asked) => verify::run(asked, station, &mut out),
+        LogCommand::Checkpoint { qr, out: to, json } => {
+            read(&mut |store| keep::checkpoint(store, *qr, to.as_deref(), *json, &mut out))
         }
-        LogCommand::Key {} => {
-            let _ = writeln!(out, "{}", store.public_key()?.text());
-            Ok(0)
+        LogCommand::Key { qr } => read(&mut |store| keep::key(store, *qr, &mut out)),
+        LogCommand::Anchor { checkpoint, place, json } => {
+            keep::anchor(station, checkpoint, place, *json, &mut out)
         }
-        LogCommand::Controls(arguments) => export::controls(&store, arguments, &mut out),
+        LogCommand::Controls(arguments) => read(&mut |store| export::controls(store, arguments, &mut out)),
         // Done above.
         LogCommand::Export(_) | LogCommand::Schema => Ok(0),
-    });
+        LogCommand::RotateKey { json } => keep::rotate(station, *json, &mut out),
+        LogCommand::Prune { json } => keep::prune(station, *json, &mut out),
+    };
+    if let (Err(error), true) = (&done, as_json(cmd)) {
+        // Whoever reads JSON is told in JSON that nothing could be found out.
+        let _ = writeln!(out, "{:#}", json!({ "error": format!("failed to {error}") }));
+    }
     // A reader that went away (`| head`) is no failure of ours.
     let _ = std::io::stdout().lock().write_all(out.as_bytes());
     match done {
@@ -108,6 +166,20 @@ pub fn run(cmd: &LogCommand, state_dir: &Path) -> u8 {
             let _ = writeln!(std::io::stderr(), "cleanshiftctl: failed to {error}");
             2
         }
+    }
+}
+
+fn as_json(cmd: &LogCommand) -> bool {
+    match cmd {
+        LogCommand::List { json, .. }
+        | LogCommand::Show { json, .. }
+        | LogCommand::Checkpoint { json, .. }
+        | LogCommand::Anchor { json, .. }
+        | LogCommand::RotateKey { json }
+        | LogCommand::Prune { json } => *json,
+        LogCommand::Verify(asked) => asked.json,
+        LogCommand::Controls(asked) => asked.json,
+        LogCommand::Export(_) | LogCommand::Key { .. } | LogCommand::Schema => false,
     }
 }
 
@@ -144,7 +216,8 @@ fn row(entry: &Written, zone: &TimeZone) -> [String; 8] {
     let none = || "–".to_owned();
     let index = entry.index.to_string();
     let Ok(receipt) = Receipt::read(&entry.json) else {
-        return [index, none(), "unreadable".to_owned(), none(), none(), none(), none(), none()];
+        let what = if entry.json.is_empty() { "(pruned)" } else { "unreadable" };
+        return [index, none(), what.to_owned(), none(), none(), none(), none(), none()];
     };
     let mut row = [
         index,
@@ -156,6 +229,13 @@ fn row(entry: &Written, zone: &TimeZone) -> [String; 8] {
         none(),
         none(),
     ];
+    if let Some(anchor) = &receipt.anchor {
+        row[3] = escape(&anchor.by);
+        row[4] = match &anchor.pruned {
+            Some(pruned) => format!("entries {} to {}", pruned.from, pruned.upto.saturating_sub(1)),
+            None => format!("over {} entries", anchor.size),
+        };
+    }
     if let Some(change) = &receipt.change {
         row[3] = escape(&change.by);
         row[4] = escape(&change.deed);
@@ -201,7 +281,7 @@ fn show(store: &Store, index: u64, as_json: bool, out: &mut String) -> Result<u8
         .page(index.checked_add(1), 1)?
         .pop()
         .filter(|entry| entry.index == index)
-        .ok_or_else(|| PortError::new(format!("show entry {index}: there is none")))?;
+        .ok_or_else(|| none_such(store, index))?;
     let (holds, proof) = proof(store, &entry);
     if as_json {
         let mut value = as_value(&entry);
@@ -211,6 +291,9 @@ fn show(store: &Store, index: u64, as_json: bool, out: &mut String) -> Result<u8
         return Ok(u8::from(!holds));
     }
     match Receipt::read(&entry.json) {
+        _ if entry.json.is_empty() => {
+            let _ = writeln!(out, "Entry {index} was pruned: its text is gone, its hash is in the tree.");
+        }
         Ok(receipt) => facts(&receipt, out),
         Err(error) => {
             let _ = writeln!(out, "Entry {index} cannot be read: {}", escape(&error));
@@ -224,6 +307,17 @@ fn show(store: &Store, index: u64, as_json: bool, out: &mut String) -> Result<u8
     }
     let _ = writeln!(out, "  verified    {proof}");
     Ok(u8::from(!holds))
+}
+
+fn none_such(store: &Store, index: u64) -> PortError {
+    let newest = store.entries().ok().and_then(|entries| entries.checked_sub(1));
+    PortError::new(match newest {
+        Some(newest) if index > newest => format!(
+            "show entry {index}: there is none, the newest is {newest}; `cleanshiftctl log list` shows which there are"
+        ),
+        Some(_) => format!("show entry {index}: it is missing; `cleanshiftctl log verify` tells more"),
+        None => format!("show entry {index}: the log is empty; start the station once"),
+    })
 }
 
 fn facts(receipt: &Receipt, out: &mut String) {
@@ -285,14 +379,20 @@ fn gates(title: &str, gates: &[GateSaw], out: &mut String) {
 
 /// What can be said of one entry without reading all: its text and its checkpoint's signature.
 fn proof(store: &Store, entry: &Written) -> (bool, String) {
+    if entry.json.is_empty() {
+        let text = "by its hash alone: `cleanshiftctl log verify` checks the tree that it is in, and that an entry \
+                    says that it was pruned";
+        return (true, text.to_owned());
+    }
     if leaf_hash(&entry.json) != entry.leaf {
         return (false, "no: the text does not give the leaf hash".to_owned());
     }
-    let key = match store.public_key() {
-        Ok(key) => key,
+    let keys = match store.public_key().and_then(|_| store.all_keys()) {
+        Ok(keys) => keys,
         Err(error) => return (false, format!("no: failed to {error}")),
     };
-    match key.check(&entry.checkpoint) {
+    // The key may have changed since: the entries about that are the whole verification's.
+    match signed_by(&keys, &entry.checkpoint) {
         Signature::Good => {
             let text = "yes: the text gives the leaf, and the checkpoint is signed by this station's key; \
                         `cleanshiftctl log verify` checks the tree between them";
@@ -303,6 +403,12 @@ fn proof(store: &Store, entry: &Written) -> (bool, String) {
     }
 }
 
+fn signed_by(keys: &[StationKey], checkpoint: &str) -> Signature {
+    let found: Vec<Signature> = keys.iter().map(|key| key.check(checkpoint)).collect();
+    let one = |signature| found.contains(&signature).then_some(signature);
+    one(Signature::Good).or_else(|| one(Signature::Bad)).unwrap_or(Signature::Other)
+}
+
 fn as_value(entry: &Written) -> serde_json::Value {
     let receipt = serde_json::from_slice(&entry.json).unwrap_or(serde_json::Value::Null);
     json!({
@@ -310,53 +416,5 @@ fn as_value(entry: &Written) -> serde_json::Value {
         "receipt": receipt,
         "leaf": hex::encode(entry.leaf),
         "checkpoint": &*entry.checkpoint,
-    })
-}
-
-// ---------------------------------------------------------------------------------------------
-// verify
-// ---------------------------------------------------------------------------------------------
-
-fn verify(
-    store: &Store,
-    key: Option<&str>,
-    all_signatures: bool,
-    as_json: bool,
-    out: &mut String,
-) -> Result<u8> {
-    let key = key.map(given_key).transpose()?;
-    let verdict = store.audit(key.as_ref(), all_signatures)?;
-    if as_json {
-        let _ = writeln!(out, "{:#}", verdict_value(&verdict));
-    } else {
-        let _ = writeln!(out, "{}", escape(&verdict.sentence()));
-        for note in &verdict.notes {
-            let _ = writeln!(out, "note: {}", escape(note));
-        }
-    }
-    Ok(u8::from(!verdict.whole()))
-}
-
-/// A key's text, or a file that holds it.
-pub(super) fn given_key(key: &str) -> Result<StationKey> {
-    if key.contains('+') && !Path::new(key).exists() {
-        return StationKey::read(key).map_err(PortError::new);
-    }
-    let text = std::fs::read_to_string(key)
-        .map_err(|error| PortError::new(format!("read the key {}: {error}", escape(key))))?;
-    StationKey::read(&text).map_err(PortError::new)
-}
-
-fn verdict_value(verdict: &Verdict) -> serde_json::Value {
-    let first_bad =
-        verdict.first_bad.as_ref().map(|bad| json!({ "index": bad.index, "what": escape(&bad.what) }));
-    json!({
-        "verdict": if verdict.whole() { "whole" } else { "broken" },
-        "entries": verdict.entries,
-        "first_bad": first_bad,
-        "key_checked": verdict.key_checked,
-        "signatures": verdict.signatures,
-        "root": hex::encode(verdict.tree.root()),
-        "notes": verdict.notes,
     })
 }

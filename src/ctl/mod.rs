@@ -82,7 +82,10 @@ pub fn main() -> ExitCode {
             let path = arguments.policy.unwrap_or_else(places::policy);
             told(with_roster(&path, &state, &command))
         }
-        Command::Log(command) => log::run(&command, &state),
+        Command::Log(command) => {
+            let state_given = arguments.state.is_some();
+            log::run(&command, &log::Station { state, state_given, policy: arguments.policy })
+        }
         Command::Demo(command) => demo::run(&command),
         Command::Drill(drill) => drill::run(&drill, arguments.policy.as_deref(), arguments.state.as_deref()),
     };

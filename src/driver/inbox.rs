@@ -28,6 +28,7 @@ impl Item {
             | Inbox::Met(_)
             | Inbox::News(_)
             | Inbox::Page(..)
+            | Inbox::Pruned(_)
             | Inbox::Reader(..)
             | Inbox::Restarted(_)
             | Inbox::Shown(..)
@@ -60,6 +61,8 @@ pub(super) enum Inbox {
     News(CapsuleNews),
     /// A part of the log.
     Page(Result<Vec<Written>>, u64),
+    /// A step of pruning is done: whether there may be more to prune.
+    Pruned(Result<bool>),
     /// A new PIN was taken or refused.
     PinSet(Turn, std::result::Result<PinVerified, PinProblem>),
     /// The next capsule stands, or does not.

@@ -20,6 +20,7 @@ impl Driver {
             | Inbox::Met(_)
             | Inbox::News(_)
             | Inbox::Page(..)
+            | Inbox::Pruned(_)
             | Inbox::PinSet(..)
             | Inbox::Prepared(..)
             | Inbox::Restarted(_)
@@ -86,6 +87,7 @@ impl Driver {
             }
             Inbox::News(news) => self.news(news),
             Inbox::Page(page, total) => self.page(page, total),
+            Inbox::Pruned(pruned) => self.pruned(pruned),
             Inbox::PinSet(turn, Ok(proof)) => self.tell(Event::PinChanged(turn, Some(proof))),
             Inbox::PinSet(turn, Err(problem)) => {
                 self.pin_problem = Some(match problem {

@@ -6,7 +6,7 @@ use crate::ports::PortError;
 
 use super::inbox::Inbox;
 use super::scene::LogScene;
-use super::{Driver, LOG_PAGE};
+use super::{Driver, LOG_PAGE, PRUNE_EVERY};
 
 impl Driver {
     pub(super) fn log_changed(&mut self) {
@@ -31,6 +31,29 @@ impl Driver {
         let before = log.entries.last().map(|entry| entry.index);
         let ledger = self.ports.ledger.clone();
         self.work(move || Inbox::Page(ledger.page(before, LOG_PAGE), ledger.entries().unwrap_or_default()));
+    }
+
+    /// Once a day, while nobody is here: what is older than the policy keeps it is pruned, step by step.
+    pub(super) fn prune(&mut self) {
+        let now = self.ports.clock.now();
+        if !matches!(self.station, Some(Station::Vacant(_))) || self.prune_after > now {
+            return;
+        }
+        self.prune_after = now.after(PRUNE_EVERY);
+        let (ledger, clock) = (self.ports.ledger.clone(), self.ports.clock.clone());
+        self.work(move || Inbox::Pruned(ledger.prune(&clock.stamp())));
+    }
+
+    pub(super) fn pruned(&mut self, pruned: Result<bool, PortError>) {
+        match pruned {
+            // Goes on at once, or as soon as the station is vacant again.
+            Ok(true) => {
+                self.prune_after = self.ports.clock.now();
+                self.prune();
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "failed to prune the ledger; tried again in a day"),
+        }
     }
 
     pub(super) fn page(&mut self, page: Result<Vec<crate::ports::Written>, PortError>, total: u64) {

@@ -57,6 +57,8 @@ const WARNED_POLL: u64 = 200;
 const INTENT_PATIENCE: Duration = Duration::from_millis(500);
 /// How many entries the log shows at a time.
 const LOG_PAGE: usize = 100;
+/// How often old entries are pruned, milliseconds.
+const PRUNE_EVERY: u64 = 24 * 3_600_000;
 /// How long the last entry may take when the shell stops.
 const LAST_ENTRY: Duration = Duration::from_secs(2);
 
@@ -120,6 +122,8 @@ pub struct Driver {
     log: Option<LogScene>,
     disabled: Vec<(u32, String)>,
     quarantined_utc_ms: i64,
+    /// Before then nothing is pruned.
+    prune_after: Moment,
     step_failed: bool,
     arrived_us: u64,
     /// Sleeps of the host that wait until the station may sleep: letting go of one lets it go on.
@@ -187,6 +191,7 @@ impl Driver {
             log: None,
             disabled: Vec::new(),
             quarantined_utc_ms: 0,
+            prune_after: Moment(0),
             step_failed: false,
             arrived_us: 0,
             sleeping: Vec::new(),
@@ -287,7 +292,9 @@ impl Driver {
         let warned = matches!(station, Station::Attended(attended) if attended.warned);
         let poll = warned.then(|| self.ports.clock.now().after(WARNED_POLL));
         let notice = self.notice.map(|(_, until)| until);
-        [station.deadline(&self.settings.rules), poll, notice, self.fresh_until].into_iter().flatten().min()
+        let prune = matches!(station, Station::Vacant(_)).then_some(self.prune_after);
+        let own = [poll, notice, self.fresh_until, prune];
+        own.into_iter().chain([station.deadline(&self.settings.rules)]).flatten().min()
     }
 
     /// Time has come: notices end, idle is asked for, and the core is told of its deadline.
@@ -316,6 +323,7 @@ impl Driver {
         if due.is_some_and(|due| due <= now) {
             self.tell(Event::TimeCame);
         }
+        self.prune();
         self.order_views();
         self.publish();
     }
@@ -403,6 +411,7 @@ impl Driver {
             let roster = self.ports.roster.clone();
             self.work(move || Inbox::Codes(roster.has_codes()));
         }
+        self.prune();
         if is != PhaseName::Attended {
             self.fresh_until = None;
             self.windows.clear();

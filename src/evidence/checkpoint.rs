@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+use sha2::{Digest as _, Sha256};
 use signed_note::{Note, NoteError, StandardVerifier, Verifier as _, VerifierList};
 use tlog_tiles::{Checkpoint, Hash as TileHash};
 
@@ -73,11 +74,24 @@ impl StationSeal {
     /// # Errors
     /// A fragment, when the origin cannot be a key's name.
     pub fn sign(&self, size: u64, root: &Hash) -> Result<String, String> {
+        self.sign_with(&[self], size, root)
+    }
+
+    /// Signs the head of a tree together with the key that takes over from this one.
+    ///
+    /// # Errors
+    /// As [`StationSeal::sign`].
+    pub fn sign_over_to(&self, next: &Self, size: u64, root: &Hash) -> Result<String, String> {
+        self.sign_with(&[self, next], size, root)
+    }
+
+    fn sign_with(&self, seals: &[&Self], size: u64, root: &Hash) -> Result<String, String> {
         let wrong = |what: String| format!("sign the checkpoint: {what}");
         let text =
             Checkpoint::new(&self.origin, size, TileHash(*root), "").map_err(|e| wrong(e.to_string()))?;
         let mut note = Note::new(&text.to_bytes(), &[]).map_err(|e| wrong(e.to_string()))?;
-        note.add_sigs(&[self]).map_err(|e| wrong(e.to_string()))?;
+        let signers: Vec<&dyn signed_note::Signer> = seals.iter().map(|seal| *seal as _).collect();
+        note.add_sigs(&signers).map_err(|e| wrong(e.to_string()))?;
         String::from_utf8(note.to_bytes()).map_err(|e| wrong(e.to_string()))
     }
 }
@@ -144,6 +158,12 @@ impl StationKey {
             format!("read the key: {error}; `cleanshiftctl log key` prints it as NAME+ID+BASE64")
         })?;
         Ok(Self { text: text.to_owned(), verifier })
+    }
+
+    /// What an entry of kind `key` says of it: the SHA-256 of its text, hexadecimal.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        hex::encode(Sha256::digest(&self.text))
     }
 
     /// Its text.

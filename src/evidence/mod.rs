@@ -4,8 +4,42 @@
 //! Receipt --RFC 8785--> JSON --SHA-256(0x00‖…)--> leaf --RFC 6962--> root --C2SP note, Ed25519--> checkpoint
 //! ```
 //!
-//! What it cannot do is said: who holds the station's key and its disk can rewrite everything since
-//! the last checkpoint that somebody keeps elsewhere. A tail that is cut off together with its
+//! # The receipt
+//!
+//! Canonical JSON (RFC 8785) of a [`Receipt`], `cleanshift/receipt/1`: what happened, when by three
+//! clocks, who, and the leaf hash of the entry before (`previous`). Its bytes are what is hashed,
+//! stored and exported; nobody ever writes them anew.
+//!
+//! # The checkpoint
+//!
+//! ```text
+//! cleanshift.station/Station%2012            the origin, which is the key's name too
+//! 512                                        how many entries
+//! q5vBqYJ…=                                  the RFC 6962 root over their leaves, base64
+//!
+//! — cleanshift.station/Station%2012 8XqR…=   Ed25519 by the station's key (C2SP signed-note)
+//! ```
+//!
+//! Every entry has one. Kept elsewhere (`cleanshiftctl log checkpoint`), it shows afterwards that what it
+//! covers was neither cut off nor rewritten: [`against`]. IT tells the ledger that it is kept by an entry of
+//! kind `anchored`.
+//!
+//! # The key and its successors
+//!
+//! The first entry is of kind `key` and names the public key in its note. A later one names the key
+//! that takes over: its checkpoint is signed by both, the old one to allow it, the new one to show that it is
+//! there; the entries after it are signed by the new one alone (`chain`). So an auditor who holds any
+//! key of the chain can verify all of it, and a key that came without such an entry is a wrong key.
+//!
+//! # Pruning
+//!
+//! A `pruned` entry says which entries below an anchored checkpoint have given up their text. Their
+//! leaves stay, and the tree over them is verified as before; text that is missing elsewhere is
+//! `removed`, a failure.
+//!
+//! # What it cannot do
+//! Who holds the station's key and its disk can rewrite everything since the last checkpoint that
+//! somebody keeps elsewhere. A tail that is cut off together with its
 //! checkpoints is seen only by whoever kept a newer checkpoint.
 //!
 //! # The receipt's schema
@@ -25,15 +59,20 @@
 
 #![forbid(unsafe_code)]
 
+pub mod against;
+mod chain;
 pub mod checkpoint;
 pub mod controls;
 pub mod export;
+pub mod lines;
 pub mod proof;
+mod pruned;
 pub mod receipt;
 pub mod tree;
 pub mod verify;
 pub mod words;
 
+pub use against::Kept;
 pub use checkpoint::{StationKey, StationSeal};
 pub use receipt::{Receipt, schema};
 pub use tree::{Frontier, Hash, leaf_hash};

@@ -20,7 +20,7 @@ pub struct Receipt {
     pub at: Time,
     /// What: `handoff`, `opened`, `denied`, `disabled`, `badge-unknown`, `quarantine`, `released`,
     /// `restarted`, `viewed`, `break-glass`, `discontinuity`, `drill`, `started`, `stopped`, `roster`,
-    /// `policy`, `key`.
+    /// `policy`, `key`, `anchored`, `pruned`.
     pub kind: String,
     /// Who it was about, where there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -34,6 +34,9 @@ pub struct Receipt {
     /// The facts of a change.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub change: Option<ChangeFacts>,
+    /// Which checkpoint is kept elsewhere, in an `anchored`; what was given up below it, in a `pruned`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub anchor: Option<AnchorFacts>,
     /// Entries that could not be written when they happened, in a `discontinuity`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub held: Vec<Held>,
@@ -179,6 +182,33 @@ pub struct ChangeFacts {
 #[must_use]
 pub fn schema() -> serde_json::Value {
     schemars::schema_for!(Receipt).to_value()
+}
+
+/// A checkpoint that is kept elsewhere, and what was pruned below it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnchorFacts {
+    /// Who said so.
+    pub by: String,
+    /// How many entries the checkpoint is over.
+    pub size: u64,
+    /// The root of the tree over them, hexadecimal.
+    pub root: String,
+    /// What was pruned below it, in a `pruned`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pruned: Option<PrunedFacts>,
+}
+
+/// Entries whose text was given up: their leaf hashes stay, and the tree over them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PrunedFacts {
+    /// The first of them.
+    pub from: u64,
+    /// The first one after them. Entries of kind `key`, `anchored` and `pruned` in between keep their text.
+    pub upto: u64,
+    /// How long the policy keeps entries, milliseconds.
+    pub keep_ms: u64,
 }
 
 impl Receipt {

@@ -1,15 +1,23 @@
 //! Names the first bad entry of a ledger, and what is wrong with it. Reads entries one by one and
 //! keeps none, so that a million of them need no memory.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use serde::Deserialize;
 
+use super::against::Came;
+use super::chain::Chain;
 use super::checkpoint::{self, Signature, StationKey};
-use super::receipt::Receipt;
+pub use super::pruned::Anchored;
+use super::pruned::Pruned;
+use super::receipt::AnchorFacts;
 use super::tree::{Frontier, Hash, leaf_hash};
 
+/// By so much the wall clock may lag behind the clock that counts from boot before it is told, milliseconds:
+/// entries of two programs are stamped before they wait for each other, and are then written in another order.
+const SLACK_MS: i64 = 100;
 /// After so many notes the rest are counted, not told.
 const NOTES: usize = 20;
 
@@ -18,7 +26,7 @@ const NOTES: usize = 20;
 pub struct Stored<'a> {
     /// Its number.
     pub index: u64,
-    /// Its canonical JSON.
+    /// Its canonical JSON; nothing where it was pruned.
     pub json: &'a [u8],
     /// Its leaf hash.
     pub leaf: &'a [u8],
@@ -39,14 +47,40 @@ pub enum Fault {
     Edited,
     /// It is not there.
     Missing,
+    /// Its text is gone, and no entry says that it was pruned.
+    Removed,
     /// Another entry stands in its place.
     Reordered,
+    /// It, or one before it, is not what a checkpoint kept elsewhere covers.
+    Rewritten,
+    /// A checkpoint kept elsewhere covers it, and it is not there.
+    Truncated,
     /// The checkpoint does not say this size and this root.
     WrongCheckpoint,
     /// The checkpoint is another key's.
     WrongKey,
     /// The tree does not give the stored root.
     WrongRoot,
+}
+
+impl Fault {
+    /// In a word, for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::BadSignature => "bad-signature",
+            Self::ChangedOutside => "changed-outside",
+            Self::Edited => "edited",
+            Self::Missing => "missing",
+            Self::Removed => "removed",
+            Self::Reordered => "reordered",
+            Self::Rewritten => "rewritten",
+            Self::Truncated => "truncated",
+            Self::WrongCheckpoint => "wrong-checkpoint",
+            Self::WrongKey => "wrong-key",
+            Self::WrongRoot => "wrong-root",
+        }
+    }
 }
 
 /// The first entry that does not hold.
@@ -69,8 +103,20 @@ pub struct Verdict {
     pub first_bad: Option<Bad>,
     /// Whether the signatures were checked with a key that the auditor brought.
     pub key_checked: bool,
-    /// How many signatures were checked.
+    /// How many signatures were checked: the newest, and that of every change of the key; or all.
     pub signatures: u64,
+    /// Whether every signature was checked.
+    pub all_signatures: bool,
+    /// The station's keys, as the ledger names them, in their order.
+    pub keys: Vec<StationKey>,
+    /// How many entries were pruned: of these only hashes are there.
+    pub pruned: u64,
+    /// The lowest anchored checkpoint below which all of them lie.
+    pub pruned_below: Option<u64>,
+    /// The checkpoints that the ledger says are kept elsewhere.
+    pub anchors: Vec<Anchored>,
+    /// What came of each checkpoint that the auditor has brought, by its size.
+    pub against: Vec<(u64, Came)>,
     /// What is worth knowing and no failure: a clock that went backwards, a key not checked.
     pub notes: Vec<String>,
     /// Hash after the newest change of each kind: `roster`, `policy`, `key`.
@@ -89,21 +135,34 @@ impl Verdict {
     /// The verdict in a sentence.
     #[must_use]
     pub fn sentence(&self) -> String {
+        if let Some(bad) = &self.first_bad {
+            return format!("broken at entry {}: {}", bad.index, bad.what);
+        }
         let entries = match self.entries {
             1 => "1 entry".to_owned(),
             more => format!("{more} entries"),
         };
-        match &self.first_bad {
-            Some(bad) => format!("broken at entry {}: {}", bad.index, bad.what),
-            None if self.key_checked => format!("whole: {entries}, signed by this key"),
-            None => format!("consistent, key not checked: {entries}"),
-        }
+        let with = if self.key_checked { " with this key" } else { "" };
+        let signatures = match (self.signatures, self.all_signatures) {
+            (0, _) => String::new(),
+            (_, true) => format!(", all {} signatures checked{with}", self.entries - self.pruned),
+            (_, false) => format!(", newest signature checked{with}"),
+        };
+        let pruned = match (self.pruned, self.pruned_below) {
+            (0, _) => String::new(),
+            (some, Some(below)) => {
+                format!("; {some} of them pruned below the anchor at {below} entries: hashes only")
+            }
+            (some, None) => format!("; {some} of them pruned: hashes only"),
+        };
+        let verdict = if self.key_checked { "whole" } else { "consistent, key not checked" };
+        format!("{verdict}: {entries}{signatures}{pruned}")
     }
 }
 
-/// Verifies entries in the order of their numbers. With `key`, the newest checkpoint (with
-/// `all_signatures`, each) must be signed by it; without, by the key that the ledger's first entry
-/// names, and the verdict says that nobody vouched for that one.
+/// Verifies entries in the order of their numbers. The newest checkpoint (with `all_signatures`, each) must
+/// be signed by the key that the ledger names, or has changed to by then. With `key`, that must be one
+/// of those; without, the verdict says that nobody vouched for them.
 pub fn verify<'a>(
     entries: impl IntoIterator<Item = Stored<'a>>,
     key: Option<&StationKey>,
@@ -121,13 +180,19 @@ pub fn verify<'a>(
 /// A verification on its way: [`verify`] for whoever cannot hand over an iterator.
 pub struct Audit {
     verdict: Verdict,
-    brought: bool,
-    key: Option<StationKey>,
+    chain: Chain,
+    pruned: Pruned,
+    /// The newest change of each kind.
+    changed: BTreeMap<String, u64>,
     all_signatures: bool,
     origin: String,
     previous: String,
     newest: String,
+    /// The number of the entry whose checkpoint that is.
+    newest_index: u64,
     utc: String,
+    boot_ms: u64,
+    boot_id: String,
     text: String,
     backwards: u64,
 }
@@ -142,11 +207,16 @@ struct Spine<'a> {
     at: SpineTime<'a>,
     #[serde(borrow, default)]
     change: Option<SpineChange<'a>>,
+    #[serde(default)]
+    anchor: Option<AnchorFacts>,
 }
 
 #[derive(Deserialize)]
 struct SpineTime<'a> {
     utc: &'a str,
+    boot_ms: u64,
+    #[serde(borrow)]
+    boot_id: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -167,20 +237,30 @@ impl<'a> Spine<'a> {
     /// for changes, which are few: the whole text decides then.
     fn glance(json: &'a [u8]) -> Option<Self> {
         let text = std::str::from_utf8(json).ok()?;
-        let (_, utc) = text.strip_prefix(r#"{"at":{"boot_id":""#)?.split_once(r#","utc":""#)?;
+        let (boot_id, at) = text.strip_prefix(r#"{"at":{"boot_id":""#)?.split_once(r#"","boot_ms":"#)?;
+        let (boot_ms, utc) = at.split_once(r#","utc":""#)?;
         let (_, tail) = text.rsplit_once(r#","index":"#)?;
         let (index, kind) = tail.split_once(r#","kind":""#)?;
         let (_, previous) = tail.rsplit_once(r#","previous":""#)?;
         let upto = |text: &'a str| text.split_once('"').map(|(value, _)| value);
         let kind = upto(kind)?;
-        (!matches!(kind, "roster" | "policy" | "key")).then_some(Self {
+        let whole = matches!(kind, "roster" | "policy" | "key" | "anchored" | "pruned");
+        (!whole).then_some(Self {
             index: index.parse().ok()?,
             previous: upto(previous)?,
             kind,
-            at: SpineTime { utc: upto(utc)? },
+            at: SpineTime { utc: upto(utc)?, boot_ms: boot_ms.parse().ok()?, boot_id: boot_id.into() },
             change: None,
+            anchor: None,
         })
     }
+}
+
+/// When an entry was written, UTC; `None` where its text says nothing of it.
+#[must_use]
+pub fn written_at(json: &[u8]) -> Option<jiff::Timestamp> {
+    let spine = Spine::glance(json).or_else(|| Spine::read(json))?;
+    spine.at.utc.parse().ok()
 }
 
 impl Audit {
@@ -188,14 +268,18 @@ impl Audit {
     #[must_use]
     pub fn new(key: Option<StationKey>, all_signatures: bool) -> Self {
         Self {
-            verdict: Verdict::default(),
-            brought: key.is_some(),
-            key,
+            verdict: Verdict { all_signatures, ..Verdict::default() },
+            chain: Chain::new(key),
+            pruned: Pruned::default(),
+            changed: BTreeMap::new(),
             all_signatures,
             origin: String::new(),
             previous: String::new(),
             newest: String::new(),
+            newest_index: 0,
             utc: String::new(),
+            boot_ms: 0,
+            boot_id: String::new(),
             text: String::new(),
             backwards: 0,
         }
@@ -228,21 +312,26 @@ impl Audit {
     /// The verdict, after the last entry.
     #[must_use]
     pub fn finish(mut self) -> Verdict {
-        let newest = self.verdict.entries.checked_sub(1);
-        if let (None, Some(newest), false) = (&self.verdict.first_bad, newest, self.all_signatures) {
+        if self.verdict.whole() && !self.newest.is_empty() && !self.all_signatures {
             let text = std::mem::take(&mut self.newest);
-            self.verdict.first_bad = self.signature(newest, &text).err();
+            self.verdict.first_bad = self.signature(self.newest_index, &text).err();
+        }
+        if self.verdict.whole() {
+            self.verdict.first_bad = self.afterwards();
         }
         if let Some(bad) = &self.verdict.first_bad {
             self.verdict.entries = self.verdict.entries.min(bad.index);
         }
-        self.verdict.key_checked = self.brought && self.verdict.signatures > 0;
-        if !self.brought {
-            self.verdict.notes.push(match &self.key {
+        self.verdict.key_checked = self.chain.vouched() && self.verdict.signatures > 0;
+        if !self.chain.was_brought() {
+            self.verdict.notes.push(match self.chain.current() {
                 Some(key) => format!("key not checked: the ledger itself names {}", key.text()),
                 None => "key not checked: the ledger names none".to_owned(),
             });
         }
+        (self.verdict.pruned, self.verdict.pruned_below) = (self.pruned.count(), self.pruned.below());
+        self.verdict.anchors = std::mem::take(&mut self.pruned).into_anchors();
+        self.verdict.keys = std::mem::take(&mut self.chain).into_keys();
         if let Some(more) = self.backwards.checked_sub(NOTES as u64).filter(|more| *more > 0) {
             self.verdict.notes.push(format!("the clock went backwards {more} more times"));
         }
@@ -253,6 +342,9 @@ impl Audit {
         let index = self.verdict.entries;
         if entry.index != index {
             return Err(bad(index, Fault::Missing, "missing: there is no such entry".to_owned()));
+        }
+        if entry.json.is_empty() {
+            return self.hash_alone(entry);
         }
         let edited = |what: &str| bad(index, Fault::Edited, format!("edited: {what}"));
         if leaf.as_slice() != entry.leaf {
@@ -267,7 +359,8 @@ impl Audit {
             return Err(bad(index, Fault::Reordered, what));
         }
         if index == 0 {
-            self.begin(entry.json).map_err(|what| bad(index, Fault::WrongKey, what))?;
+            self.chain.begin(entry.json).map_err(|what| bad(index, Fault::WrongKey, what))?;
+            self.origin = self.chain.current().map_or_else(String::new, |key| key.origin().to_owned());
         }
         if spine.previous != self.previous {
             return Err(self.unlinked(index));
@@ -278,32 +371,65 @@ impl Audit {
             let what = "wrong root: the tree up to it does not give the root that was stored".to_owned();
             return Err(bad(index, Fault::WrongRoot, what));
         }
+        let changes_key = spine.kind == "key" && index > 0;
         self.head(index, entry.checkpoint, &root)?;
+        if self.all_signatures && !changes_key {
+            self.signature(index, entry.checkpoint)?;
+        }
         self.changes(index, &spine)?;
-        self.time(index, spine.at.utc);
+        if changes_key {
+            self.verdict.signatures += 1;
+            self.chain
+                .change(entry.json, entry.checkpoint)
+                .map_err(|(fault, what)| bad(index, fault, what))?;
+        }
+        if matches!(spine.kind, "anchored" | "pruned") {
+            let told = self.pruned.told(index, spine.kind, spine.anchor.as_ref());
+            told.map_err(|what| edited(&what))?;
+        }
+        self.time(index, &spine.at);
         self.previous.clear();
         self.previous.push_str(hex_of(&leaf, &mut [0; 64]));
         self.newest.clear();
         self.newest.push_str(entry.checkpoint);
+        self.newest_index = index;
         self.verdict.entries += 1;
         Ok(())
     }
 
-    /// The first entry names the key and with it the origin.
-    fn begin(&mut self, json: &[u8]) -> Result<(), String> {
-        let named = Receipt::read(json)
-            .ok()
-            .filter(|receipt| receipt.kind == "key")
-            .and_then(|receipt| StationKey::read(&receipt.note).ok());
-        match (&self.key, named) {
-            (Some(key), Some(named)) if *key != named => {
-                return Err(format!("wrong key: the ledger was begun with {}", named.text()));
-            }
-            (Some(_), _) => {}
-            (None, named) => self.key = named,
+    /// An entry without text: its hash stands for it in the tree. Whether it was pruned as it should, the
+    /// entries after it tell.
+    fn hash_alone(&mut self, entry: &Stored<'_>) -> Result<(), Bad> {
+        let index = entry.index;
+        let leaf = Hash::try_from(entry.leaf).ok().filter(|_| index > 0);
+        let Some(leaf) = leaf else {
+            return Err(bad(index, Fault::Removed, "removed: its text is gone".to_owned()));
+        };
+        self.verdict.tree.push(leaf);
+        if self.verdict.tree.root().as_slice() != entry.root {
+            let what = "edited: the hash that is left of this pruned entry is not the one that was written";
+            return Err(bad(index, Fault::Edited, what.to_owned()));
         }
-        self.origin = self.key.as_ref().map_or_else(String::new, |key| key.origin().to_owned());
+        self.pruned.gap(index);
+        self.previous.clear();
+        self.previous.push_str(hex_of(&leaf, &mut [0; 64]));
+        self.verdict.entries += 1;
         Ok(())
+    }
+
+    /// What only the whole can tell: whether all text that is gone was pruned, and whether the auditor's key is
+    /// one of the ledger's.
+    fn afterwards(&self) -> Option<Bad> {
+        if let Some(what) = self.chain.stranger() {
+            return Some(bad(0, Fault::WrongKey, what));
+        }
+        if let Some(index) = self.pruned.unsaid() {
+            let what = "removed: its text is gone, and no entry says that it was pruned".to_owned();
+            return Some(bad(index, Fault::Removed, what));
+        }
+        let index = self.pruned.unanchored()?;
+        let what = "edited: it prunes below a checkpoint that no entry says is kept elsewhere".to_owned();
+        Some(bad(index, Fault::Edited, what))
     }
 
     /// The entry does not follow from the one before. Whose fault that is, the signature of the one
@@ -313,7 +439,7 @@ impl Audit {
         let before = std::mem::take(&mut self.newest);
         index
             .checked_sub(1)
-            .filter(|_| !self.all_signatures)
+            .filter(|one| !self.all_signatures && *one == self.newest_index && !before.is_empty())
             .and_then(|one| self.signature(one, &before).err())
             .unwrap_or_else(|| bad(index, Fault::Edited, what.to_owned()))
     }
@@ -332,11 +458,11 @@ impl Audit {
             let what = "wrong checkpoint: it does not say this size and this root".to_owned();
             return Err(bad(index, Fault::WrongCheckpoint, what));
         }
-        if self.all_signatures { self.signature(index, checkpoint) } else { Ok(()) }
+        Ok(())
     }
 
     fn signature(&mut self, index: u64, checkpoint: &str) -> Result<(), Bad> {
-        let Some(key) = &self.key else { return Ok(()) };
+        let Some(key) = self.chain.current() else { return Ok(()) };
         self.verdict.signatures += 1;
         match key.check(checkpoint) {
             Signature::Good => Ok(()),
@@ -355,7 +481,9 @@ impl Audit {
     fn changes(&mut self, index: u64, spine: &Spine<'_>) -> Result<(), Bad> {
         let Some(change) = &spine.change else { return Ok(()) };
         let last = self.verdict.latest.insert(spine.kind.to_owned(), change.after.to_owned());
-        if last.as_deref().unwrap_or_default() == change.before {
+        let since = self.changed.insert(spine.kind.to_owned(), index);
+        // What was pruned in between may have been a change too: then nobody can tell what it left.
+        if last.as_deref().unwrap_or_default() == change.before || self.pruned.since(since) {
             return Ok(());
         }
         let what = format!("the {} was changed outside Cleanshift before this entry", spine.kind);
@@ -363,19 +491,34 @@ impl Audit {
     }
 
     /// A clock that goes backwards is reported, and no failure (requirement E-10).
-    fn time(&mut self, index: u64, utc: &str) {
+    fn time(&mut self, index: u64, at: &SpineTime<'_>) {
         // All have the same form and width, so that text compares as time.
-        if utc < self.utc.as_str() {
+        if at.utc < self.utc.as_str() && self.set_back(at) {
             self.backwards += 1;
             if self.backwards <= NOTES as u64 {
-                let before = &self.utc;
+                let (before, utc) = (&self.utc, at.utc);
                 self.verdict
                     .notes
                     .push(format!("the clock went backwards before entry {index}: from {before} to {utc}"));
             }
         }
         self.utc.clear();
-        self.utc.push_str(utc);
+        self.utc.push_str(at.utc);
+        self.boot_ms = at.boot_ms;
+        if self.boot_id != at.boot_id {
+            self.boot_id.clear();
+            self.boot_id.push_str(&at.boot_id);
+        }
+    }
+
+    /// Whether the wall clock lags behind the clock that counts from boot. Where both went back alike, the
+    /// entry was only written later than one that was stamped after it.
+    fn set_back(&self, at: &SpineTime<'_>) -> bool {
+        let millis = |utc: &str| utc.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
+        let (Some(before), Some(now)) = (millis(&self.utc), millis(at.utc)) else { return true };
+        let counted = i128::from(at.boot_ms) - i128::from(self.boot_ms);
+        let told = i128::from(now) - i128::from(before);
+        self.boot_id != at.boot_id || counted - told > i128::from(SLACK_MS)
     }
 }
 
@@ -405,6 +548,7 @@ mod tests {
             note: note.to_owned(),
             handoff: None,
             change: None,
+            anchor: None,
             held: Vec::new(),
             capabilities: Vec::new(),
             policy: note.to_owned(),

@@ -123,6 +123,25 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
         "viewed" => format!("{name} opened the handoff log at {at}"),
         "started" => format!("The station started at {at}{because}"),
         "stopped" => format!("The station stopped at {at}"),
+        "anchored" => match &receipt.anchor {
+            Some(anchor) => {
+                let (by, size) = (escape(&anchor.by), anchor.size);
+                format!("{by} keeps the checkpoint over {size} entries elsewhere since {at}{because}")
+            }
+            None => format!("A checkpoint is kept elsewhere since {at}"),
+        },
+        "pruned" => match receipt.anchor.as_ref().and_then(|anchor| anchor.pruned.as_ref().zip(Some(anchor)))
+        {
+            Some((pruned, anchor)) => format!(
+                "The text of entries {} to {} was given up by {} at {at}, as the policy says; their hashes stay, \
+                 below the checkpoint over {} entries",
+                pruned.from,
+                pruned.upto.saturating_sub(1),
+                escape(&anchor.by),
+                anchor.size
+            ),
+            None => format!("The text of old entries was given up at {at}"),
+        },
         kind @ ("roster" | "policy" | "key") => match &receipt.change {
             Some(change) => {
                 let (by, deed) = (escape(&change.by), escape(&change.deed));
@@ -269,6 +288,7 @@ mod tests {
                 assurance: String::new(),
             }),
             change: None,
+            anchor: None,
             held: Vec::new(),
             capabilities: Vec::new(),
             policy: String::new(),

@@ -24,6 +24,10 @@ pub enum Bug {
     LaunchUnchecked,
     /// A transaction is not synced.
     NotSynced,
+    /// Old entries are pruned without a checkpoint that is kept elsewhere.
+    PrunedUnanchored,
+    /// Old entries lose their text before an entry says so.
+    PrunedUnsaid,
     /// A quarantined station goes straight to vacant.
     QuarantineToVacant,
     /// The receipt is not awaited.
@@ -40,6 +44,8 @@ pub enum Bug {
     TakeoverIgnored,
     /// An unknown badge ends the session.
     UnknownBadgeEnds,
+    /// A key takes over without the signature of the one before.
+    RotationUnsigned,
     /// The session is shown before the entry is durable.
     UncoverBeforeRecord,
     /// What the shell before has left unfinished is not told.
@@ -71,6 +77,9 @@ pub const ALL: [Bug; 16] = [
 /// Bugs of driver and store, which the core's walk cannot see: the simulation's to find.
 pub const BEYOND: [Bug; 5] =
     [Bug::BlindIsClean, Bug::CoverUnconfirmed, Bug::EndedTwice, Bug::LateThread, Bug::NotSynced];
+
+/// Bugs of the ledger's keeping, which verification has to find.
+pub const KEEPING: [Bug; 3] = [Bug::PrunedUnanchored, Bug::PrunedUnsaid, Bug::RotationUnsigned];
 
 #[cfg(feature = "planted-bugs")]
 thread_local! {

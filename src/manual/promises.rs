@@ -37,14 +37,29 @@
 //! the looker and cleared on real services in `tests/brokers.rs`.
 //!
 //! The ledger's promises (no acknowledged entry lost, every edit named) are shown by
-//! `tests/ledger_faults.rs`; that strangers can verify and read it, by
+//! `tests/ledger_faults.rs`, and by the real command on real files in `tests/log_verify.rs`; that
+//! strangers can verify and read it, by
 //! `tests/exports.rs::every_receipt_proves_itself_to_two_verifiers` and
 //! `tests/exports.rs::validators_of_others_take_every_export`; the screens' (no digit in a message,
 //! contrast, sizes) by `tests/screens.rs`.
 //!
+//! What an auditor can rely on:
+//!
+//! | promise | shown by |
+//! |---|---|
+//! | an entry, a roster, a break-glass code or a policy that was changed outside is named | `tests/log_verify.rs::what_was_done_to_an_entry_is_named_with_it`, `tests/log_verify.rs::a_policy_that_no_entry_tells_of_is_named` |
+//! | a tail that was cut off and an old copy that was put back are named against a checkpoint that was kept elsewhere | `tests/log_verify.rs::a_cut_tail_is_seen_against_a_checkpoint_alone_and_that_is_said`, `tests/log_verify.rs::an_old_copy_that_was_put_back_is_named_even_when_it_was_written_on` |
+//! | whoever holds any of the station's keys can verify all of them, and no key comes in without the one before | `tests/log_verify/keys.rs::a_changed_key_is_followed_from_either_end`, `tests/log_verify/keys.rs::a_key_that_came_without_the_old_ones_signature_is_a_wrong_key` |
+//! | nothing is pruned but below a checkpoint that is kept elsewhere, and after an entry that says so | `tests/log_verify/pruning.rs::nothing_is_pruned_without_a_checkpoint_that_is_kept_elsewhere`, `tests/log_verify/pruning.rs::pruning_that_dies_at_any_step_leaves_a_whole_ledger_and_goes_on` |
+//!
 //! # What is not promised
 //!
 //! * Root on the station can rewrite everything since the last checkpoint that was kept elsewhere.
+//! * An operator's PIN hash, which she changes herself, is not part of the roster's hash; who replaces it in the
+//!   file needs the pepper too.
+//! * A clock that runs ahead lets entries be pruned too early, but never above an anchored checkpoint.
+//! * The old secret of a changed key is overwritten in place; a file system or a disk that writes elsewhere may keep
+//!   it.
 //! * A badge's identifier can be copied: with a PIN that the station checks it is *below AAL2*, and
 //!   every receipt says so.
 //! * Directories that the policy shares into a capsule are named in every receipt, and not checked.

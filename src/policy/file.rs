@@ -40,6 +40,9 @@ pub struct File {
     /// What happens to a station that is not clean.
     #[serde(default)]
     pub quarantine: Quarantine,
+    /// How long the handoff log is kept.
+    #[serde(default)]
+    pub log: Log,
     /// Settings of the host that must be as follows, or the station is barred: `swap` (none, or in
     /// memory alone), `hibernation` (not possible), `init-on-free` (freed memory is overwritten),
     /// `core-pattern` (cores stay in the directory of the program that left them).
@@ -236,6 +239,17 @@ pub struct Quarantine {
     pub pause: Option<Spanned<Time>>,
 }
 
+/// How long the handoff log is kept.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// Entries that are older than this may be pruned: their text goes, their hashes stay. Only entries that
+    /// are covered by a checkpoint which is kept elsewhere (`cleanshiftctl log anchor`) ever are. Without it,
+    /// the log is kept for ever.
+    #[schemars(with = "Option<String>")]
+    pub keep: Option<Spanned<Time>>,
+}
+
 /// A permitted app.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -284,7 +298,7 @@ pub enum Many {
     Single,
 }
 
-/// A time with its unit, in milliseconds: "500 ms", "30 s", "2 min", "12 h".
+/// A time with its unit, in milliseconds: "500 ms", "30 s", "2 min", "12 h", "400 d".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time(pub u64);
 
@@ -292,7 +306,8 @@ pub struct Time(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub u64);
 
-const TIMES: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000)];
+const TIMES: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1000), ("min", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 const SIZES: [(&str, u64); 3] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
 impl<'de> Deserialize<'de> for Time {

@@ -7,7 +7,7 @@ mod read;
 pub use file::Look;
 pub use problem::Problems;
 pub use read::apps::ICONS;
-pub use read::schema;
+pub use read::{hash, schema};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,6 +35,8 @@ pub struct Policy {
     pub reasons: Vec<String>,
     /// The capsule's limits and openings.
     pub capsule: CapsulePolicy,
+    /// How long the handoff log is kept.
+    pub log: LogPolicy,
     /// Settings of the host that bar the station when they are not as required.
     pub require: Vec<String>,
     /// SHA-256 of the file, hexadecimal: stands in every receipt.
@@ -74,6 +76,13 @@ pub struct PinPolicy {
 pub struct SupervisorPolicy {
     /// The roles that are supervisors'. What they may do is the core's to know: [`Rules::supervisors`].
     pub roles: Vec<String>,
+}
+
+/// How long the handoff log is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogPolicy {
+    /// Older entries may be pruned below a checkpoint that is kept elsewhere; never where it is not said.
+    pub keep: Option<Duration>,
 }
 
 /// A permitted app.

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{File, Many, Mode, Size, Time};
 use super::problem::{Problem, Problems};
-use super::{CapsulePolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
+use super::{CapsulePolicy, LogPolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
 use crate::handoff::{BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
 
 /// How long any single step of a clean-up, look, write or build may take, milliseconds.
@@ -23,6 +23,8 @@ const RETRIES: u8 = 1;
 const EMERGENCY: u64 = 30 * 60_000;
 /// How long a reason and a code may be waited for, milliseconds.
 const EMERGENCY_PATIENCE: u64 = 180_000;
+/// The least and the most that a log may be kept, milliseconds: a day, a hundred years.
+const KEEP_LOG: (u64, u64) = (86_400_000, 36_525 * 86_400_000);
 /// The reasons that are offered where the policy names none.
 const REASONS: [&str; 4] = [
     "Patient emergency",
@@ -110,6 +112,13 @@ impl Policy {
     }
 }
 
+/// The hash of a policy file, SHA-256 in hexadecimal, as it stands in entries of kind `policy`. A byte
+/// order mark does not count.
+#[must_use]
+pub fn hash(file: &[u8]) -> String {
+    hex::encode(Sha256::digest(file.strip_prefix("\u{feff}".as_bytes()).unwrap_or(file)))
+}
+
 /// The JSON Schema of a policy file.
 #[must_use]
 pub fn schema() -> serde_json::Value {
@@ -130,7 +139,7 @@ fn wrong_type(error: &toml::de::Error) -> Problem {
     let help = match what.strip_prefix("missing field ") {
         Some(field) => format!("add {field}; the samples show every key"),
         None if what.contains("a time with its unit") => {
-            "write a number and ms, s, min or h, in quotes: \"2 min\"".to_owned()
+            "write a number and ms, s, min, h or d, in quotes: \"2 min\"".to_owned()
         }
         None if what.contains("a size with its unit") => {
             "write a number and KiB, MiB or GiB, in quotes: \"256 MiB\"".to_owned()
@@ -228,8 +237,9 @@ impl Check {
             apps: self.apps(file),
             reasons: self.reasons(file),
             capsule: self.capsule(file, grace),
+            log: self.log(file),
             require: file.require.iter().map(|name| name.get_ref().clone()).collect(),
-            hash: hex::encode(Sha256::digest(text.as_bytes())),
+            hash: hash(text.as_bytes()),
             roles,
         }
     }
@@ -388,6 +398,12 @@ impl Check {
         given.iter().map(|reason| reason.get_ref().clone()).collect()
     }
 
+    fn log(&mut self, file: &File) -> LogPolicy {
+        let keep = file.log.keep.as_ref();
+        let keep = keep.map(|keep| Duration::from_millis(self.time(Some(keep), 0, KEEP_LOG, "keep")));
+        LogPolicy { keep }
+    }
+
     fn time(&mut self, given: Option<&Spanned<Time>>, default: u64, range: (u64, u64), name: &str) -> u64 {
         let Some(given) = given else { return default };
         let Time(value) = *given.get_ref();
@@ -528,6 +544,7 @@ fn in_words(ms: u64) -> String {
         0..1_000 => format!("{ms} ms"),
         1_000..60_000 => format!("{} s", ms / 1_000),
         60_000..3_600_000 => format!("{} min", ms / 60_000),
-        _ => format!("{} h", ms / 3_600_000),
+        3_600_000..=86_400_000 => format!("{} h", ms / 3_600_000),
+        _ => format!("{} d", ms / 86_400_000),
     }
 }

@@ -16,26 +16,38 @@ const WAITING: usize = 2;
 /// More threads than these would wait for the one that reads.
 const MOST: usize = 4;
 
+/// How a ledger is verified.
+#[derive(Clone, Copy)]
+pub(super) enum Pace {
+    /// By the thread that asks, beside which the station has other things to do.
+    Alone,
+    /// By as many threads as there are processors, within reason: somebody waits for it.
+    SideBySide,
+}
+
 /// Verifies the entries of this snapshot.
-pub(super) fn walk(db: &Connection, key: Option<&StationKey>, all_signatures: bool) -> Verdict {
+pub(super) fn walk(db: &Connection, key: Option<&StationKey>, all_signatures: bool, pace: Pace) -> Verdict {
     let mut audit = Audit::new(key.cloned(), all_signatures);
-    if let Err(error) = feed(db, &mut audit) {
+    if let Err(error) = feed(db, &mut audit, pace) {
         audit.unreadable(&super::reason(&error));
     }
     audit.finish()
 }
 
-fn feed(db: &Connection, audit: &mut Audit) -> rusqlite::Result<()> {
+fn feed(db: &Connection, audit: &mut Audit, pace: Pace) -> rusqlite::Result<()> {
     let mut query = db.prepare("SELECT number, json, leaf, root, checkpoint FROM ledger ORDER BY number")?;
     let mut rows = query.query([])?;
-    let mut first = Batch::default();
-    let read = first.fill(&mut rows);
-    first.hash();
-    let broken = first.follow(audit).is_break();
-    match read {
-        Ok(true) if !broken => side_by_side(&mut rows, audit, first),
-        Ok(_) => Ok(()),
-        Err(error) => Err(error),
+    let mut batch = Batch::default();
+    loop {
+        let more = batch.fill(&mut rows);
+        batch.hash();
+        // What was read before a row that cannot be read is followed all the same.
+        if batch.follow(audit).is_break() || !more? {
+            return Ok(());
+        }
+        if matches!(pace, Pace::SideBySide) {
+            return side_by_side(&mut rows, audit, batch);
+        }
     }
 }
 
@@ -65,7 +77,6 @@ fn read_all(rows: &mut Rows<'_>, to: &[SyncSender<Batch>], spares: &Receiver<Bat
     for thread in to.iter().cycle() {
         let mut batch = spares.try_recv().unwrap_or_default();
         let more = batch.fill(rows);
-        // What was read before a row that cannot be read is followed all the same.
         if thread.send(batch).is_err() || !matches!(more, Ok(true)) {
             return more.map(drop);
         }
@@ -186,7 +197,10 @@ mod tests {
         let verdict = |damage: &str| {
             db.execute_batch("DELETE FROM ledger; INSERT INTO ledger SELECT * FROM kept").unwrap();
             db.execute_batch(damage).unwrap();
-            Store::open_read(dir.path()).unwrap().audit(None, false).unwrap()
+            let store = Store::open_read(dir.path()).unwrap();
+            let verdict = store.audit(None, false).unwrap();
+            assert_eq!(store.verify().unwrap().ok(), verdict.whole().then_some(verdict.entries), "{damage}");
+            verdict
         };
         let whole = verdict("");
         assert_eq!((whole.entries, &whole.first_bad), (ENTRIES, &None));

@@ -1,7 +1,9 @@
 //! The one place where the core's records become receipts: the core's types are never serialised.
 
 use crate::evidence::Receipt;
-use crate::evidence::receipt::{AppClosed, Capability, ChangeFacts, GateSaw, HandoffFacts, Held, Time, Who};
+use crate::evidence::receipt::{
+    AnchorFacts, AppClosed, Capability, ChangeFacts, GateSaw, HandoffFacts, Held, Time, Who,
+};
 use crate::handoff::record::{Denial, Record, Trigger};
 use crate::handoff::{OperatorId, Reason};
 use crate::ports::{Answer, Body, Entry, GateAnswer, Handoff, Person, PortError, Result, Stamp};
@@ -118,17 +120,31 @@ pub(super) fn ends(receipt: &mut Receipt, open: Option<(Person, Stamp)>) {
     }
 }
 
-/// The entry that begins a ledger and names its key.
-pub(super) fn key_made(at: &Stamp, public: &str, after: String) -> Receipt {
+/// The entry that begins a ledger and names its key, or names the key that takes over.
+pub(super) fn key(at: &Stamp, by: &str, public: &str, before: String, after: String) -> Receipt {
     let mut receipt = blank(at);
     receipt.kind = "key".to_owned();
     receipt.note = public.to_owned();
-    receipt.change = Some(ChangeFacts {
-        by: "station".to_owned(),
-        deed: "make the station's key".to_owned(),
-        before: String::new(),
-        after,
-    });
+    let deed = if before.is_empty() { "make the station's key" } else { "change the station's key" };
+    receipt.change = Some(ChangeFacts { by: by.to_owned(), deed: deed.to_owned(), before, after });
+    receipt
+}
+
+/// The entry that says that a checkpoint is kept elsewhere, and where.
+pub(super) fn anchored(at: &Stamp, anchor: AnchorFacts, place: &str) -> Receipt {
+    let mut receipt = blank(at);
+    receipt.kind = "anchored".to_owned();
+    receipt.note = place.to_owned();
+    receipt.anchor = Some(anchor);
+    receipt
+}
+
+/// The entry that says what was pruned below an anchor, by which policy.
+pub(super) fn pruned(at: &Stamp, anchor: AnchorFacts, policy: &str) -> Receipt {
+    let mut receipt = blank(at);
+    receipt.kind = "pruned".to_owned();
+    receipt.policy = policy.to_owned();
+    receipt.anchor = Some(anchor);
     receipt
 }
 
@@ -144,6 +160,7 @@ fn blank(at: &Stamp) -> Receipt {
         note: String::new(),
         handoff: None,
         change: None,
+        anchor: None,
         held: Vec::new(),
         capabilities: Vec::new(),
         policy: String::new(),

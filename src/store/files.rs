@@ -12,6 +12,8 @@ use crate::ports::{PortError, Result};
 
 /// The mode of the state directory.
 const DIRECTORY: u32 = 0o700;
+/// No secret is longer than this, bytes.
+const SECRET: u64 = 4096;
 /// The mode of the files in it.
 const FILE: u32 = 0o600;
 
@@ -90,6 +92,21 @@ pub(super) fn read_secret(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>> {
 pub(super) fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(|error| wrong("rename", from, &error))?;
     sync_dir(to)
+}
+
+/// Overwrites a secret with zeros where it lies; on return they are on the disk.
+pub(super) fn overwrite(path: &Path) -> Result<()> {
+    let say = |error: std::io::Error| wrong("overwrite", path, &error);
+    let mut file = OpenOptions::new().write(true).open(path).map_err(say)?;
+    let length = file.metadata().map_err(say)?.len().min(SECRET);
+    file.write_all(&vec![0; usize::try_from(length).unwrap_or_default()]).map_err(say)?;
+    file.sync_all().map_err(say)
+}
+
+/// Removes a file; on return that is on the disk.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    std::fs::remove_file(path).map_err(|error| wrong("remove", path, &error))?;
+    sync_dir(path)
 }
 
 /// Makes the names in a file's directory durable.

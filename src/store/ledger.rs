@@ -7,10 +7,10 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
 
-use super::audit::walk;
-use super::{Store, Writer, disk, entry, journal, roster};
+use super::audit::{Pace, walk};
+use super::{Store, Writer, disk, entry, journal, roster, schema};
 use crate::evidence::verify::{Bad, Fault};
-use crate::evidence::{Frontier, Hash, Receipt, StationKey, StationSeal, Verdict, leaf_hash};
+use crate::evidence::{Frontier, Hash, Kept, Receipt, StationKey, StationSeal, Verdict, against, leaf_hash};
 use crate::handoff::planted::{self, Bug};
 use crate::ports::{Body, Entry, Intent, Ledger, PortError, Result, Stamp, Unfinished, Written};
 
@@ -80,8 +80,17 @@ impl Ledger for Store {
         count(&self.reader())
     }
 
+    fn prune(&self, at: &Stamp) -> Result<bool> {
+        let Some(keep) = self.keep.get() else { return Ok(false) };
+        let pruned = self.prune_once(keep, at)?;
+        if let Some(why) = &pruned.held_back {
+            tracing::warn!("nothing was pruned: {why}");
+        }
+        Ok(pruned.more())
+    }
+
     fn verify(&self) -> Result<std::result::Result<u64, String>> {
-        let verdict = self.audit(Some(&self.public_key()?), false)?;
+        let verdict = self.audit_at(Pace::Alone, Some(&self.public_key()?), false, &[])?;
         Ok(if verdict.whole() { Ok(verdict.entries) } else { Err(verdict.sentence()) })
     }
 }
@@ -107,28 +116,57 @@ impl Store {
     }
 
     /// Verifies the whole ledger, the stored frontier, and that the roster is what its newest entry
-    /// left. With `key`, signatures are checked against it (the newest; each with
+    /// left. With `key`, that must be one of the ledger's keys (the newest signature is checked; each with
     /// `all_signatures`). Reads one snapshot over a connection of its own and delays no write.
     ///
     /// # Errors
     /// When the store cannot be read at all; a damaged entry is no error but the verdict.
     pub fn audit(&self, key: Option<&StationKey>, all_signatures: bool) -> Result<Verdict> {
+        self.audit_against(key, all_signatures, &[])
+    }
+
+    /// The same, held against checkpoints that were kept elsewhere.
+    ///
+    /// # Errors
+    /// As [`Store::audit`], and when one of the checkpoints was damaged where it was kept.
+    pub fn audit_against(
+        &self,
+        key: Option<&StationKey>,
+        all_signatures: bool,
+        kept: &[Kept],
+    ) -> Result<Verdict> {
+        self.audit_at(Pace::SideBySide, key, all_signatures, kept)
+    }
+
+    fn audit_at(
+        &self,
+        pace: Pace,
+        key: Option<&StationKey>,
+        all_signatures: bool,
+        kept: &[Kept],
+    ) -> Result<Verdict> {
         let wrong = disk(READ);
-        let db = super::connect_to_read(&self.dir, self.vfs.as_deref())?;
+        let db = super::connect_to_read(&self.file, self.vfs.as_deref())?;
         let tx = db.unchecked_transaction().map_err(&wrong)?;
-        let mut verdict = walk(&tx, key, all_signatures);
+        let mut verdict = walk(&tx, key, all_signatures, pace);
+        // An auditor's key that is none of the ledger's is told of the first entry, and no walk finds more.
         let unsigned = verdict
             .first_bad
             .as_ref()
-            .is_some_and(|bad| matches!(bad.fault, Fault::BadSignature | Fault::WrongKey));
+            .is_some_and(|bad| bad.index > 0 && matches!(bad.fault, Fault::BadSignature | Fault::WrongKey));
         if unsigned && !all_signatures {
             // Whoever changed an old entry and all that follows could not sign anew; the first
             // signature that does not hold tells where.
-            verdict = walk(&tx, key, true);
+            verdict = walk(&tx, key, true, pace);
         }
         if verdict.whole() {
             verdict.first_bad = beside(&tx, &verdict);
         }
+        if verdict.whole() {
+            verdict.first_bad = unanchored(&tx, &verdict);
+        }
+        // The stored roots were all worked out again by now, so that they may be looked up.
+        against::compare(kept, &mut verdict, |size| root_at(&tx, size)).map_err(PortError::new)?;
         Ok(verdict)
     }
 
@@ -144,6 +182,19 @@ impl Store {
             }
             let deed = if before.is_empty() { "take the first policy" } else { "take a new policy" };
             ledger.change("policy", by, deed, before, hash.to_owned(), at).map(Some)
+        })
+    }
+
+    /// Takes what is stored of the break-glass codes into the roster's hash, where its newest entry was written
+    /// before that was part of it.
+    pub(super) fn hash_codes(&self, at: &Stamp) -> Result<()> {
+        self.writer()?.transact(&self.station, |ledger| {
+            let (was, is) = (roster::hash_before(&ledger.tx)?, roster::hash_of_all(&ledger.tx)?);
+            if was == is || ledger.latest("roster")? != was {
+                return Ok(());
+            }
+            let deed = "hash the break-glass codes themselves, not their names alone";
+            ledger.change("roster", "station", deed, was, is, at).map(drop)
         })
     }
 
@@ -173,13 +224,32 @@ fn beside(db: &Connection, verdict: &Verdict) -> Option<Bad> {
         Err(error) => return bad(next, Fault::Edited, &error.to_string()),
     }
     let newest = next.saturating_sub(1);
-    let rows = roster::hash_of_all(db);
+    let rows = match schema::look(db) {
+        Ok(schema::Found::Older) => roster::hash_before(db),
+        Ok(schema::Found::Empty | schema::Found::Store) | Err(_) => roster::hash_of_all(db),
+    };
     if rows.is_ok_and(|now| now == verdict.latest.get("roster").cloned().unwrap_or_default()) {
         let agrees = verdict.latest.iter().all(|(what, after)| latest(db, what).as_ref() == Ok(after));
         let what = "edited: the newest hashes beside the ledger are not those of its entries";
         return if agrees { None } else { bad(newest, Fault::ChangedOutside, what) };
     }
     bad(newest, Fault::ChangedOutside, "the roster was changed outside Cleanshift after this entry")
+}
+
+/// The first anchor that is not over what stands below it.
+fn unanchored(db: &Connection, verdict: &Verdict) -> Option<Bad> {
+    let other = verdict.anchors.iter().find(|anchor| root_at(db, anchor.size) != Some(anchor.root))?;
+    let what = format!(
+        "edited: the checkpoint over {} entries that it says is kept elsewhere is not over these entries",
+        other.size
+    );
+    Some(Bad { index: other.index, fault: Fault::Edited, what })
+}
+
+/// The stored root of the tree over so many entries.
+pub(super) fn root_at(db: &Connection, size: u64) -> Option<Hash> {
+    let number = size.checked_sub(1)?.cast_signed();
+    db.query_row("SELECT root FROM ledger WHERE number = ?1", [number], |row| row.get(0)).ok()
 }
 
 /// How many entries there are.
@@ -190,16 +260,57 @@ pub(super) fn count(db: &Connection) -> Result<u64> {
         .map_err(disk(READ))
 }
 
-/// The key that the ledger's first entry names.
-pub(super) fn first_key(db: &Connection) -> Result<StationKey> {
-    let json: Option<Vec<u8>> = db
-        .query_row("SELECT json FROM ledger WHERE number = 0", [], |row| row.get(0))
-        .optional()
-        .map_err(disk(READ))?;
-    json.and_then(|json| Receipt::read(&json).ok())
+/// The key that signs the ledger's entries now: the newest that one of them names.
+pub(super) fn current_key(db: &Connection) -> Result<StationKey> {
+    let newest = newest(db, "key")?.unwrap_or(0);
+    receipt_at(db, newest)?
         .filter(|receipt| receipt.kind == "key")
         .and_then(|receipt| StationKey::read(&receipt.note).ok())
-        .ok_or_else(|| PortError::new("read the ledger: its first entry does not name the station's key"))
+        .ok_or_else(|| {
+            PortError::new(format!(
+                "read the ledger: its entry {newest} does not name the station's key; `cleanshiftctl log verify` tells \
+                 more, and the state directory must be put back from a copy or moved away"
+            ))
+        })
+}
+
+/// The keys that the ledger has named, in their order.
+pub(super) fn keys(db: &Connection) -> Result<Vec<StationKey>> {
+    let mut keys = Vec::new();
+    for number in marked(db, "key")? {
+        let key = receipt_at(db, number)?.map(|receipt| StationKey::read(&receipt.note));
+        keys.extend(key.and_then(std::result::Result::ok));
+    }
+    Ok(keys)
+}
+
+/// The number of the newest entry of one of the marked kinds.
+pub(super) fn newest(db: &Connection, kind: &str) -> Result<Option<u64>> {
+    Ok(marked(db, kind)?.pop())
+}
+
+/// The numbers of the entries of one of the marked kinds. Of a store of version 1, which marks none, the one
+/// that names the key is known.
+pub(super) fn marked(db: &Connection, kind: &str) -> Result<Vec<u64>> {
+    let wrong = disk(READ);
+    if schema::look(db)? == schema::Found::Older {
+        return Ok(if kind == "key" { vec![0] } else { Vec::new() });
+    }
+    let mut query =
+        db.prepare_cached("SELECT number FROM marks WHERE kind = ?1 ORDER BY number").map_err(&wrong)?;
+    query
+        .query_map([kind], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))
+        .and_then(Iterator::collect)
+        .map_err(&wrong)
+}
+
+/// An entry, read; `None` where it is not there or cannot be read.
+pub(super) fn receipt_at(db: &Connection, number: u64) -> Result<Option<Receipt>> {
+    let json: Option<Vec<u8>> = db
+        .query_row("SELECT json FROM ledger WHERE number = ?1", [number.cast_signed()], |row| row.get(0))
+        .optional()
+        .map_err(disk(READ))?;
+    Ok(json.and_then(|json| Receipt::read(&json).ok()))
 }
 
 fn head(db: &Connection) -> Result<Option<Frontier>> {
@@ -226,9 +337,9 @@ pub(super) fn begin(db: &mut Connection, seal: &StationSeal, station: &str, at: 
     let tx = Transaction::new(db, TransactionBehavior::Immediate).map_err(&wrong)?;
     let public = seal.public();
     let after = hex::encode(Sha256::digest(&public));
-    let mut ledger = Appending { tx, seal, station, tree: Frontier::default(), previous: String::new() };
-    let _ = ledger.append(entry::key_made(at, &public, after.clone()))?;
-    ledger.set_latest("key", &after)?;
+    let mut ledger =
+        Appending { tx, seal, next: None, station, tree: Frontier::default(), previous: String::new() };
+    let _ = ledger.append(entry::key(at, "station", &public, String::new(), after))?;
     ledger.tx.commit().map_err(&wrong)
 }
 
@@ -236,6 +347,8 @@ pub(super) fn begin(db: &mut Connection, seal: &StationSeal, station: &str, at: 
 pub(super) struct Appending<'a> {
     pub(super) tx: Transaction<'a>,
     seal: &'a StationSeal,
+    /// The key that takes over, which signs as well.
+    next: Option<&'a StationSeal>,
     station: &'a str,
     tree: Frontier,
     previous: String,
@@ -247,10 +360,11 @@ impl Appending<'_> {
         receipt.index = self.tree.size();
         receipt.station = self.station.to_owned();
         receipt.previous = std::mem::take(&mut self.previous);
-        if receipt.kind != "key"
-            && let Some(change) = &receipt.change
-        {
+        if let Some(change) = &receipt.change {
             self.set_latest(&receipt.kind, &change.after)?;
+        }
+        if matches!(receipt.kind.as_str(), "key" | "roster" | "policy" | "anchored" | "pruned") {
+            self.mark(receipt.index, &receipt.kind)?;
         }
         let json = receipt.canonical();
         if json.is_empty() {
@@ -259,7 +373,12 @@ impl Appending<'_> {
         let leaf = leaf_hash(&json);
         self.tree.push(leaf);
         let root = self.tree.root();
-        let checkpoint = self.seal.sign(self.tree.size(), &root).map_err(PortError::new)?;
+        let checkpoint = match self.next {
+            Some(next) if planted::is(Bug::RotationUnsigned) => next.sign(self.tree.size(), &root),
+            Some(next) => self.seal.sign_over_to(next, self.tree.size(), &root),
+            None => self.seal.sign(self.tree.size(), &root),
+        };
+        let checkpoint = checkpoint.map_err(PortError::new)?;
         self.store(receipt.index, &json, &leaf, &root, &checkpoint).map_err(disk(WRITE))?;
         self.previous = hex::encode(leaf);
         Ok(Written { index: receipt.index, json: json.into(), leaf, checkpoint: Arc::from(checkpoint) })
@@ -306,6 +425,13 @@ impl Appending<'_> {
         latest(&self.tx, what)
     }
 
+    fn mark(&self, number: u64, kind: &str) -> Result<()> {
+        self.tx
+            .execute("INSERT INTO marks (number, kind) VALUES (?1, ?2)", params![number.cast_signed(), kind])
+            .map(drop)
+            .map_err(disk(WRITE))
+    }
+
     fn set_latest(&self, what: &str, after: &str) -> Result<()> {
         self.tx
             .execute("INSERT OR REPLACE INTO latest (what, after) VALUES (?1, ?2)", [what, after])
@@ -321,15 +447,37 @@ impl Writer {
         station: &str,
         work: impl FnOnce(&mut Appending<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.transact_with(station, None, work)
+    }
+
+    fn transact_with<T>(
+        &mut self,
+        station: &str,
+        next: Option<&StationSeal>,
+        work: impl FnOnce(&mut Appending<'_>) -> Result<T>,
+    ) -> Result<T> {
         let wrong = disk(WRITE);
         let tx = Transaction::new(&mut self.db, TransactionBehavior::Immediate).map_err(&wrong)?;
         let (tree, previous) = trusted_head(&tx, &self.seal, self.trusted)?;
-        let mut ledger = Appending { tx, seal: &self.seal, station, tree, previous: hex::encode(previous) };
+        let previous = hex::encode(previous);
+        let mut ledger = Appending { tx, seal: &self.seal, next, station, tree, previous };
         let answer = work(&mut ledger)?;
         let now = (ledger.tree.size(), ledger.tree.root());
         ledger.tx.commit().map_err(&wrong)?;
         self.trusted = Some(now);
         Ok(answer)
+    }
+
+    /// Writes the entry by which `next` takes over, signed by both, and signs with it from now on.
+    pub(super) fn rotate(&mut self, station: &str, next: StationSeal, by: &str, at: &Stamp) -> Result<()> {
+        self.transact_with(station, Some(&next), |ledger| {
+            let public = next.public();
+            let before = ledger.latest("key")?;
+            let after = hex::encode(Sha256::digest(&public));
+            ledger.append(entry::key(at, by, &public, before, after)).map(drop)
+        })?;
+        self.seal = next;
+        Ok(())
     }
 
     /// Checks that the newest entry is what this key has signed.
@@ -367,8 +515,17 @@ fn trusted_head(
         return Err(broken("its newest entry is not what was written"));
     }
     if trusted != Some((size, root)) {
-        // Ed25519 signs the same text always the same, so that signing again checks both.
-        if seal.sign(size, &root).as_deref() != Ok(checkpoint.as_str()) {
+        // Ed25519 signs the same text always the same, so that signing again checks both. Where this key
+        // took over, another's signature stands before its own.
+        let signed = seal.sign(size, &root).unwrap_or_default();
+        let alone = signed.split_once("\n\n").map_or("", |(_, signature)| signature);
+        let rest = checkpoint.strip_prefix(signed.strip_suffix(alone).unwrap_or(&signed));
+        if alone.is_empty() || !rest.is_some_and(|signatures| signatures.ends_with(alone)) {
+            if current_key(db)?.text() != seal.public() {
+                return Err(PortError::new(
+                    "write to the ledger: the station's key was changed meanwhile; try again",
+                ));
+            }
             return Err(broken("its newest entry is not signed by this station's key"));
         }
     }

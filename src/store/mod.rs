@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! station.db    journal · ledger (with its tree and checkpoints) · roster; WAL, synchronous=FULL
-//! station.key   the station's Ed25519 seed; without it no entry can be written
+//! station.key   the station's Ed25519 seed; without it no entry can be written; `station.key.new` while it changes
 //! station.lock  held by the one shell that runs
 //! station.reserve  space that is given up for break-glass when the disk is full
 //! ```
@@ -18,7 +18,9 @@ mod codes;
 mod entry;
 mod files;
 mod journal;
+mod keys;
 mod ledger;
+mod prune;
 mod reserve;
 mod roster;
 mod scan;
@@ -26,14 +28,15 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+pub use prune::{Keep, Pruned};
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use zeroize::Zeroizing;
 
-use crate::evidence::{StationKey, StationSeal, checkpoint};
+use crate::evidence::{StationSeal, checkpoint};
 use crate::ports::{PortError, Result, Stamp};
 
 pub use scan::Snapshot;
@@ -53,6 +56,8 @@ pub struct Rehearsed {
 /// The store of a station.
 pub struct Store {
     dir: PathBuf,
+    /// SQLite's file.
+    file: PathBuf,
     /// The disk on which SQLite's files lie, where it is not the real one.
     vfs: Option<String>,
     station: String,
@@ -61,6 +66,8 @@ pub struct Store {
     reader: Mutex<Connection>,
     /// `None` where the store was opened to be read.
     writer: Option<Mutex<Writer>>,
+    /// How long the shell keeps entries, where its policy says so.
+    keep: OnceLock<Keep>,
     _lock: Option<File>,
 }
 
@@ -119,13 +126,27 @@ impl Store {
     /// # Errors
     /// When there is none, the disk fails, or the file is no store or a newer one.
     pub fn open_read(dir: &Path) -> Result<Self> {
-        let reader = connect_to_read(dir, None)?;
+        Self::read(dir, &dir.join(NAME))
+    }
+
+    /// Opens a copy of a store's file to be read alone, such as an auditor has.
+    ///
+    /// # Errors
+    /// As [`Store::open_read`].
+    pub fn open_copy(file: &Path) -> Result<Self> {
+        Self::read(file.parent().unwrap_or(Path::new("")), file)
+    }
+
+    fn read(dir: &Path, file: &Path) -> Result<Self> {
+        let reader = connect_to_read(file, None)?;
         Ok(Self {
             dir: dir.to_owned(),
+            file: file.to_owned(),
             vfs: None,
             station: String::new(),
             writer: None,
             reader: Mutex::new(reader),
+            keep: OnceLock::new(),
             _lock: None,
         })
     }
@@ -139,7 +160,7 @@ impl Store {
     pub fn rehearse(dir: &Path, station: &str, rehearsed: &Rehearsed) -> Result<Self> {
         let wrong = disk("open the store");
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let path = dir.join("station.db");
+        let path = dir.join(NAME);
         let mut db =
             Connection::open_with_flags_and_vfs(path, flags, rehearsed.vfs.as_str()).map_err(&wrong)?;
         schema::prepare(&db).map_err(&wrong)?;
@@ -148,54 +169,61 @@ impl Store {
             schema::create(&mut db)?;
             ledger::begin(&mut db, &seal, station, &rehearsed.at)?;
         }
+        schema::migrate(&mut db)?;
         Self::ready(dir, station, Writer { db, seal, trusted: None }, Some(rehearsed.vfs.clone()))
     }
 
     fn writable(dir: &Path, station: &str, make: bool) -> Result<Self> {
-        let path = dir.join("station.db");
+        let path = dir.join(NAME);
         drop(files::private_file(&path)?);
         files::sync_dir(&path)?;
         let wrong = disk("open the store");
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut db = Connection::open_with_flags(&path, flags).map_err(&wrong)?;
         schema::prepare(&db).map_err(&wrong)?;
-        let made = schema::look(&db)? == schema::Found::Store && ledger::count(&db)? > 0;
+        let found = schema::look(&db)?;
+        if found == schema::Found::Older && !make {
+            return Err(PortError::new(
+                "open the store: an older Cleanshift is running on it; stop that one first, or start it anew",
+            ));
+        }
+        let made = found != schema::Found::Empty && ledger::count(&db)? > 0;
         let seal = if made {
-            settled_key(dir, &db)?
+            schema::migrate(&mut db)?;
+            keys::settled(dir, &db, make)?
         } else if make {
-            make_store(dir, station, &mut db)?
+            keys::make_store(dir, station, &mut db)?
         } else {
             return Err(PortError::new("open the store: another Cleanshift is making it; try again"));
         };
-        Self::ready(dir, station, Writer { db, seal, trusted: None }, None)
+        let store = Self::ready(dir, station, Writer { db, seal, trusted: None }, None)?;
+        if make {
+            store.hash_codes(&stamp_now())?;
+        }
+        Ok(store)
     }
 
     fn ready(dir: &Path, station: &str, mut writer: Writer, vfs: Option<String>) -> Result<Self> {
         fold(&writer.db)?;
         writer.check_head()?;
-        let reader = connect_to_read(dir, vfs.as_deref())?;
+        let file = dir.join(NAME);
+        let reader = connect_to_read(&file, vfs.as_deref())?;
         Ok(Self {
             dir: dir.to_owned(),
+            file,
             vfs,
             station: station.to_owned(),
             writer: Some(Mutex::new(writer)),
             reader: Mutex::new(reader),
+            keep: OnceLock::new(),
             _lock: None,
         })
     }
 
-    /// The station's public key, as an auditor keeps it: that of `station.key`; in a copy of the store
-    /// without the secret, the one that the ledger's first entry names.
-    ///
-    /// # Errors
-    /// When the key cannot be read, or is not the one that the ledger was begun with.
-    pub fn public_key(&self) -> Result<StationKey> {
-        let named = ledger::first_key(&self.reader())?;
-        match &self.writer {
-            Some(writer) => StationKey::read(&held(writer).seal.public()).map_err(PortError::new),
-            None if !self.dir.join("station.key").exists() => Ok(named),
-            None => settled_key(&self.dir, &self.reader()).map(|_| named),
-        }
+    /// Whether SQLite's file has a WAL beside it.
+    #[must_use]
+    pub fn has_wal(&self) -> bool {
+        beside(&self.file, "-wal").exists()
     }
 
     fn writer(&self) -> Result<MutexGuard<'_, Writer>> {
@@ -228,36 +256,67 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn connect_to_read(dir: &Path, vfs: Option<&str>) -> Result<Connection> {
-    let path = dir.join("station.db");
+fn connect_to_read(path: &Path, vfs: Option<&str>) -> Result<Connection> {
     if vfs.is_none() && !path.exists() {
-        let text = format!("open the store: there is none in {}; start the station once", dir.display());
+        let (name, dir) = (path.file_name().unwrap_or_default(), path.parent().unwrap_or(Path::new("")));
+        let text = if name == NAME {
+            format!("open the store: there is none in {}; start the station once", dir.display())
+        } else {
+            format!("open the store: there is no file {}", path.display())
+        };
         return Err(PortError::new(text));
     }
+    let beside = beside(path, "-wal");
+    // A copy that nobody writes to is read as it lies, and gets no files beside it.
+    let still = vfs.is_none() && !beside.exists() && !path.with_file_name("station.lock").exists();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> rusqlite::Result<Connection> {
         let db = match vfs {
-            Some(vfs) => Connection::open_with_flags_and_vfs(&path, flags, vfs)?,
-            None => Connection::open_with_flags(&path, flags)?,
+            Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs)?,
+            None => Connection::open_with_flags(path, flags)?,
         };
         schema::prepare(&db)?;
         let _: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         Ok(db)
     };
-    let db = match open() {
+    let immutable = || {
+        let address = format!("file:{}?immutable=1", escaped(path));
+        let db = Connection::open_with_flags(address, flags | OpenFlags::SQLITE_OPEN_URI)?;
+        schema::prepare(&db)?;
+        Ok(db)
+    };
+    let db = match if still { immutable() } else { open() } {
         Ok(db) => db,
         // On a read-only medium WAL cannot make its index; without a WAL beside it none is needed.
-        Err(error) if !dir.join("station.db-wal").exists() && needs_index(&error) => {
-            let address = format!("file:{}?immutable=1", escaped(&path));
-            Connection::open_with_flags(address, flags | OpenFlags::SQLITE_OPEN_URI)
-                .map_err(disk("open the store"))?
+        Err(error) if !beside.exists() && needs_index(&error) => {
+            immutable().map_err(disk("open the store"))?
+        }
+        Err(error) if needs_index(&error) => {
+            return Err(PortError::new(format!(
+                "open the store: {} has entries that are in {} alone, and reading them needs a directory that may be \
+                 written to; copy both files into one",
+                path.display(),
+                beside.display()
+            )));
         }
         Err(error) => return Err(disk("open the store")(error)),
     };
     match schema::look(&db)? {
-        schema::Found::Store => Ok(db),
-        schema::Found::Empty => Err(PortError::new("open the store: station.db is empty")),
+        schema::Found::Store | schema::Found::Older => Ok(db),
+        schema::Found::Empty => Err(PortError::new(format!(
+            "open the store: there is nothing in {}; if it is a copy, {} belongs to it: copy both, or stop the station \
+             before you copy",
+            path.display(),
+            beside.display()
+        ))),
     }
+}
+
+/// The file that SQLite keeps beside this one under the same name with an end.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
 }
 
 fn needs_index(error: &rusqlite::Error) -> bool {
@@ -266,57 +325,6 @@ fn needs_index(error: &rusqlite::Error) -> bool {
 
 fn escaped(path: &Path) -> String {
     path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
-}
-
-/// The key of a store that has entries.
-fn settled_key(dir: &Path, db: &Connection) -> Result<StationSeal> {
-    let (path, new) = (dir.join("station.key"), dir.join("station.key.new"));
-    let named = ledger::first_key(db)?;
-    let seal = |seed: &[u8; 32]| StationSeal::new(named.origin().to_owned(), seed);
-    if let Some(seed) = files::read_secret(&path)? {
-        let seal = seal(&seed);
-        return if seal.public() == named.text() {
-            Ok(seal)
-        } else {
-            Err(PortError::new(
-                "open the store: station.key is not the key that the ledger was begun with; put that one back",
-            ))
-        };
-    }
-    // A crash between the first entry and the key's final name.
-    if let Some(seed) = files::read_secret(&new)?
-        && seal(&seed).public() == named.text()
-    {
-        files::rename(&new, &path)?;
-        return Ok(seal(&seed));
-    }
-    Err(PortError::new(
-        "open the store: station.key is missing, and the ledger has entries; put the key back from a copy, \
-         or move the whole state directory away to begin a new ledger",
-    ))
-}
-
-/// Makes tables, key and first entry. The key gets its final name last: a key with its final name
-/// and no entries means that the ledger was lost, which is never taken for a first start.
-fn make_store(dir: &Path, station: &str, db: &mut Connection) -> Result<StationSeal> {
-    let (path, new) = (dir.join("station.key"), dir.join("station.key.new"));
-    if path.exists() {
-        return Err(PortError::new(
-            "open the store: station.key is there, and the ledger is gone; put station.db back from a copy, \
-             or move the whole state directory away to begin a new ledger",
-        ));
-    }
-    let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *seed)
-        .map_err(|error| PortError::new(format!("make the station's key: {error}")))?;
-    files::write_secret(&new, &*seed)?;
-    let seal = StationSeal::new(checkpoint::origin(station), &seed);
-    schema::create(db)?;
-    ledger::begin(db, &seal, station, &stamp_now())?;
-    // What is in the WAL alone goes with the WAL; the first entry shall not.
-    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(disk("make the store"))?;
-    files::rename(&new, &path)?;
-    Ok(seal)
 }
 
 /// The time of the first entry: the store is made before there is a clock's port to ask.
@@ -333,13 +341,24 @@ fn stamp_now() -> Stamp {
     }
 }
 
+/// SQLite's file in the state directory.
+const NAME: &str = "station.db";
 /// What a full disk is called.
 const FULL: &str = "the disk is full";
 
 /// Turns SQLite's errors into a fragment for people: `write the entry: the disk is full`.
 fn disk(doing: &'static str) -> impl Fn(rusqlite::Error) -> PortError {
-    move |error| PortError::new(format!("{doing}: {}", reason(&error)))
+    move |error| {
+        let damaged =
+            matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
+        let remedy = if damaged { DAMAGED } else { "" };
+        PortError::new(format!("{doing}: {}{remedy}", reason(&error)))
+    }
 }
+
+/// What to do with a damaged file.
+const DAMAGED: &str = "; keep this file for whoever looks into it, and put station.db with its station.db-wal back from a \
+                       copy, or move the whole state directory away to begin a new ledger";
 
 fn reason(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {

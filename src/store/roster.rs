@@ -227,11 +227,23 @@ struct Hashed<'a> {
     valid_until_utc_ms: Option<i64>,
 }
 
-/// SHA-256, in hexadecimal, over the canonical JSON of all rows by key, followed by the names of the
-/// break-glass codes where there are any; empty where there is neither.
+/// SHA-256, in hexadecimal, over the canonical JSON of all rows by key, followed by the break-glass codes
+/// where there are any, each by its name and the hash of what is stored of it; empty where there is neither.
 pub(super) fn hash_of_all(db: &Connection) -> Result<String> {
+    let codes = codes(db)?;
+    let codes: Vec<_> =
+        codes.iter().map(|(name, phc)| (name.as_str(), hex::encode(Sha256::digest(phc)))).collect();
+    hash(db, &codes)
+}
+
+/// The same as stores of version 1 had it: of the codes, only the names.
+pub(super) fn hash_before(db: &Connection) -> Result<String> {
+    let codes = codes(db)?;
+    hash(db, &codes.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+}
+
+fn hash<T: Serialize>(db: &Connection, codes: &[T]) -> Result<String> {
     let rows = all(db)?;
-    let codes = code_names(db)?;
     if rows.is_empty() && codes.is_empty() {
         return Ok(String::new());
     }
@@ -255,7 +267,8 @@ pub(super) fn hash_of_all(db: &Connection) -> Result<String> {
     Ok(hex::encode(Sha256::digest(json)))
 }
 
-fn code_names(db: &Connection) -> Result<Vec<String>> {
-    let mut query = db.prepare_cached("SELECT name FROM codes ORDER BY name").map_err(disk(READ))?;
-    query.query_map([], |row| row.get(0)).and_then(Iterator::collect).map_err(disk(READ))
+/// Names and what is stored of each break-glass code, by name.
+fn codes(db: &Connection) -> Result<Vec<(String, String)>> {
+    let mut query = db.prepare_cached("SELECT name, phc FROM codes ORDER BY name").map_err(disk(READ))?;
+    query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).and_then(Iterator::collect).map_err(disk(READ))
 }

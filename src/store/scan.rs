@@ -20,7 +20,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        let db = super::connect_to_read(&self.dir, self.vfs.as_deref())?;
+        let db = super::connect_to_read(&self.file, self.vfs.as_deref())?;
         // The first read fixes the moment.
         db.execute_batch("BEGIN").map_err(disk(READ))?;
         let _ = super::ledger::count(&db)?;

@@ -10,7 +10,9 @@ use crate::ports::{PortError, Result};
 const APPLICATION: i32 = 0x434c_5348;
 
 /// The version of the tables that this code reads and writes.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
+/// The oldest that it still reads, and takes a step further where it may write.
+const OLDEST: i32 = 1;
 
 /// Waiting for another program's short write (roster changes by IT beside a running shell).
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -80,6 +82,25 @@ CREATE TABLE wrong_codes (
 CREATE INDEX badges_of ON badges (operator, place);
 ";
 
+/// Since version 2.
+const MARKS: &str = "
+-- Entries that must be found again without reading all: those of kind key, roster, policy, anchored
+-- and pruned. Only a help; what they say stands in the ledger.
+CREATE TABLE marks (
+    number INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL
+) STRICT;
+CREATE INDEX marks_of ON marks (kind, number);
+";
+
+/// Marks the entries that a store of version 1 has. Text that is no JSON is left for verification to name.
+const MARK_OLD: &str = "
+INSERT INTO marks (number, kind)
+SELECT number, kind FROM (
+    SELECT number, CASE WHEN json_valid(CAST(json AS TEXT)) THEN CAST(json AS TEXT) ->> '$.kind' END AS kind FROM ledger
+) WHERE kind IN ('key', 'roster', 'policy');
+";
+
 /// Sets what every connection needs.
 pub(super) fn prepare(db: &Connection) -> rusqlite::Result<()> {
     db.busy_timeout(PATIENCE)?;
@@ -99,6 +120,8 @@ pub(super) enum Found {
     Empty,
     /// A store of this version.
     Store,
+    /// A store of an earlier one.
+    Older,
 }
 
 /// Looks what kind of file it is.
@@ -113,6 +136,7 @@ pub(super) fn look(db: &Connection) -> Result<Found> {
     match (application, version, tables) {
         (0, 0, 0) => Ok(Found::Empty),
         (APPLICATION, VERSION, _) => Ok(Found::Store),
+        (APPLICATION, OLDEST..VERSION, _) => Ok(Found::Older),
         (APPLICATION, newer, _) if newer > VERSION => Err(PortError::new(format!(
             "open the store: a newer Cleanshift wrote it (store version {newer}, this one knows {VERSION}); \
              install that version again"
@@ -128,7 +152,20 @@ pub(super) fn create(db: &mut Connection) -> Result<()> {
     let tx = Transaction::new(db, TransactionBehavior::Immediate).map_err(&wrong)?;
     if look(&tx)? == Found::Empty {
         tx.execute_batch(TABLES).map_err(&wrong)?;
+        tx.execute_batch(MARKS).map_err(&wrong)?;
         tx.pragma_update(None, "application_id", APPLICATION).map_err(&wrong)?;
+        tx.pragma_update(None, "user_version", VERSION).map_err(&wrong)?;
+    }
+    tx.commit().map_err(&wrong)
+}
+
+/// Takes a store of an earlier version to this one, in one transaction.
+pub(super) fn migrate(db: &mut Connection) -> Result<()> {
+    let wrong = disk("take the store to this version");
+    let tx = Transaction::new(db, TransactionBehavior::Immediate).map_err(&wrong)?;
+    if look(&tx)? == Found::Older {
+        tx.execute_batch(MARKS).map_err(&wrong)?;
+        tx.execute_batch(MARK_OLD).map_err(&wrong)?;
         tx.pragma_update(None, "user_version", VERSION).map_err(&wrong)?;
     }
     tx.commit().map_err(&wrong)

@@ -93,6 +93,10 @@ impl Shown {
             verdict: Verdict::Unreadable,
             receipt,
         };
+        if written.json.is_empty() {
+            shown.what = "pruned: its hash is kept".to_owned();
+            shown.verdict = Verdict::None;
+        }
         if let Ok(receipt) = &shown.receipt {
             shown.day = words::local(&receipt.at, zone, "%a %-d %b");
             shown.time = words::local(&receipt.at, zone, "%H:%M:%S");
@@ -123,9 +127,10 @@ fn who(receipt: &Receipt) -> String {
             format!("{} → {next}", name.unwrap_or_else(|| "nobody".to_owned()))
         }
         (None, Some(name)) => name,
-        (None, None) => match &receipt.change {
-            Some(change) => escape(&change.by),
-            None => "Station".to_owned(),
+        (None, None) => match (&receipt.change, &receipt.anchor) {
+            (Some(change), _) => escape(&change.by),
+            (None, Some(anchor)) => escape(&anchor.by),
+            (None, None) => "Station".to_owned(),
         },
     }
 }
@@ -165,6 +170,8 @@ fn what(receipt: &Receipt) -> String {
         "roster" => "roster changed".to_owned(),
         "policy" => "policy changed".to_owned(),
         "key" => "station key".to_owned(),
+        "anchored" => "checkpoint kept elsewhere".to_owned(),
+        "pruned" => "old entries pruned".to_owned(),
         other => escape(other),
     }
 }

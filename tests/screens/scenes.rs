@@ -283,6 +283,7 @@ fn receipt(index: u64) -> Receipt {
         note: String::new(),
         handoff: None,
         change: None,
+        anchor: None,
         held: Vec::new(),
         capabilities: Vec::new(),
         policy: "3f".repeat(32),

@@ -28,6 +28,8 @@ pub(crate) struct Acknowledged {
     pub(crate) unreasoned: bool,
     /// What was held was to be told, and could not be written.
     pub(crate) untold: bool,
+    /// How often a shell asked for old entries to be pruned.
+    pub(crate) prunings: u64,
     /// A supervisor's wish for a new start of the machine is in the ledger, and was not acted on yet.
     pub(crate) restart: bool,
     /// The least that the counter of wrong tries may say; that of codes as that of whoever uses them.
@@ -147,6 +149,11 @@ impl Ledger for Witness {
 
     fn entries(&self) -> Result<u64> {
         self.store.entries()
+    }
+
+    fn prune(&self, at: &Stamp) -> Result<bool> {
+        self.said().prunings += 1;
+        self.store.prune(at)
     }
 
     fn verify(&self) -> Result<std::result::Result<u64, String>> {

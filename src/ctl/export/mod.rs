@@ -99,7 +99,7 @@ pub struct ControlsArguments {
     key: Option<String>,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// A day of the station's own time zone begins with its first instant.

@@ -198,7 +198,11 @@ fn detail<'a>(look: Look<'a>, shown: &Shown) -> Element<'a, Message> {
             content = content.push(proof(look, shown, Some(receipt)));
         }
         Err(problem) => {
-            let said = format!("This entry cannot be read: {}.", escape(problem));
+            let said = if shown.written.json.is_empty() {
+                "This entry was pruned: its text is gone, its hash stays in the tree.".to_owned()
+            } else {
+                format!("This entry cannot be read: {}.", escape(problem))
+            };
             content = content.push(say(said, look.px(22.0), STRONG, colours.bad));
             content = content.push(proof(look, shown, None));
         }

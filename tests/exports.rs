@@ -229,6 +229,7 @@ fn meaning(receipt: &Value) -> (u64, u64, [&'static str; 4]) {
         "started" => (6002, 3, ["110100", "110120", "E", "0"]),
         "stopped" => (6002, 4, ["110100", "110121", "E", "0"]),
         "restarted" => (6002, 5, ["110100", "110121", "E", "0"]),
+        "anchored" => (0, 99, ["110101", "", "E", "0"]),
         "discontinuity" => (0, 99, ["110113", "110133", "E", "8"]),
         "drill" if receipt["note"].as_str().unwrap().starts_with("clean") => {
             (0, 99, ["110100", "", "E", "0"])
@@ -562,13 +563,13 @@ fn an_export_is_private_whole_or_not_there_and_replaces_nothing_unasked() {
     // An entry that is not what was written ends the export, and nothing of it is left.
     let text = "replace(CAST(json AS TEXT), 'opened', 'closed')";
     for (change, what) in [
-        (format!("UPDATE ledger SET json = CAST({text} AS BLOB) WHERE number = 6"), "entry 6 was edited"),
-        ("DELETE FROM ledger WHERE number = 6".to_owned(), "entry 7 does not follow"),
+        (format!("UPDATE ledger SET json = CAST({text} AS BLOB) WHERE number = 8"), "entry 8 was edited"),
+        ("DELETE FROM ledger WHERE number = 8".to_owned(), "entry 9 does not follow"),
         (
-            "UPDATE ledger SET number = -1 WHERE number = 6; UPDATE ledger SET number = 6 WHERE number = 8; \
-             UPDATE ledger SET number = 8 WHERE number = -1"
+            "UPDATE ledger SET number = -1 WHERE number = 8; UPDATE ledger SET number = 8 WHERE number = 10; \
+             UPDATE ledger SET number = 10 WHERE number = -1"
                 .to_owned(),
-            "entry 6 was reordered",
+            "entry 8 was reordered",
         ),
     ] {
         let copy = tempfile::tempdir().unwrap();

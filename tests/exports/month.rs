@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cleanshift::evidence::Kept;
 use cleanshift::handoff::record::{Denial, Record, Trigger};
 use cleanshift::handoff::{OperatorId, Reason, Refusal};
 use cleanshift::ports::{
@@ -32,7 +33,8 @@ pub(crate) const TRIGGERS: [(Trigger, &str); 12] = [
 ];
 
 /// Every kind of entry.
-pub(crate) const KINDS: [&str; 17] = [
+pub(crate) const KINDS: [&str; 18] = [
+    "anchored",
     "badge-unknown",
     "break-glass",
     "denied",
@@ -242,6 +244,12 @@ pub(crate) fn write(dir: &Path) -> Month {
     assert!(month.store.note_policy(&"ab".repeat(32), "it", &month.at()).unwrap().is_some());
     month.written += 1;
     month.roster("ana.ruiz", "it", "add ana.ruiz");
+    // A key that takes over, and a checkpoint that is kept elsewhere.
+    month.store.rotate_key("it", &month.at()).unwrap();
+    let newest = month.store.page(None, 1).unwrap().remove(0);
+    let kept = Kept::read_all(&newest.checkpoint).unwrap().remove(0);
+    month.store.anchor(&kept, &names()[8], "it", &month.at()).unwrap();
+    month.written += 2;
     month.started();
     month.handoff(None, Trigger::FreshStart);
     for day in 0..30 {

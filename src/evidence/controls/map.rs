@@ -261,7 +261,11 @@ impl Numbered<'_> {
                 "AU-9(3)",
                 "Protection of Audit Information | Cryptographic Protection",
                 "RFC 6962 tree over all entries, its head signed with Ed25519 in the same transaction",
-                signed.clone(),
+                [
+                    signed.clone(),
+                    vec![count("checkpoints that are said to be kept elsewhere", tally.kind("anchored"))],
+                ]
+                .concat(),
                 odd(&chain),
                 "a tail that was cut off together with its checkpoints, or a ledger rewritten by whoever has the station's key: keep a checkpoint elsewhere",
             ),

@@ -16,6 +16,7 @@
 //! | policy, key | 110113 | 110129 Security Configuration | U | 0 |
 //! | discontinuity | 110113 | 110133 Audit Recording Stopped, 110134 Started | E | 8 |
 //! | viewed | 110101 Audit Log Used | | R | 0 |
+//! | anchored, pruned | 110101 | | E, D | 0 |
 //! | started | 110100 | 110120 Application Start | E | 0 |
 //! | stopped, restarted | 110100 | 110121 Application Stop | E | 0 |
 //!
@@ -109,6 +110,8 @@ fn codes(receipt: &Receipt) -> (&'static str, &'static [&'static str], &'static 
         "policy" | "key" => ("110113", &["110129"], "U"),
         "discontinuity" => ("110113", &["110133", "110134"], "E"),
         "viewed" => ("110101", &[], "R"),
+        "anchored" => ("110101", &[], "E"),
+        "pruned" => ("110101", &[], "D"),
         "started" => ("110100", &["110120"], "E"),
         "stopped" | "restarted" => ("110100", &["110121"], "E"),
         _ => ("110100", &[], "E"),
@@ -165,8 +168,9 @@ fn agents(receipt: &Receipt) -> Value {
         agents.push(person(who, began));
         asked |= began;
     }
-    if let Some(change) = &receipt.change {
-        let by = escape(&change.by);
+    let change = receipt.change.as_ref().map(|change| &change.by);
+    if let Some(by) = change.or(receipt.anchor.as_ref().map(|anchor| &anchor.by)) {
+        let by = escape(by);
         agents.push(person(&Who { key: by.clone(), name: by, role: String::new() }, !asked));
         asked = true;
     }

@@ -119,6 +119,16 @@ impl Item<'_> {
             facts.push(("before", text(&change.before)));
             facts.push(("after", text(&change.after)));
         }
+        if let Some(anchor) = &receipt.anchor {
+            facts.push(("anchored_by", text(&anchor.by)));
+            facts.push(("anchored_size", Fact::Number(anchor.size)));
+            facts.push(("anchored_root", text(&anchor.root)));
+            if let Some(pruned) = &anchor.pruned {
+                facts.push(("pruned_from", Fact::Number(pruned.from)));
+                facts.push(("pruned_upto", Fact::Number(pruned.upto)));
+                facts.push(("keep_ms", Fact::Number(pruned.keep_ms)));
+            }
+        }
         facts.push(("held", Fact::List(receipt.held.iter().map(held).collect())));
         facts.retain(|(_, fact)| match fact {
             Fact::Number(_) => true,
@@ -205,7 +215,7 @@ fn held(held: &super::receipt::Held) -> String {
 enum Weight {
     /// The station's day: opened, handed off, started, stopped, read.
     Ordinary,
-    /// Worth noticing: roster, policy or key was changed, a quarantine released.
+    /// Worth noticing: roster, policy or key was changed, a quarantine released, the log anchored or pruned.
     Notice,
     /// Somebody was not let in.
     Refused,
@@ -222,7 +232,7 @@ fn weight(receipt: &Receipt) -> Weight {
         "disabled" => Weight::Wanting,
         "denied" | "badge-unknown" => Weight::Refused,
         "quarantine" | "break-glass" | "discontinuity" => Weight::Alarm,
-        "roster" | "policy" | "key" | "released" | "restarted" => Weight::Notice,
+        "roster" | "policy" | "key" | "released" | "restarted" | "anchored" | "pruned" => Weight::Notice,
         _ => Weight::Ordinary,
     }
 }
@@ -310,5 +320,6 @@ fn names(receipt: &Receipt, key: &str) -> bool {
     is(&receipt.operator)
         || receipt.handoff.as_ref().is_some_and(|facts| is(&facts.incoming))
         || receipt.change.as_ref().is_some_and(|change| change.by == key)
+        || receipt.anchor.as_ref().is_some_and(|anchor| anchor.by == key)
         || receipt.held.iter().any(|held| is(&held.operator))
 }

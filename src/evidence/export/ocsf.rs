@@ -8,9 +8,10 @@
 //! | disabled | 3001 Account Change | 5 Disable |
 //! | roster, policy, key | 3004 Entity Management | 3 Update |
 //! | viewed | 3004 | 2 Read |
+//! | pruned | 3004 | 4 Delete |
 //! | quarantine, released | 2004 Detection Finding | 1 Create, 3 Close |
 //! | started, stopped, restarted | 6002 Application Lifecycle | 3 Start, 4 Stop, 5 Restart |
-//! | handoff of nobody's session, drill, discontinuity, anything newer | 0 Base Event | 99 Other |
+//! | handoff of nobody's session, drill, discontinuity, anchored, anything newer | 0 Base Event | 99 Other |
 //!
 //! A badge's identifier and a PIN are never told as more than one factor (`is_mfa` is false).
 
@@ -140,6 +141,7 @@ fn class(receipt: &Receipt) -> Class {
         "disabled" => iam(3001, "Account Change", 5, "Disable"),
         "roster" | "policy" | "key" => iam(3004, "Entity Management", 3, "Update"),
         "viewed" => iam(3004, "Entity Management", 2, "Read"),
+        "pruned" => iam(3004, "Entity Management", 4, "Delete"),
         "quarantine" => found(1, "Create"),
         "released" => found(3, "Close"),
         "started" => application(3, "Start"),
@@ -217,7 +219,9 @@ fn authentication(receipt: &Receipt) -> Value {
 fn managed(receipt: &Receipt) -> Value {
     let Some(change) = &receipt.change else {
         let log = json!({ "name": "handoff log", "type": "log", "type_id": 99 });
-        return json!({ "entity": log, "actor": { "user": user(receipt.operator.as_ref()) } });
+        let by = receipt.anchor.as_ref().map(|anchor| escape(&anchor.by));
+        let by = by.map_or_else(|| user(receipt.operator.as_ref()), |by| json!({ "uid": by, "name": by }));
+        return json!({ "entity": log, "actor": { "user": by } });
     };
     let (type_id, kind) = if receipt.kind == "policy" { (5, "Policy") } else { (99, receipt.kind.as_str()) };
     let entity = |hash: &str| {

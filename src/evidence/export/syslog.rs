@@ -9,7 +9,7 @@
 //! | 1 alert | quarantine, break-glass, discontinuity |
 //! | 3 error | a handoff or drill that was not clean, a badge disabled |
 //! | 4 warning | denied, an unknown badge |
-//! | 5 notice | roster, policy, key, released, restarted |
+//! | 5 notice | roster, policy, key, released, restarted, anchored, pruned |
 //! | 6 informational | everything else |
 
 use std::fmt::Write as _;

@@ -65,11 +65,12 @@ def main(key, *files):
         return print(f"whole: {size} of {len(leaves)} entries stand under the checkpoint")
     for file in files:
         top, note = pathlib.Path(file).read_text("utf-8").split("\n\n", 1)
-        head, extra, index, *path = top.split("\n")
+        _, extra, index, *path = top.split("\n")
         entry, index, (size, signed) = base64.b64decode(extra[6:]), int(index[6:]), signed_head(note, key)
         if root_from(map(base64.b64decode, path), leaf(entry), index, size) != signed:
             sys.exit(f"broken: {file}: the receipt does not lead to the root that was signed")
-        if json.loads(entry)["index"] != index or head != "c2sp.org/tlog-proof@v1":
+        whole = ["c2sp.org/tlog-proof@v1", f"extra {base64.b64encode(entry).decode()}", f"index {index}"]
+        if json.loads(entry)["index"] != index or top.split("\n")[:3] != whole:
             sys.exit(f"broken: {file}: it says another number, or is no proof")
         print(f"whole: {file}: entry {index} of {size}, {json.loads(entry)['kind']}")
 

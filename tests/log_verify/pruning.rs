@@ -165,3 +165,35 @@ fn planted_bugs_of_keeping_are_found_by_verification() {
         assert_eq!(found, Some(expected), "{bug:?}");
     }
 }
+
+#[test]
+fn a_pruned_ledger_exports_and_proves_what_is_left() {
+    let station = pruned();
+    let (jsonl, proofs) = (station.file("left.jsonl"), station.file("proofs"));
+    for (format, out) in [("jsonl", &jsonl), ("proof", &proofs)] {
+        let out = out.display().to_string();
+        let ran = station.log(&["export", "--format", format, "--out", &out, "--json"]);
+        let told = ran.json();
+        assert_eq!((&told["entries"], &told["pruned"]), (&5.into(), &9.into()), "{ran:?}");
+    }
+    let text = std::fs::read_to_string(jsonl).unwrap();
+    assert!(
+        text.lines().count() == 5
+            && text.contains(r#""kind":"pruned""#)
+            && text.contains(r#""kind":"anchored""#)
+    );
+    let mut files: Vec<_> = std::fs::read_dir(proofs).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files.len(), 5);
+    for file in files {
+        let ran = station.log(&["verify", &file.display().to_string(), "--key", &station.key()]);
+        assert!(ran.code == 0 && ran.out.contains("in the ledger of 14 entries"), "{ran:?}");
+    }
+    let controls = station.log(&["controls", "--json"]).json();
+    let controls = controls["controls"].as_array().unwrap();
+    let control = controls.iter().find(|control| control["id"] == "AU-12").unwrap();
+    let pruned =
+        |count: &serde_json::Value| count["what"] == "entries whose text was pruned" && count["count"] == 9;
+    assert!(control["counts"].as_array().unwrap().iter().any(pruned), "{control}");
+    assert!(control["exceptions"].as_array().unwrap().is_empty(), "{control}");
+}

@@ -60,11 +60,16 @@ fn ground() -> Arc<Ground> {
 }
 
 fn log(state: &Path, arguments: &[&str]) -> Output {
+    log_in("UTC", state, arguments)
+}
+
+/// The same in another time zone.
+fn log_in(zone: &str, state: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_cleanshiftctl"))
         .args(["log", "--state"])
         .arg(state)
         .args(arguments)
-        .env("TZ", "UTC")
+        .env("TZ", zone)
         .stdin(Stdio::null())
         .output()
         .unwrap()
@@ -615,6 +620,31 @@ fn an_export_is_private_whole_or_not_there_and_replaces_nothing_unasked() {
     let mut left: Vec<_> = fs::read_dir(root.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["log.csv", "proofs"], "something was left behind");
+}
+
+#[test]
+fn people_are_told_in_which_zone_a_time_is() {
+    let ground = ground();
+    let list = |zone: &str| said(&log_in(zone, &ground.month.whole, &["list", "--all"]));
+    let heading =
+        |list: &str| list.lines().next().unwrap().split("  ").map(str::to_owned).collect::<Vec<_>>();
+    let (utc, far) = (list("UTC"), list("JST-9"));
+    assert!(heading(&utc).iter().any(|cell| cell.trim() == "when (UTC)"), "{:?}", heading(&utc));
+    assert!(heading(&far).iter().any(|cell| cell.trim() == "when (JST)"), "{:?}", heading(&far));
+    // The store has written the first entry now; the second is of the month.
+    assert!(utc.lines().nth(2).unwrap().contains("2020-03-17 17:46:45"), "{utc}");
+    assert!(far.lines().nth(2).unwrap().contains("2020-03-18 02:46:45"), "{far}");
+    // Where there are summer and winter in one list, both are named.
+    let seasons = list("CET-1CEST,M3.5.0,M10.5.0/3");
+    assert!(heading(&seasons).iter().any(|cell| cell.trim() == "when (CEST/CET)"), "{:?}", heading(&seasons));
+    let handoff = ["show", "8"];
+    let shown = said(&log_in("JST-9", &ground.month.whole, &handoff));
+    let place = shown.lines().find(|line| line.starts_with("Entry 8 of ")).unwrap();
+    assert!(place.contains("Z (2020-03-18 0") && place.ends_with(" JST)"), "{place}");
+    // A gate that did not look took no time.
+    let gate =
+        |number: &str| shown.lines().rev().find(|line| line.contains(number)).unwrap().trim_end().to_owned();
+    assert!(gate("gate 17 ").ends_with("  –") && gate("gate 18 ").ends_with("  18 µs"), "{shown}");
 }
 
 #[test]

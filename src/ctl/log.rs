@@ -7,6 +7,7 @@ mod keep;
 mod qr;
 mod verify;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -213,23 +214,15 @@ fn list(store: &Store, as_json: bool, limit: usize, out: &mut String) -> Result<
     Ok(0)
 }
 
-/// The zone that the times of these entries are told in: `CET`; by its own name, `Europe/Berlin`, where
-/// there are summer and winter among them.
+/// The zone that the times of these entries are told in: `CET`, or `CEST/CET` where there are summer and
+/// winter among them.
 fn zone_name(entries: &[Written], zone: &TimeZone) -> String {
-    let mut short: Vec<String> = entries
-        .iter()
-        .filter_map(|entry| Receipt::read(&entry.json).ok())
+    let receipts = entries.iter().filter_map(|entry| Receipt::read(&entry.json).ok());
+    let names: BTreeSet<String> = receipts
         .filter_map(|receipt| receipt.at.utc.parse::<jiff::Timestamp>().ok())
         .map(|at| zone.to_offset_info(at).abbreviation().to_owned())
         .collect();
-    short.sort_unstable();
-    short.dedup();
-    match (short.as_slice(), zone.iana_name()) {
-        ([], None) => "UTC".to_owned(),
-        ([one], _) => one.clone(),
-        (_, Some(name)) => name.to_owned(),
-        (several, None) => several.join("/"),
-    }
+    names.into_iter().collect::<Vec<_>>().join("/")
 }
 
 fn row(entry: &Written, zone: &TimeZone) -> [String; 8] {

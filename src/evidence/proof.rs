@@ -314,6 +314,36 @@ mod tests {
     }
 
     #[test]
+    fn a_key_hands_over_by_the_entry_that_both_have_signed_alone() {
+        let [old, new, other] = [7, 8, 9].map(|seed| StationSeal::new(origin("S"), &[seed; 32]));
+        let key = |seal: &StationSeal| StationKey::read(&seal.public()).unwrap();
+        let proof = |kind: &str, named: &StationSeal, signed: &dyn Fn(&Hash) -> String| {
+            let (text, after) = (key(named).text().to_owned(), key(named).fingerprint());
+            let change = format!(
+                r#"{{"at":{{"boot_id":"b","boot_ms":1,"utc":"2026-11-23T07:42:10.123Z"}},"change":{{"after":"{after}","before":"","by":"it","deed":"change the station's key"}},"index":2,"kind":"{kind}","note":"{text}","previous":"","schema":"cleanshift/receipt/1","station":"S"}}"#
+            );
+            let mut prover = Prover::default();
+            let leaves = [leaf_hash(&json(0)), leaf_hash(&json(1)), leaf_hash(change.as_bytes()), [5; 32]];
+            leaves.iter().for_each(|leaf| prover.push(*leaf).unwrap());
+            let mut frontier = Frontier::default();
+            leaves[..3].iter().for_each(|leaf| frontier.push(*leaf));
+            let path = prover.path_below(2, 3).unwrap();
+            Proof { index: 2, json: change.into_bytes(), path, checkpoint: signed(&frontier.root()) }
+        };
+        let both = |root: &Hash| old.sign_over_to(&new, 3, root).unwrap();
+        assert_eq!(proof("key", &new, &both).hands_over(&key(&old)), Some(key(&new)));
+        assert_eq!(proof("policy", &new, &both).hands_over(&key(&old)), None, "no change of the key");
+        assert_eq!(proof("key", &other, &both).hands_over(&key(&old)), None, "the one named has not signed");
+        assert_eq!(proof("key", &new, &both).hands_over(&key(&other)), None, "another station's auditor");
+        let alone = |root: &Hash| new.sign(3, root).unwrap();
+        assert_eq!(proof("key", &new, &alone).hands_over(&key(&old)), None, "the old one has not signed");
+        let mut changed = proof("key", &new, &both);
+        changed.json =
+            String::from_utf8(changed.json).unwrap().replace(r#""by":"it""#, r#""by":"me""#).into_bytes();
+        assert_eq!(changed.hands_over(&key(&old)), None, "not the entry that was signed");
+    }
+
+    #[test]
     fn another_key_another_place_and_another_ledger_are_named() {
         let (seal, other) =
             (StationSeal::new(origin("S"), &[7; 32]), StationSeal::new(origin("S"), &[8; 32]));

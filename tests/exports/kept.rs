@@ -120,7 +120,10 @@ fn receipts_of_a_pruned_ledger_do_not_pass_for_the_whole() {
         fs::write(&spoiled, left.join("\n")).unwrap();
         let (code, told) = verify(&spoiled.display().to_string());
         assert_eq!(code, Some(1), "{told}");
-        (told["first_bad"]["fault"].as_str().unwrap().to_owned(), told["first_bad"]["index"].as_u64().unwrap())
+        (
+            told["first_bad"]["fault"].as_str().unwrap().to_owned(),
+            told["first_bad"]["index"].as_u64().unwrap(),
+        )
     };
     assert_eq!(without(9), ("missing".to_owned(), ground.month.anchored + 7));
     assert_eq!(without(lines.len() - 1), ("missing".to_owned(), 2));

@@ -153,7 +153,8 @@ fn gates(answer: impl Fn(u8) -> Answer) -> Vec<GateAnswer> {
         answer: answer(class),
         saw: if class == 13 { names[1].clone() } else { "0 of 3 \"seen\"".to_owned() },
         method: "init pidfd".to_owned(),
-        took: Duration::from_micros(u64::from(class)),
+        // A class that does not exist here is not looked at.
+        took: Duration::from_micros(if class == 17 { 0 } else { u64::from(class) }),
     };
     (1..=28).map(gate).collect()
 }

@@ -131,8 +131,13 @@ impl Tally {
             }
             state.at = Some(at);
         }
+        let kind = receipt.kind.as_str();
+        let keeps = matches!(kind, "anchored" | "pruned");
+        if keeps && self.keeping.told(index, kind, receipt.anchor.as_ref()).is_err() {
+            odd.pruned_wrong.push(index);
+        }
         let key = receipt.operator.as_ref().map(|who| who.key.as_str());
-        match receipt.kind.as_str() {
+        match kind {
             "opened" => {
                 if let Some(open) = state.open {
                     odd.opened_beside.push(index);
@@ -188,11 +193,6 @@ impl Tally {
                 }
             }
             "discontinuity" => odd.discontinuity.push(index),
-            kind @ ("anchored" | "pruned") => {
-                if self.keeping.told(index, kind, receipt.anchor.as_ref()).is_err() {
-                    odd.pruned_wrong.push(index);
-                }
-            }
             "drill" if !receipt.note.starts_with("clean") => odd.drill_wanting.push(index),
             _ => {}
         }

@@ -349,3 +349,37 @@ fn names(receipt: &Receipt, key: &str) -> bool {
         || receipt.anchor.as_ref().is_some_and(|anchor| anchor.by == key)
         || receipt.held.iter().any(|held| is(&held.operator))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_kind(kind: &str) -> Receipt {
+        let json = format!(
+            r#"{{"at":{{"boot_id":"b","boot_ms":1,"utc":"2026-11-23T07:42:10.123Z"}},"index":7,"kind":"{kind}","note":"read twice","operator":{{"key":"sofia","name":"Sofia","role":"Lead"}},"previous":"","schema":"cleanshift/receipt/1","station":"S"}}"#
+        );
+        Receipt::read(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_a_supervisor_does_with_the_log_is_told_as_that() {
+        for (kind, activity, code, action) in [
+            ("viewed", 2, "110101", "R"),
+            ("annotated", 3, "110101", "U"),
+            ("attested", 3, "110101", "U"),
+            ("exported", 2, "110106", "R"),
+        ] {
+            let receipt = of_kind(kind);
+            let json = receipt.canonical();
+            let stored = Stored { index: 7, json: &json, leaf: &[1; 32], root: &[], checkpoint: "" };
+            let item = Item { stored: &stored, receipt: &receipt };
+            let event = ocsf::event(&item);
+            assert_eq!((&event["class_uid"], &event["activity_id"]), (&3004.into(), &activity.into()));
+            assert_eq!(event["actor"]["user"]["uid"], "sofia");
+            let audit = fhir::audit_event(&item);
+            assert_eq!((&audit["type"]["code"], &audit["action"]), (&code.into(), &action.into()));
+            assert_eq!((&audit["outcome"], &audit["agent"][0]["requestor"]), (&"0".into(), &true.into()));
+            assert_eq!(weight(&receipt), Weight::Ordinary);
+        }
+    }
+}

@@ -340,6 +340,8 @@ pub struct Destroyed {
     pub proof: String,
     /// How long it took from the kill to the proof.
     pub took: Duration,
+    /// The apps that were still open then, by name.
+    pub forced: Vec<String>,
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -142,6 +142,12 @@ impl Driver {
             if !inside.is_empty() {
                 handoff.inside = inside;
             }
+            // What nobody asked to close, or what closed too slowly, was open all the same.
+            for name in ended.iter().flat_map(|ended| &ended.forced) {
+                if !handoff.closing.apps.iter().any(|(told, _)| told == name) {
+                    handoff.closing.apps.push((name.clone(), false));
+                }
+            }
             if let Ok(ended) = &ended
                 && (handoff.proof.is_empty() || ended.proof != "no capsule")
             {

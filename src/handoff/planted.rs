@@ -22,6 +22,8 @@ pub enum Bug {
     LateThread,
     /// A launched app's roles are not looked at.
     LaunchUnchecked,
+    /// The log opens without the PIN.
+    LogUnasked,
     /// A transaction is not synced.
     NotSynced,
     /// A quarantined station goes straight to vacant.
@@ -49,12 +51,13 @@ pub enum Bug {
 }
 
 /// Every bug of the core.
-pub const ALL: [Bug; 16] = [
+pub const ALL: [Bug; 17] = [
     Bug::BadgeOutIgnored,
     Bug::BreakGlassEndless,
     Bug::CoverLate,
     Bug::CoverMissing,
     Bug::LaunchUnchecked,
+    Bug::LogUnasked,
     Bug::QuarantineToVacant,
     Bug::ReceiptNotAwaited,
     Bug::ReleaseByAnybody,

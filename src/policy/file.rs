@@ -40,6 +40,9 @@ pub struct File {
     /// What happens to a station that is not clean.
     #[serde(default)]
     pub quarantine: Quarantine,
+    /// What of the handoff log is shown, and where it may go.
+    #[serde(default)]
+    pub log: Log,
     /// Settings of the host that must be as follows, or the station is barred: `swap` (none, or in
     /// memory alone), `hibernation` (not possible), `init-on-free` (freed memory is overwritten),
     /// `core-pattern` (cores stay in the directory of the program that left them).
@@ -129,6 +132,9 @@ pub struct Times {
     /// How long a PIN may be waited for. Default "30 s".
     #[schemars(with = "Option<String>")]
     pub patience: Option<Spanned<Time>>,
+    /// Without a touch for this long, the handoff log closes. Default "1 min".
+    #[schemars(with = "Option<String>")]
+    pub log_idle: Option<Spanned<Time>>,
     /// How long apps are given to close by themselves. Default "3 s"; "0 s" asks none.
     #[schemars(with = "Option<String>")]
     pub close_grace: Option<Spanned<Time>>,
@@ -234,6 +240,19 @@ pub struct Quarantine {
     /// How long it waits before the first of these; twice as long before each next. Default "10 s".
     #[schemars(with = "Option<String>")]
     pub pause: Option<Spanned<Time>>,
+}
+
+/// What of the handoff log is shown, and where it may go.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// Whether an operator who opens the receipt of the handoff before her own session reads there whose
+    /// session it was. A supervisor reads it in the log in any case. Default false.
+    pub show_names: bool,
+    /// Directories under which removable media are mounted, such as "/media": onto a medium there a
+    /// supervisor may export what the log shows. Empty: nowhere.
+    #[schemars(with = "Vec<String>")]
+    pub export_to: Vec<Spanned<String>>,
 }
 
 /// A permitted app.

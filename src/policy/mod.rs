@@ -34,6 +34,8 @@ pub struct Policy {
     pub reasons: Vec<String>,
     /// The capsule's limits and openings.
     pub capsule: CapsulePolicy,
+    /// What of the handoff log is shown, and where it may go.
+    pub log: LogPolicy,
     /// Settings of the host that bar the station when they are not as required.
     pub require: Vec<String>,
     /// SHA-256 of the file, hexadecimal: stands in every receipt.
@@ -73,6 +75,15 @@ pub struct PinPolicy {
 pub struct SupervisorPolicy {
     /// The roles that are supervisors'. What they may do is the core's to know: [`Rules::supervisors`].
     pub roles: Vec<String>,
+}
+
+/// What of the handoff log is shown, and where it may go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogPolicy {
+    /// Whether the receipt of the handoff before a session tells its operator whose session that was.
+    pub show_names: bool,
+    /// Directories under which removable media are mounted that the log may be exported to.
+    pub export_to: Vec<PathBuf>,
 }
 
 /// A permitted app.

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{File, Many, Mode, Size, Time};
 use super::problem::{Problem, Problems};
-use super::{AppPolicy, CapsulePolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
+use super::{AppPolicy, CapsulePolicy, LogPolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
 use crate::handoff::{BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
 
 /// How long any single step of a clean-up, look, write or build may take, milliseconds.
@@ -219,6 +219,7 @@ impl Check {
             apps: self.apps(file),
             reasons: self.reasons(file),
             capsule: self.capsule(file, grace),
+            log: self.log(file),
             require: file.require.iter().map(|name| name.get_ref().clone()).collect(),
             hash: hex::encode(Sha256::digest(text.as_bytes())),
             roles,
@@ -300,6 +301,7 @@ impl Check {
         let absolute =
             self.time(times.absolute.as_ref(), 12 * 3_600_000, (600_000, 24 * 3_600_000), "absolute");
         let patience = self.time(times.patience.as_ref(), 30_000, (10_000, 300_000), "patience");
+        let log_idle = self.time(times.log_idle.as_ref(), 60_000, (10_000, 3_600_000), "log_idle");
         let grace = self.time(times.close_grace.as_ref(), 3_000, (0, 30_000), "close_grace");
         if warning >= idle
             && let Some(place) = times.warning.as_ref().or(times.idle.as_ref())
@@ -341,6 +343,7 @@ impl Check {
             idle,
             warning,
             absolute,
+            log_idle,
             patience,
             grace,
             step_limit: STEP_LIMIT,
@@ -472,6 +475,20 @@ impl Check {
             network: app.network,
         });
         apps.collect()
+    }
+
+    fn log(&mut self, file: &File) -> LogPolicy {
+        for place in &file.log.export_to {
+            self.absolute(place);
+            if matches!(place.get_ref().trim_end_matches('/'), "" | "/etc" | "/home" | "/usr" | "/var") {
+                let help = "name where removable media are mounted, such as /media or /run/media";
+                self.wrong(place.span(), format!("`{}` holds no removable media", place.get_ref()), help);
+            }
+        }
+        LogPolicy {
+            show_names: file.log.show_names,
+            export_to: file.log.export_to.iter().map(|place| PathBuf::from(place.get_ref())).collect(),
+        }
     }
 
     fn absolute(&mut self, path: &Spanned<String>) {

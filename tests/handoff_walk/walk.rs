@@ -54,6 +54,7 @@ fn rules(small: Small) -> Rules {
             warning: 1,
             absolute: 3,
             patience: 1,
+            log_idle: 1,
             grace: 0,
             step_limit: 1,
             retries: 0,
@@ -69,6 +70,7 @@ fn rules(small: Small) -> Rules {
         warning: 2,
         absolute: 6,
         patience: 3,
+        log_idle: 3,
         grace: 1,
         step_limit: 2,
         retries: 1,
@@ -104,7 +106,12 @@ fn guest(station: &mut Station) -> Option<&mut Guest> {
         Station::Challenge(phase) => Some(&mut phase.guest),
         Station::CleanUp(phase) => phase.guest.as_mut(),
         Station::Quarantine(phase) => phase.guest.as_mut(),
-        Station::Attended(_) | Station::Vacant(_) => None,
+        // A supervisor who is asked for her PIN again before the log.
+        Station::Attended(phase) => match &mut phase.log {
+            LogView::Pin(guest) => Some(guest),
+            LogView::Asked(_) | LogView::Closed | LogView::Open => None,
+        },
+        Station::Vacant(_) => None,
     }
 }
 
@@ -424,6 +431,30 @@ fn check(
             attended.log == LogView::Closed || (attended.operator.supervisor && rules.supervisors.read_log),
             "only a supervisor who may read the log does",
         )?;
+        let was = match before {
+            Station::Attended(before) => before.log,
+            _ => LogView::Closed,
+        };
+        let asks = |log| matches!(log, LogView::Asked(_));
+        if asks(attended.log) && !asks(was) {
+            let own = |proof: PinVerified| proof.operator() == attended.operator.id;
+            let right = match (was, event) {
+                (LogView::Closed, Event::LogWished) => at < attended.since.after(rules.patience),
+                (LogView::Pin(guest), Event::PinChecked(turn, PinAnswer::Right(proof))) => {
+                    guest.stage == Stage::Checking(turn) && own(proof)
+                }
+                (LogView::Pin(guest), Event::PinChanged(turn, Some(proof))) => {
+                    matches!(guest.stage, Stage::Setting(asked, _) if asked == turn) && own(proof)
+                }
+                _ => false,
+            };
+            ensure(right, "the log opens for a PIN that was just found right")?;
+        }
+        if attended.log == LogView::Open && was != LogView::Open {
+            let durable =
+                matches!((was, event), (LogView::Asked(asked), Event::Recorded(turn, true)) if asked == turn);
+            ensure(durable, "the log opens once it is on record who reads it")?;
+        }
     }
     // 5. Whoever waits, waits with a deadline, and the deadline moves something.
     let waits =

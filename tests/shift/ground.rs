@@ -132,6 +132,7 @@ pub(crate) fn rules(badge_mode: BadgeMode, grace: u64) -> Rules {
         idle: 120_000,
         warning: 20_000,
         absolute: 2 * HOUR,
+        log_idle: 60_000,
         patience: 30_000,
         grace,
         step_limit: 12_000,

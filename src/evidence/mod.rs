@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod checkpoint;
+pub mod one;
 pub mod receipt;
 pub mod tree;
 pub mod verify;

@@ -401,6 +401,7 @@ mod tests {
             note: note.to_owned(),
             handoff: None,
             change: None,
+            about: None,
             held: Vec::new(),
             capabilities: Vec::new(),
             policy: note.to_owned(),

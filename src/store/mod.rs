@@ -2,7 +2,7 @@
 //! journal, the ledger and the roster. Every disk trick lives here.
 //!
 //! ```text
-//! station.db    journal · ledger (with its tree and checkpoints) · roster; WAL, synchronous=FULL
+//! station.db    journal · ledger (with its tree and checkpoints) · its index · roster; WAL, synchronous=FULL
 //! station.key   the station's Ed25519 seed; without it no entry can be written
 //! station.lock  held by the one shell that runs
 //! station.reserve  space that is given up for break-glass when the disk is full
@@ -14,13 +14,16 @@
 #![forbid(unsafe_code)]
 
 mod codes;
+mod day;
 mod entry;
 mod files;
+mod index;
 mod journal;
 mod ledger;
 mod reserve;
 mod roster;
 mod schema;
+mod search;
 #[cfg(test)]
 mod tests;
 
@@ -55,6 +58,9 @@ pub struct Store {
     /// Pages of the log are read beside a write, so that a supervisor's scrolling delays no handoff.
     /// Closed before the writer: the last to close folds the WAL into the file, which a reader cannot.
     reader: Mutex<Connection>,
+    /// What the view of the log searches over, and what it reads days over.
+    finds: search::Asking,
+    days: search::Asking,
     /// `None` where the store was opened to be read.
     writer: Option<Mutex<Writer>>,
     _lock: Option<File>,
@@ -122,6 +128,8 @@ impl Store {
             station: String::new(),
             writer: None,
             reader: Mutex::new(reader),
+            finds: search::Asking::default(),
+            days: search::Asking::default(),
             _lock: None,
         })
     }
@@ -169,6 +177,8 @@ impl Store {
     fn ready(dir: &Path, station: &str, mut writer: Writer, vfs: Option<String>) -> Result<Self> {
         fold(&writer.db)?;
         writer.check_head()?;
+        schema::migrate(&mut writer.db)?;
+        index::begin(&mut writer.db);
         let reader = connect_to_read(dir, vfs.as_deref())?;
         Ok(Self {
             dir: dir.to_owned(),
@@ -176,6 +186,8 @@ impl Store {
             station: station.to_owned(),
             writer: Some(Mutex::new(writer)),
             reader: Mutex::new(reader),
+            finds: search::Asking::default(),
+            days: search::Asking::default(),
             _lock: None,
         })
     }

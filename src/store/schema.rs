@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::disk;
+use super::{disk, index};
 use crate::handoff::planted::{self, Bug};
 use crate::ports::{PortError, Result};
 
@@ -10,7 +10,10 @@ use crate::ports::{PortError, Result};
 const APPLICATION: i32 = 0x434c_5348;
 
 /// The version of the tables that this code reads and writes.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
+
+/// What each version has brought to the one before: the first of them makes version 2 of version 1.
+const STEPS: [&str; 1] = [index::TABLES];
 
 /// Waiting for another program's short write (roster changes by IT beside a running shell).
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -97,7 +100,7 @@ pub(super) fn prepare(db: &Connection) -> rusqlite::Result<()> {
 pub(super) enum Found {
     /// Nothing was written yet.
     Empty,
-    /// A store of this version.
+    /// A store of this version, or of one before.
     Store,
 }
 
@@ -112,7 +115,7 @@ pub(super) fn look(db: &Connection) -> Result<Found> {
         .map_err(disk("read the store"))?;
     match (application, version, tables) {
         (0, 0, 0) => Ok(Found::Empty),
-        (APPLICATION, VERSION, _) => Ok(Found::Store),
+        (APPLICATION, 1..=VERSION, _) => Ok(Found::Store),
         (APPLICATION, newer, _) if newer > VERSION => Err(PortError::new(format!(
             "open the store: a newer Cleanshift wrote it (store version {newer}, this one knows {VERSION}); \
              install that version again"
@@ -129,7 +132,30 @@ pub(super) fn create(db: &mut Connection) -> Result<()> {
     if look(&tx)? == Found::Empty {
         tx.execute_batch(TABLES).map_err(&wrong)?;
         tx.pragma_update(None, "application_id", APPLICATION).map_err(&wrong)?;
-        tx.pragma_update(None, "user_version", VERSION).map_err(&wrong)?;
+        tx.pragma_update(None, "user_version", 1).map_err(&wrong)?;
+        steps(&tx)?;
     }
     tx.commit().map_err(&wrong)
+}
+
+/// Brings a store of an older version up to this one: all steps, or none.
+pub(super) fn migrate(db: &mut Connection) -> Result<()> {
+    let wrong = disk("bring the store up to this version");
+    let version: i32 = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(&wrong)?;
+    if version == VERSION {
+        return Ok(());
+    }
+    let tx = Transaction::new(db, TransactionBehavior::Immediate).map_err(&wrong)?;
+    steps(&tx)?;
+    tx.commit().map_err(&wrong)
+}
+
+fn steps(tx: &Transaction<'_>) -> Result<()> {
+    let wrong = disk("bring the store up to this version");
+    let version: i32 = tx.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(&wrong)?;
+    let done = usize::try_from(version - 1).unwrap_or(STEPS.len());
+    for step in STEPS.iter().skip(done) {
+        tx.execute_batch(step).map_err(&wrong)?;
+    }
+    tx.pragma_update(None, "user_version", VERSION).map_err(&wrong)
 }

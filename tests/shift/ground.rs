@@ -159,5 +159,13 @@ pub(crate) fn settings(rules: Rules) -> Settings {
         apps: ["Chart", "Orders", "Notes"].map(|name| (name.to_owned(), String::new())).to_vec(),
     };
     let version = "0.0.0".to_owned();
-    Settings { rules, facts, policy: "ab".repeat(32), least_digits: 4, code_digits: CODE_DIGITS, version }
+    Settings {
+        rules,
+        facts,
+        policy: "ab".repeat(32),
+        least_digits: 4,
+        code_digits: CODE_DIGITS,
+        version,
+        show_names: false,
+    }
 }

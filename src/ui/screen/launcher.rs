@@ -29,9 +29,20 @@ pub fn view<'a>(look: Look<'a>, scene: &AttendedScene) -> Element<'a, Message> {
         }
         None => space::horizontal().width(Length::Shrink).into(),
     };
+    // The receipt can be opened as long as the session is: two seconds are short for a glove.
+    let said = match &scene.before {
+        Some(_) => {
+            let open = Touch::new(look, Kind::Quiet, Message::Wish(Wish::Receipt(true)));
+            row![said, open.width(look.px(160.0)).with_icon(Icon::ShieldTick, "Receipt")]
+                .spacing(look.px(12.0))
+                .align_y(Alignment::Center)
+                .into()
+        }
+        None => said,
+    };
     let head = row![heading(look, 32.0, "Your apps"), space::horizontal(), said]
         .align_y(Alignment::Center)
-        .height(look.px(56.0));
+        .height(look.px(if scene.before.is_some() { 72.0 } else { 56.0 }));
     let columns = columns(look);
     let rows = scene.apps.chunks(columns).map(|tiles| {
         Row::from_iter(tiles.iter().map(|tile| app(look, scene, tile))).spacing(look.px(GAP)).into()
@@ -106,7 +117,8 @@ pub fn top_of(look: Look<'_>, scene: &AttendedScene, stop: &Message) -> f32 {
 pub fn stops(scene: &AttendedScene) -> Vec<Message> {
     let apps = scene.apps.iter().filter_map(|tile| pressed(scene, tile));
     let badges = scene.disabled.iter().map(|(number, _)| Message::Wish(Wish::Enable(*number)));
-    apps.chain(badges).collect()
+    let receipt = scene.before.iter().map(|_| Message::Wish(Wish::Receipt(true)));
+    receipt.chain(apps).chain(badges).collect()
 }
 
 /// What pressing a tile means: an app that runs already comes to the front.

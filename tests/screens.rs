@@ -602,7 +602,7 @@ fn who_comes_next_can_open_the_receipt_and_learns_nobody_s_name() {
         }))
     };
     let said = "The session before yours ended at 07:41:10 UTC. Another badge was shown. 2 of 3 apps closed by \
-                themselves, 1 forced. 1 traces absent, 1 not here, 1 by setting. Clean in 0.31 s.";
+                themselves, 1 forced. 1 trace absent, 1 not here, 1 by setting. Clean in 0.31 s.";
     assert!(open(None).sees(said));
     assert!(open(Some("Ben Osei")).sees(&said.replace("The session before yours", "Ben Osei's session")));
 }

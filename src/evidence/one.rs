@@ -42,6 +42,24 @@ pub struct Head<'a> {
     pub checkpoint: &'a str,
 }
 
+/// What is wrong with an entry, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// The entry, or a checkpoint over it.
+    Entry(String),
+    /// A tree does not have it, by the hashes that were handed over: either may be wrong.
+    Tree(String),
+}
+
+impl Wrong {
+    /// The words.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        let (Self::Entry(what) | Self::Tree(what)) = self;
+        what
+    }
+}
+
 /// Checks one entry: its text against its leaf, its number, the leaf before it, its own checkpoint, and
 /// that the newest one covers it too. All signatures must be `key`'s.
 ///
@@ -53,23 +71,24 @@ pub fn check(
     newest: &Head<'_>,
     key: &StationKey,
     nodes: Nodes<'_>,
-) -> Result<(), String> {
+) -> Result<(), Wrong> {
+    let wrong = |what: &str| Wrong::Entry(what.to_owned());
     let leaf = leaf_hash(entry.json);
     if leaf.as_slice() != entry.leaf {
-        return Err("its text does not give its leaf hash: it was changed".to_owned());
+        return Err(wrong("its text does not give its leaf hash: it was changed"));
     }
-    let receipt = Receipt::read(entry.json)?;
+    let receipt = Receipt::read(entry.json).map_err(Wrong::Entry)?;
     if receipt.index != entry.index {
-        return Err(format!("entry {} stands in its place", receipt.index));
+        return Err(Wrong::Entry(format!("entry {} stands in its place", receipt.index)));
     }
     if hex::encode(before.unwrap_or_default()) != receipt.previous {
-        return Err("it does not follow from the entry before".to_owned());
+        return Err(wrong("it does not follow from the entry before"));
     }
-    let root: Hash = entry.root.try_into().map_err(|_| "its stored root is damaged".to_owned())?;
+    let root: Hash = entry.root.try_into().map_err(|_| wrong("its stored root is damaged"))?;
     let own = Head { size: entry.index + 1, root, checkpoint: entry.checkpoint };
     for (head, which) in [(&own, "its own"), (newest, "the newest")] {
-        signed(head, which, key)?;
-        covers(head, which, entry.index, leaf, nodes)?;
+        signed(head, which, key).map_err(Wrong::Entry)?;
+        covers(head, which, entry.index, leaf, nodes).map_err(Wrong::Tree)?;
     }
     Ok(())
 }
@@ -136,7 +155,7 @@ mod tests {
         let wrong = |entry: &Stored<'_>, what: &str| {
             let before = before(7);
             let held = check(entry, before.as_ref().map(|leaf| &leaf[..]), &newest, &key, &read);
-            assert!(held.as_ref().is_err_and(|said| said.contains(what)), "{what}: {held:?}");
+            assert!(held.as_ref().is_err_and(|said| said.what().contains(what)), "{what}: {held:?}");
         };
         let mut edited = rows[7].0.clone();
         edited[20] ^= 1;
@@ -145,8 +164,9 @@ mod tests {
         wrong(&Stored { root: &rows[6].2, ..stored(7) }, "its own checkpoint does not say");
         let other = StationSeal::new("s".to_owned(), &[4; 32]).sign(8, &rows[7].2).unwrap();
         wrong(&Stored { checkpoint: &other, ..stored(7) }, "its own checkpoint is signed by another key");
-        // An entry that was changed and signed anew by itself is in no tree that the newest head covers.
-        nodes.borrow_mut()[0] = [9; 32];
+        // A hash beside it that is wrong proves nothing.
+        let beside = usize::try_from(stored_hash_index(0, 6)).unwrap();
+        nodes.borrow_mut()[beside] = [9; 32];
         wrong(&stored(7), "the tree of its own checkpoint does not have it");
     }
 }

@@ -313,13 +313,21 @@ pub(super) fn begin(db: &mut Connection) {
 
 impl Store {
     /// Makes the index whole. Between two parts of the work whoever writes has its turn.
-    pub(super) fn complete_index(&self, wanted: &dyn Fn() -> bool) -> Result<()> {
+    fn complete_index(&self, wanted: &dyn Fn() -> bool) -> Result<()> {
         while wanted() {
             if more(&mut self.writer()?.db)? {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// The same, where what is there may be damaged.
+    pub(super) fn whole_index(&self, wanted: &dyn Fn() -> bool) -> Result<()> {
+        self.complete_index(wanted).or_else(|_| {
+            self.forget_index()?;
+            self.complete_index(wanted)
+        })
     }
 
     /// Throws the index away, so that it is made anew from the ledger.

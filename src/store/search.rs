@@ -9,7 +9,8 @@ use rusqlite::{Connection, ErrorCode, InterruptHandle, OptionalExtension as _, p
 
 use super::index::{self, Row};
 use super::{Store, day, disk, held, ledger};
-use crate::evidence::{Hash, Receipt, Stored, one};
+use crate::evidence::one::{self, Wrong};
+use crate::evidence::{Hash, Receipt, Stored};
 use crate::ports::{Day, Found, Numbers, PortError, Question, Result, Search, Written};
 
 /// How many entries come with the answer.
@@ -75,7 +76,7 @@ impl Search for Store {
         for tries in 0..2 {
             // The question counts from now on, so that an older one lets go of a long making-whole.
             let _ = self.finds.newest.fetch_max(ticket, Ordering::SeqCst);
-            self.complete_index(&|| self.finds.wanted(ticket))?;
+            self.whole_index(&|| self.finds.wanted(ticket))?;
             match self.finds.answer(place, ticket, &mut |db| some(db, question).map(Some)) {
                 Ok(Some(Answer::Good(found))) => return Ok(Some(found)),
                 Ok(None) => return Ok(None),
@@ -102,7 +103,7 @@ impl Search for Store {
         let place = (self.dir.as_path(), self.vfs.as_deref());
         for tries in 0..2 {
             let _ = self.days.newest.fetch_max(ticket, Ordering::SeqCst);
-            self.complete_index(&|| self.days.wanted(ticket))?;
+            self.whole_index(&|| self.days.wanted(ticket))?;
             let wanted = || self.days.wanted(ticket);
             match self.days.answer(place, ticket, &mut |db| a_day(db, between, &wanted)) {
                 Ok(Some(Answer::Good(day))) => return Ok(Some(day)),
@@ -117,24 +118,25 @@ impl Search for Store {
 
     fn check(&self, number: u64) -> Result<std::result::Result<u64, String>> {
         let key = self.public_key()?;
-        self.complete_index(&|| true)?;
+        self.whole_index(&|| true)?;
         for tries in 0..2 {
             let checked = check(&self.reader(), number, &key).map_err(disk("read the ledger"))?;
             match checked {
                 // The hashes beside the ledger may be what is damaged: they are made anew before an
                 // entry is called wrong.
-                Err(_) if tries == 0 => {
+                Err(Wrong::Tree(_)) if tries == 0 => {
                     self.forget_index()?;
-                    self.complete_index(&|| true)?;
+                    self.whole_index(&|| true)?;
                 }
-                checked => return Ok(checked),
+                Err(Wrong::Tree(what) | Wrong::Entry(what)) => return Ok(Err(what)),
+                Ok(total) => return Ok(Ok(total)),
             }
         }
         Err(PortError::new("check the entry"))
     }
 
     fn notes(&self, number: u64) -> Result<Vec<Written>> {
-        self.complete_index(&|| true)?;
+        self.whole_index(&|| true)?;
         let db = self.reader();
         let wrong = disk(DOING);
         let numbers: Vec<i64> = db
@@ -299,7 +301,7 @@ fn check(
     db: &Connection,
     number: u64,
     key: &crate::evidence::StationKey,
-) -> rusqlite::Result<std::result::Result<u64, String>> {
+) -> rusqlite::Result<std::result::Result<u64, Wrong>> {
     let tx = db.unchecked_transaction()?;
     let row = |number: u64| -> rusqlite::Result<Option<(Vec<u8>, Vec<u8>, Vec<u8>, String)>> {
         tx.prepare_cached("SELECT json, leaf, root, checkpoint FROM ledger WHERE number = ?1")?
@@ -310,11 +312,11 @@ fn check(
     let (Some((json, leaf, root, checkpoint)), Some(newest)) =
         (row(number)?, total.checked_sub(1).map(row).transpose()?.flatten())
     else {
-        return Ok(Err("it is not there".to_owned()));
+        return Ok(Err(Wrong::Entry("it is not there".to_owned())));
     };
     let before = number.checked_sub(1).map(row).transpose()?.flatten().map(|row| row.1);
     let Ok(newest_root) = Hash::try_from(newest.2.as_slice()) else {
-        return Ok(Err("the newest root is damaged".to_owned()));
+        return Ok(Err(Wrong::Entry("the newest root is damaged".to_owned())));
     };
     let entry = Stored { index: number, json: &json, leaf: &leaf, root: &root, checkpoint: &checkpoint };
     let head = one::Head { size: total, root: newest_root, checkpoint: &newest.3 };

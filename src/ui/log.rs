@@ -127,12 +127,12 @@ pub enum LogMessage {
 
 /// The sorts of entries that can be asked for: their name, and the kinds as receipts write them.
 pub const KINDS: [(&str, &[&str]); 6] = [
-    ("All entries", &[]),
+    ("All kinds", &[]),
     ("Handoffs", &["handoff"]),
     ("Sessions", &["opened", "break-glass", "handoff"]),
     ("Refusals", &["denied", "disabled", "badge-unknown"]),
     ("Station", &["started", "stopped", "quarantine", "released", "restarted", "discontinuity", "drill"]),
-    ("Changes, views", &["roster", "policy", "key", "viewed", "annotated", "attested", "exported"]),
+    ("Changes", &["roster", "policy", "key", "viewed", "annotated", "attested", "exported"]),
 ];
 
 /// The causes that can be asked for, as receipts write them.

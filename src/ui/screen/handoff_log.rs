@@ -34,8 +34,11 @@ const BETWEEN: f32 = 8.0;
 pub fn rows(look: Look<'_>) -> u64 {
     let (above, _, below) = EDGE;
     let edges = look.px(above) + look.px(below);
-    let mut room = look.size.height - BAR - edges - 2.0 * (look.px(LINE) + 8.0 + look.px(BETWEEN));
+    let line = look.px(LINE) + 8.0 + look.px(BETWEEN);
+    let mut room = look.size.height - BAR - edges - 2.0 * line;
     if look.log.keyboard {
+        // Rows are worth more there than the line above.
+        room += line;
         room -= 5.0 * (look.px(KEY) + 8.0 + look.px(4.0)) + look.px(BETWEEN);
     } else if look.log.open.is_none() {
         room -= look.px(log_day::HIGH) + look.px(BETWEEN);
@@ -73,10 +76,12 @@ pub fn stops(look: Look<'_>, scene: &LogScene) -> Vec<Message> {
         return log_entry::note_stops(look);
     }
     let mut stops = Vec::new();
-    if !scene.media.is_empty() {
-        stops.push(Message::Log(LogMessage::Menu(Some(Menu::Export))));
+    if !log.keyboard {
+        if !scene.media.is_empty() {
+            stops.push(Message::Log(LogMessage::Menu(Some(Menu::Export))));
+        }
+        stops.push(Message::Wish(Wish::CloseLog));
     }
-    stops.push(Message::Wish(Wish::CloseLog));
     if let Some(menu) = log.menu {
         stops.extend(log_filter::menu_stops(look, scene, menu));
         return stops;
@@ -111,7 +116,10 @@ fn pages(look: Look<'_>) -> [Message; 2] {
 /// The log, below the bar.
 pub fn view<'a>(look: Look<'a>, scene: &'a LogScene) -> Element<'a, Message> {
     let log = look.log;
-    let mut all = column![head(look, scene)].spacing(look.px(BETWEEN));
+    let mut all = column![].spacing(look.px(BETWEEN));
+    if !log.keyboard || log.note.is_some() {
+        all = all.push(head(look, scene));
+    }
     if let Some((said, bad)) = problem(look) {
         let colour = if bad { look.colours.bad } else { look.colours.good };
         let room = look.size.width - look.px(80.0);

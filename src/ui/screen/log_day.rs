@@ -7,7 +7,7 @@ use iced::{Color, Element, Length, Pixels, Point, Rectangle, Renderer, Size, The
 use crate::driver::scene::{Day, LogScene};
 use crate::evidence::escape;
 use crate::ui::Message;
-use crate::ui::parts::{Look, fit, say};
+use crate::ui::parts::{Look, fit, say, width};
 use crate::ui::screen::handoff_log::thousands;
 use crate::ui::theme::{self, Colours, STRONG, TEXT};
 use crate::ui::words;
@@ -29,8 +29,8 @@ pub fn view<'a>(look: Look<'a>, scene: &'a LogScene) -> Element<'a, Message> {
             container(say("Reading the day…", look.px(20.0), TEXT, colours.soft)).center(Length::Fill).into()
         }
         Some(day) => {
-            let picture = canvas(Picture { day, look }).width(Length::FillPortion(30)).height(Length::Fill);
-            let hours = canvas(Hours { day, look }).width(Length::FillPortion(9)).height(Length::Fill);
+            let picture = canvas(Picture { day, look }).width(Length::FillPortion(28)).height(Length::Fill);
+            let hours = canvas(Hours { day, look }).width(Length::FillPortion(8)).height(Length::Fill);
             row![picture, hours, numbers(look, day)].spacing(look.px(20.0)).into()
         }
     };
@@ -68,7 +68,7 @@ fn numbers<'a>(look: Look<'a>, day: &Day) -> Element<'a, Message> {
         line(speed, TEXT, colours.ink),
         line(ends, TEXT, colour),
     ])
-    .width(Length::FillPortion(13))
+    .width(Length::FillPortion(15))
     .center_y(Length::Fill)
     .into()
 }
@@ -86,17 +86,32 @@ struct Picture<'a> {
     look: Look<'a>,
 }
 
-/// Lines from corner to corner: what is hatched is told from what is filled without its colour.
+/// Slanted lines, within an area: what is hatched is told from what is filled without its colour.
 fn hatch(frame: &mut canvas::Frame, area: Rectangle, step: f32, colour: Color) {
-    frame.with_clip(area, |frame| {
-        let mut left = -area.height;
-        while left < area.width {
-            // The frame of a clip begins at its corner.
-            let path = canvas::Path::line(Point::new(left, area.height), Point::new(left + area.height, 0.0));
-            frame.stroke(&path, canvas::Stroke::default().with_color(colour).with_width(2.0));
-            left += step;
-        }
-    });
+    let (bottom, right) = (area.y + area.height, area.x + area.width);
+    let mut left = area.x - area.height;
+    while left < right {
+        let (from, until) = ((area.x - left).max(0.0), (right - left).min(area.height));
+        let path = canvas::Path::line(
+            Point::new(left + from, bottom - from),
+            Point::new(left + until, bottom - until),
+        );
+        frame.stroke(&path, canvas::Stroke::default().with_color(colour).with_width(2.0));
+        left += step;
+    }
+}
+
+/// As much of a name as fits: all of it, else its first letters, else nothing.
+fn short(name: &str, size: f32, room: f32) -> Option<String> {
+    let initials = || -> String {
+        let words: Vec<&str> = name.split_whitespace().collect();
+        let letters =
+            [words.first(), words.last()].into_iter().flatten().filter_map(|word| word.chars().next());
+        letters.collect()
+    };
+    let fits = |text: &String| width(text, size, TEXT) <= room;
+    let first = || name.split_whitespace().next().unwrap_or_default().to_owned();
+    [name.to_owned(), first(), initials()].into_iter().find(|text| !text.is_empty() && fits(text))
 }
 
 fn words_at(frame: &mut canvas::Frame, look: Look<'_>, word: String, place: Point, colour: Color) {
@@ -181,9 +196,7 @@ impl canvas::Program<Message> for Picture<'_> {
             frame.fill_rectangle(area.position(), area.size(), back);
             let edge = canvas::Path::rectangle(area.position(), area.size());
             frame.stroke(&edge, canvas::Stroke::default().with_color(colours.accent).with_width(1.0));
-            let room = area.width - 8.0;
-            let name = fit(&escape(&held.name), look.px(16.0), TEXT, room);
-            if room > look.px(28.0) {
+            if let Some(name) = short(&escape(&held.name), look.px(16.0), area.width - 8.0) {
                 let place = Point::new(area.x + 4.0, area.y + (high - look.px(20.0)) / 2.0);
                 words_at(&mut frame, look, name, place, ink);
             }

@@ -41,18 +41,18 @@ fn chosen(look: Look<'_>, scene: &LogScene, menu: Menu) -> (String, bool) {
         (chosen.clone().unwrap_or_else(|| none.to_owned()), chosen.is_some())
     };
     match menu {
-        Menu::Day => either(filter.day.map(|(from, _)| day_name(look, from)), "All days"),
+        Menu::Day => either(filter.day.map(|(from, _)| day_name(look, from)), "Any day"),
         Menu::Operator => {
             let name = |key: &String| {
                 let known = scene.people.iter().find(|(other, _)| other == key);
                 escape(known.map_or(key, |(_, name)| name))
             };
-            either(filter.operator.as_ref().map(name), "Everybody")
+            either(filter.operator.as_ref().map(name), "Anyone")
         }
-        Menu::Cause => either(filter.cause.map(cause), "All causes"),
+        Menu::Cause => either(filter.cause.map(cause), "Any cause"),
         Menu::Verdict => {
             let name = VERDICTS.iter().find(|(verdict, _)| Some(*verdict) == filter.verdict);
-            either(name.map(|(_, name)| (*name).to_owned()), "Any verdict")
+            either(name.map(|(_, name)| (*name).to_owned()), "Verdict")
         }
         Menu::Kind => (KINDS.get(filter.kinds).map_or("", |(name, _)| name).to_owned(), filter.kinds > 0),
         Menu::Export => ("Export".to_owned(), false),
@@ -88,11 +88,15 @@ pub fn line<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
     let button = |menu: Menu| {
         let (word, narrowed) = chosen(look, scene, menu);
         let kind = if narrowed { Kind::CardMarked } else { Kind::Card };
-        let inner = each - look.px(24.0) - look.px(24.0) - look.px(4.0);
+        // Where there is no room for both, the word says enough.
+        let arrow = look.size.width >= 1200.0;
+        let inner = each - look.px(24.0) - if arrow { look.px(24.0) } else { 0.0 } - look.px(2.0);
         let word = fit(&word, look.px(18.0), STRONG, inner);
         let words = text(word).size(look.px(18.0)).font(STRONG).wrapping(text::Wrapping::None);
-        let both = row![words, space::horizontal(), Icon::Down.view(look.px(20.0), colours.soft)]
-            .align_y(Alignment::Center);
+        let mut both = row![words, space::horizontal()].align_y(Alignment::Center);
+        if arrow {
+            both = both.push(Icon::Down.view(look.px(20.0), colours.soft));
+        }
         Touch::new(look, kind, of(LogMessage::Menu(Some(menu))))
             .width(each)
             .padding([0.0, look.px(12.0)])
@@ -144,7 +148,7 @@ fn choices(look: Look<'_>, scene: &LogScene, menu: Menu) -> Vec<(String, Choice,
     let filter = &look.log.filter;
     match menu {
         Menu::Day => {
-            let mut days = vec![("All days".to_owned(), Choice::Day(None), filter.day.is_none())];
+            let mut days = vec![("Any day".to_owned(), Choice::Day(None), filter.day.is_none())];
             for back in 0..DAYS {
                 // Noon of so many days ago, whatever the clocks did meanwhile.
                 let noon =
@@ -156,14 +160,14 @@ fn choices(look: Look<'_>, scene: &LogScene, menu: Menu) -> Vec<(String, Choice,
             days
         }
         Menu::Operator => {
-            let all = ("Everybody".to_owned(), Choice::Operator(None), filter.operator.is_none());
+            let all = ("Anyone".to_owned(), Choice::Operator(None), filter.operator.is_none());
             let people = scene.people.iter().map(|(key, name)| {
                 (escape(name), Choice::Operator(Some(key.clone())), filter.operator.as_ref() == Some(key))
             });
             std::iter::once(all).chain(people).collect()
         }
         Menu::Cause => {
-            let all = ("All causes".to_owned(), Choice::Cause(None), filter.cause.is_none());
+            let all = ("Any cause".to_owned(), Choice::Cause(None), filter.cause.is_none());
             let causes = CAUSES
                 .into_iter()
                 .map(|one| (cause(one), Choice::Cause(Some(one)), filter.cause == Some(one)));

@@ -38,10 +38,13 @@ pub fn view<'a>(look: Look<'a>, receipt: &ReceiptScene) -> Element<'a, Message> 
         (all, forced) => format!("{} of {all} apps closed by themselves, {forced} forced.", all - forced),
     };
     let sentence = format!(
-        "{whose} at {}. {} {apps} {} traces absent, {} not here, {} by setting. Clean in {}.",
+        "{whose} at {}. {} {apps} {} absent, {} not here, {} by setting. Clean in {}.",
         look.time(receipt.began_utc_ms, "%H:%M:%S %Z"),
         words::because(receipt.trigger),
-        count(Answer::Absent),
+        match count(Answer::Absent) {
+            1 => "1 trace".to_owned(),
+            more => format!("{more} traces"),
+        },
         count(Answer::NotApplicable),
         count(Answer::Setting),
         words::took(receipt.clean_us / 1000),

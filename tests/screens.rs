@@ -123,8 +123,14 @@ fn opened(entry: u64, checked: Option<Result<u64, String>>, look: Look, size: (f
     screens.send(Message::Open(entry));
     // The driver answers with the same entry.
     let scene = scenes::with(scene, |facts| facts.look = look);
-    screens.send(Message::Shown(Box::new(scene), Instant::now()));
+    shows(&mut screens, scene);
     screens
+}
+
+/// A new scene comes.
+#[expect(clippy::disallowed_methods, reason = "any moment will do")]
+fn shows(screens: &mut Screens, scene: Scene) {
+    screens.send(Message::Shown(Box::new(scene), Instant::now()));
 }
 
 /// The log after these messages.
@@ -496,7 +502,7 @@ fn a_list_of_a_million_makes_only_the_rows_that_are_shown() {
     let Some(Wish::Log(LogWish::Rows(from))) = wished.first() else { panic!("{wished:?}") };
     assert_eq!(shown(&screens), Vec::<u64>::new());
     let rest = 1_000_000 - from;
-    screens.send(Message::Shown(Box::new(scene(*from, rest)), Instant::now()));
+    shows(&mut screens, scene(*from, rest));
     assert_eq!(shown(&screens).last(), Some(&0));
     assert_eq!(screens.app.focus(), Some(&Message::Open(0)));
     // A tenth of the way down the rail.
@@ -507,7 +513,7 @@ fn a_list_of_a_million_makes_only_the_rows_that_are_shown() {
         "{far:?}"
     );
     // Pressing a row far down opens that one.
-    screens.send(Message::Shown(Box::new(scene(99_900, 200)), Instant::now()));
+    shows(&mut screens, scene(99_900, 200));
     let row = shown(&screens)[0];
     let _ = screens.touch(&Message::Open(row));
     assert_eq!(screens.wished().last(), Some(&Wish::Log(LogWish::Open(row))));
@@ -581,7 +587,7 @@ fn a_note_is_typed_and_signed() {
     screens.go(Go::Press);
     assert_eq!(screens.wished(), [Wish::Log(LogWish::Note(36, "ok 7".to_owned()))]);
     let attest = wish(Wish::Log(LogWish::Note(36, String::new())));
-    assert_eq!(screens.touch(&attest), [attest.clone()]);
+    assert_eq!(screens.touch(&attest), std::slice::from_ref(&attest));
 }
 
 #[test]

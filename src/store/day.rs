@@ -78,7 +78,7 @@ pub(super) fn of(receipts: &[Receipt], between: (i64, i64)) -> Day {
                 now = match now {
                     Now::Off(since) => leave(&mut day, Now::Off(since), at),
                     // It went off without a word: no later than here, no sooner than it last spoke.
-                    now => {
+                    now @ (Now::Unknown | Now::Free | Now::Held(..) | Now::Barred(_)) => {
                         let since = last.unwrap_or(from);
                         let _ = leave(&mut day, now, since);
                         leave(&mut day, Now::Off(since), at)

@@ -297,13 +297,16 @@ fn a_day(
     Ok(Some(Answer::Good(day::of(&receipts, between))))
 }
 
+/// An entry with all that vouches for it: text, leaf, root, checkpoint.
+type WholeRow = (Vec<u8>, Vec<u8>, Vec<u8>, String);
+
 fn check(
     db: &Connection,
     number: u64,
     key: &crate::evidence::StationKey,
 ) -> rusqlite::Result<std::result::Result<u64, Wrong>> {
     let tx = db.unchecked_transaction()?;
-    let row = |number: u64| -> rusqlite::Result<Option<(Vec<u8>, Vec<u8>, Vec<u8>, String)>> {
+    let row = |number: u64| -> rusqlite::Result<Option<WholeRow>> {
         tx.prepare_cached("SELECT json, leaf, root, checkpoint FROM ledger WHERE number = ?1")?
             .query_row([number.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .optional()

@@ -10,7 +10,7 @@ use cleanshift::ctl::demo::stage::{Stage, wait_for};
 use super::ground::*;
 
 /// The bar's button for the log.
-const LOG: (i16, i16) = (680, 32);
+const LOG: (i16, i16) = (804, 32);
 /// The buttons beneath an entry that is open.
 const ATTEST: (i16, i16) = (560, 700);
 const WRITE: (i16, i16) = (832, 700);
@@ -82,7 +82,7 @@ fn the_log_opens_for_its_supervisor_s_pin_alone() {
     // A supervisor's badge is a takeover like any other.
     let mark = stage.mark();
     stage.lay_on(1, "sofia").unwrap();
-    stage.wait_state(mark, "PIN").unwrap();
+    stage.wait_state(mark, "challenge, PIN").unwrap();
     stage.first_pin("sofia", &issued).unwrap();
     assert!(last_handoff(&stage).contains("takeover"), "{}", last_handoff(&stage));
     // Some time later the log asks for her PIN, and a wrong one is none.

@@ -303,17 +303,22 @@ impl canvas::Program<Message> for Rail {
             let part = part.round() as u32;
             Some(canvas::Action::publish(Message::Log(LogMessage::Seek(part))).and_capture())
         };
+        let canvas::Event::Mouse(event) = event else { return None };
         match event {
-            canvas::Event::Mouse(mouse::Event::ButtonPressed(mouse::Button::Left)) => {
+            mouse::Event::ButtonPressed(mouse::Button::Left) => {
                 *dragged = cursor.is_over(bounds);
                 cursor.position_over(bounds).and_then(seek)
             }
-            canvas::Event::Mouse(mouse::Event::ButtonReleased(mouse::Button::Left)) => {
+            mouse::Event::CursorMoved { position } if *dragged => seek(*position),
+            mouse::Event::ButtonReleased(_) => {
                 *dragged = false;
                 None
             }
-            canvas::Event::Mouse(mouse::Event::CursorMoved { position }) if *dragged => seek(*position),
-            _ => None,
+            mouse::Event::ButtonPressed(_)
+            | mouse::Event::CursorEntered
+            | mouse::Event::CursorLeft
+            | mouse::Event::CursorMoved { .. }
+            | mouse::Event::WheelScrolled { .. } => None,
         }
     }
 

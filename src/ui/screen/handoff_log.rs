@@ -372,7 +372,7 @@ fn entry<'a>(look: Look<'a>, shown: &Shown, room: f32, narrow: bool) -> Element<
         column![top, line(&shown.who, small, TEXT, colours.soft, inner)].into()
     } else {
         let rest = inner - time - look.px(5.0 * 16.0);
-        let (who, what, apps, took) = (rest * 0.29, rest * 0.21, rest * 0.21, rest * 0.09);
+        let (who, what, apps, took) = (rest * 0.26, rest * 0.22, rest * 0.23, rest * 0.09);
         let cell = |text: &str, size, font, colour, room: f32| {
             container(line(text, size, font, colour, room)).width(room)
         };

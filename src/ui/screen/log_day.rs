@@ -7,7 +7,7 @@ use iced::{Color, Element, Length, Pixels, Point, Rectangle, Renderer, Size, The
 use crate::driver::scene::{Day, LogScene};
 use crate::evidence::escape;
 use crate::ui::Message;
-use crate::ui::parts::{Look, fit, say, width};
+use crate::ui::parts::{Look, say, width};
 use crate::ui::screen::handoff_log::thousands;
 use crate::ui::theme::{self, Colours, STRONG, TEXT};
 use crate::ui::words;
@@ -265,7 +265,8 @@ impl canvas::Program<Message> for Hours<'_> {
         let most = per_hour.iter().copied().max().unwrap_or(0);
         let head = look.px(HOURS);
         let said = if most == 0 { "per hour".to_owned() } else { format!("per hour, at most {most}") };
-        let said = fit(&said, look.px(16.0), TEXT, bounds.width);
+        let said =
+            if width(&said, look.px(16.0), TEXT) > bounds.width { "per hour".to_owned() } else { said };
         words_at(&mut frame, look, said, Point::ORIGIN, colours.soft);
         #[expect(clippy::cast_precision_loss, reason = "a day has 25 hours at most")]
         let each = bounds.width / per_hour.len().max(1) as f32;

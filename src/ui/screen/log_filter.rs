@@ -49,7 +49,7 @@ fn chosen(look: Look<'_>, scene: &LogScene, menu: Menu) -> (String, bool) {
             };
             either(filter.operator.as_ref().map(name), "Anyone")
         }
-        Menu::Cause => either(filter.cause.map(cause), "Any cause"),
+        Menu::Cause => either(filter.cause.map(cause), "Cause"),
         Menu::Verdict => {
             let name = VERDICTS.iter().find(|(verdict, _)| Some(*verdict) == filter.verdict);
             either(name.map(|(_, name)| (*name).to_owned()), "Verdict")

@@ -469,6 +469,19 @@ fn what_was_checked_is_said_as_it_was_found() {
 }
 
 #[test]
+fn no_name_forges_a_line_of_the_log() {
+    let (_, hostile, _) = scenes::all().into_iter().find(|(name, ..)| *name == "log-hostile").unwrap();
+    let mut screens = Screens::sized(hostile, 0, SIZES[3]);
+    screens.send(Message::Open(38));
+    let shown = "Ana\\u{202e}\\u{a}07:00:00 all clean\\u{1b}[2J";
+    let said =
+        format!("{shown}{} was not let in at 07:38:10: \\u{{d}}\\u{{2028}}verified.", "\\u{2066}".repeat(40));
+    assert!(screens.sees(&said), "{said}");
+    screens.send(log_does(LogMessage::Menu(Some(Menu::Operator))));
+    assert!(screens.sees("\\u{202e}zuiR\\u{a}"));
+}
+
+#[test]
 fn a_list_of_a_million_makes_only_the_rows_that_are_shown() {
     let scene = |from: u64, entries| {
         scenes::attended(|at_work| {

@@ -125,7 +125,7 @@ fn at_work(driver: &Driver, attended: &Attended) -> AttendedScene {
         log: driver
             .log
             .as_ref()
-            .filter(|_| attended.log == LogView::Open)
+            .filter(|log| attended.log == LogView::Open && log.ready)
             .map(|log| Box::new(log.scene.clone())),
         fresh: driver.book.clean.clone().filter(|_| driver.fresh_until.is_some()),
         before: driver.book.before.clone(),

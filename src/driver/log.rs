@@ -21,11 +21,22 @@ const TEXT: usize = 120;
 /// The log while it is read.
 pub(super) struct Reading {
     pub(super) scene: LogScene,
+    /// Whether there is anything to be shown yet: an empty list that is drawn first only makes whoever waits
+    /// wait longer.
+    pub(super) ready: bool,
     numbers: Numbers,
     /// The newest of each sort of question: an older answer is not waited for any more.
     find: u64,
     rows: u64,
     day: u64,
+}
+
+/// A copy of the log that is about to be taken.
+#[derive(Clone)]
+pub(super) struct Copy {
+    numbers: Numbers,
+    medium: String,
+    name: String,
 }
 
 /// What comes back from reading the log.
@@ -47,6 +58,8 @@ pub(super) enum LogNews {
     Noted(Result<Written>),
     /// The entry that is open, and what was written about it.
     Opened(u64, Result<(Option<Written>, Vec<Written>)>),
+    /// That a copy is about to be taken is on record, or is not.
+    Recorded(Copy, Result<Written>),
     /// A part of the list, from this place on.
     Rows(u64, u64, Result<Vec<Written>>),
 }
@@ -78,6 +91,7 @@ impl Driver {
         if open && self.log.is_none() {
             self.log = Some(Reading {
                 scene: LogScene::default(),
+                ready: false,
                 numbers: Numbers::All(0),
                 find: 0,
                 rows: 0,
@@ -188,42 +202,45 @@ impl Driver {
         let text = format!("{} entries to {medium}", numbers.count());
         let noted = Noted { what: Note::Exported, by, about: None, text };
         let entry = Entry { at: at.clone(), body: Body::Noted(noted) };
+        let copy =
+            Copy { numbers, medium: medium.to_owned(), name: format!("handoff-log-{}.jsonl", at.utc_ms) };
         let (ledger, post) = (Arc::clone(&self.ports.ledger), self.post.clone());
-        let (search, media, hands) =
-            (self.ports.search.clone(), self.ports.media.clone(), self.hands.clone());
-        let medium = medium.to_owned();
-        let name = format!("handoff-log-{}.jsonl", at.utc_ms);
         self.hands.in_order(Box::new(move || {
-            let checkpoint = match ledger.append(&entry) {
-                Ok(written) => written.checkpoint,
-                Err(error) => {
-                    let _ = post.send(Inbox::Log(LogNews::Exported(Err(error))));
-                    return;
-                }
-            };
-            hands.aside(Box::new(move || {
-                let mut place = 0;
-                let mut parts = || {
-                    let part = numbers.part(place, ROWS);
-                    place += part.len() as u64;
-                    if part.is_empty() { Ok(Vec::new()) } else { search.read(&part) }
-                };
-                let written = media.export(&medium, &name, &checkpoint, &mut parts);
-                let _ = post.send(Inbox::Log(LogNews::Exported(written)));
-            }));
+            let _ = post.send(Inbox::Log(LogNews::Recorded(copy, ledger.append(&entry))));
         }));
+    }
+
+    /// That a copy is taken is on record: now it is, with the checkpoint of that very entry.
+    fn copy(&mut self, copy: Copy, recorded: Result<Written>) {
+        let checkpoint = match recorded {
+            Ok(written) => written.checkpoint,
+            Err(error) => return self.log_news(LogNews::Exported(Err(error))),
+        };
+        let (search, media) = (self.ports.search.clone(), self.ports.media.clone());
+        self.work(move || {
+            let Copy { numbers, medium, name } = copy;
+            let mut place = 0;
+            let mut parts = || {
+                let part = numbers.part(place, ROWS);
+                place += part.len() as u64;
+                if part.is_empty() { Ok(Vec::new()) } else { search.read(&part) }
+            };
+            Inbox::Log(LogNews::Exported(media.export(&medium, &name, &checkpoint, &mut parts)))
+        });
     }
 
     pub(super) fn log_news(&mut self, news: LogNews) {
         if let LogNews::BeforeChecked(number, checked) = news {
-            self.book.before_checked(number, told(checked));
-            return;
+            return self.book.before_checked(number, told(checked));
+        }
+        if let LogNews::Recorded(copy, recorded) = news {
+            return self.copy(copy, recorded);
         }
         let Some(log) = &mut self.log else { return };
         let scene = &mut log.scene;
         let mut said: Option<PortError> = None;
         match news {
-            LogNews::BeforeChecked(..) => {}
+            LogNews::BeforeChecked(..) | LogNews::Recorded(..) => {}
             LogNews::Checked(number, checked) => {
                 if let Some(open) = scene.open.as_mut().filter(|open| open.number == number) {
                     open.checked = Some(told(checked));
@@ -239,6 +256,7 @@ impl Driver {
             }
             LogNews::Found(ticket, found) if ticket == log.find => match found {
                 Ok(Some(found)) => {
+                    log.ready = true;
                     scene.searching = false;
                     scene.answered = scene.question.clone();
                     scene.count = found.numbers.count();
@@ -251,6 +269,7 @@ impl Driver {
                 }
                 Ok(None) => {}
                 Err(error) => {
+                    log.ready = true;
                     scene.searching = false;
                     said = Some(error);
                 }

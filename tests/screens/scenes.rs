@@ -329,6 +329,23 @@ pub(crate) fn log_open(number: u64, checked: Option<Result<u64, String>>) -> Log
     LogScene { open: Some(open), ..log(40) }
 }
 
+/// A log whose names, apps and notes would forge lines of it or turn it around.
+fn hostile() -> LogScene {
+    let entries = (0..40).rev().map(|index| {
+        let mut receipt = receipt(index);
+        if let Some(who) = &mut receipt.operator {
+            who.name = format!("Ana\u{202e}\n07:00:00 all clean\u{1b}[2J{}", "\u{2066}".repeat(40));
+        }
+        if let Some(change) = &mut receipt.change {
+            change.by = "it\u{200f}\u{0}".to_owned();
+        }
+        receipt.note = "\r\u{2028}verified".to_owned();
+        stored(index, &receipt)
+    });
+    let people = [("x".to_owned(), "\u{202e}zuiR\n".to_owned())];
+    LogScene { entries: entries.collect(), people: people.into(), ..log(40) }
+}
+
 /// The receipt of the handoff before a session.
 pub(crate) fn before(name: Option<&str>) -> ReceiptScene {
     let gate = |class, gate: &str, answer, saw: &str| GateAnswer {
@@ -610,6 +627,7 @@ pub(crate) fn all() -> Vec<(&'static str, Scene, usize)> {
             0,
         ),
         ("log-nothing", reads(nothing), 0),
+        ("log-hostile", reads(hostile()), 0),
         ("log-export", reads(LogScene { media, exported: Some(Ok("/media/ward/USB STICK/handoff-log.jsonl".to_owned())), ..log(40) }), 0),
         (
             "log-pin",

@@ -312,7 +312,7 @@ impl Day {
 
     fn works(&mut self, name: &str) -> Result<(), Broken> {
         let supervisor = name.starts_with("sue");
-        match self.ward.dice.below(24) {
+        match self.ward.dice.below(25) {
             0..=5 => {
                 let app = App(u8::try_from(self.ward.dice.below(4)).unwrap());
                 self.ward.wish(Wish::Launch(app))
@@ -347,6 +347,10 @@ impl Day {
                 self.ward.wish(Wish::CloseLog)?;
                 let whom = 1 + u32::try_from(self.ward.dice.below(5)).unwrap();
                 self.ward.wish(Wish::Enable(whom))
+            }
+            24 => {
+                let open = self.ward.dice.one_in(2);
+                self.ward.wish(Wish::Receipt(open))
             }
             _ => self.ward.world("somebody works", cleanshift::platform::rehearsal::world::World::touch),
         }

@@ -107,3 +107,77 @@ fn the_log_opens_for_its_supervisor_s_pin_alone() {
     stage.wait_state(mark, "vacant, ready").unwrap();
     verified(&stage);
 }
+
+/// The button that takes a copy, and the first medium that it offers.
+const EXPORT: (i16, i16) = (744, 112);
+const MEDIUM: (i16, i16) = (200, 276);
+
+/// A medium that is mounted as long as the test runs.
+struct Medium(std::path::PathBuf);
+
+impl Medium {
+    fn mount(stage: &Stage) -> Self {
+        let place = stage.dir.join("media/stick");
+        stage.account.make_dir(&stage.dir.join("media")).unwrap();
+        stage.account.make_dir(&place).unwrap();
+        let owner = format!("uid={},mode=700,size=4m", stage.account.uid());
+        let mut mount = std::process::Command::new("mount");
+        assert!(mount.args(["-t", "tmpfs", "-o", &owner, "stick"]).arg(&place).status().unwrap().success());
+        Self(place)
+    }
+}
+
+impl Drop for Medium {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_copy_goes_where_the_policy_allows_and_nowhere_else() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: to mount a medium needs root");
+        return;
+    }
+    for allowed in [false, true] {
+        let (mut stage, issued) = stage("");
+        let medium = Medium::mount(&stage);
+        if allowed {
+            add(&stage, &format!("[log]\nexport_to = [{:?}]\n", stage.dir.join("media")));
+        }
+        up(&mut stage);
+        stage.tap("sofia").unwrap();
+        stage.first_pin("sofia", &issued).unwrap();
+        let mark = stage.mark();
+        pause();
+        stage.screen.touch(LOG.0, LOG.1).unwrap();
+        stage.wait_state(mark, "attended, log").unwrap();
+        pause();
+        stage.screen.touch(EXPORT.0, EXPORT.1).unwrap();
+        pause();
+        stage.screen.touch(MEDIUM.0, MEDIUM.1).unwrap();
+        let files = || -> Vec<String> {
+            let entries = fs::read_dir(&medium.0).unwrap().flatten();
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+        };
+        let written =
+            wait_for(|| files().iter().any(|name| name.ends_with(".jsonl") && !name.starts_with('.')));
+        assert_eq!(written, allowed, "{:?}", files());
+        assert_eq!(newest(&stage, "exported").is_null(), !allowed);
+        if allowed {
+            let name = files().into_iter().find(|name| name.ends_with(".jsonl")).unwrap();
+            let text = fs::read_to_string(medium.0.join(&name)).unwrap();
+            let lines: Vec<serde_json::Value> =
+                text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            let known = log(&stage);
+            assert!(lines.len() > 4);
+            for line in &lines {
+                let index = usize::try_from(line["index"].as_u64().unwrap()).unwrap();
+                assert_eq!(line["receipt"], known[index]["receipt"], "the copy is what the log has");
+            }
+            assert!(files().contains(&format!("{name}.checkpoint")), "{:?}", files());
+            assert!(newest(&stage, "exported")["note"].as_str().unwrap().contains("entries to "));
+        }
+        verified(&stage);
+    }
+}

@@ -99,13 +99,6 @@ impl Driver {
                 day: 0,
             });
             self.find(Question::default());
-            let (ledger, media) = (self.ports.ledger.clone(), self.ports.media.clone());
-            self.work(move || {
-                Inbox::Verified(
-                    ledger.verify().unwrap_or_else(|error| Err(format!("it could not be verified: {error}"))),
-                )
-            });
-            self.work(move || Inbox::Log(LogNews::Media(media.mounted())));
         } else if !open {
             self.log = None;
         }
@@ -263,6 +256,7 @@ impl Driver {
         let Some(log) = &mut self.log else { return };
         let scene = &mut log.scene;
         let mut said: Option<PortError> = None;
+        let mut began = false;
         match news {
             LogNews::BeforeChecked(..) | LogNews::Recorded(..) => {}
             LogNews::Checked(number, checked) => {
@@ -280,7 +274,7 @@ impl Driver {
             }
             LogNews::Found(ticket, found) if ticket == log.find => match found {
                 Ok(Some(found)) => {
-                    log.ready = true;
+                    began = !std::mem::replace(&mut log.ready, true);
                     scene.searching = false;
                     scene.answered = scene.question.clone();
                     scene.count = found.numbers.count();
@@ -293,7 +287,7 @@ impl Driver {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    log.ready = true;
+                    began = !std::mem::replace(&mut log.ready, true);
                     scene.searching = false;
                     said = Some(error);
                 }
@@ -331,6 +325,20 @@ impl Driver {
         if let (Some(error), Some(log)) = (said, &mut self.log) {
             log.scene.problem = Some(format!("It failed to {error}."));
         }
+        if began {
+            self.look_around();
+        }
+    }
+
+    /// What takes its time begins once the list is on its way to the screen.
+    fn look_around(&self) {
+        let (ledger, media) = (self.ports.ledger.clone(), self.ports.media.clone());
+        self.work(move || {
+            Inbox::Verified(
+                ledger.verify().unwrap_or_else(|error| Err(format!("it could not be verified: {error}"))),
+            )
+        });
+        self.work(move || Inbox::Log(LogNews::Media(media.mounted())));
     }
 
     /// Shows the receipt of the handoff before this session, or puts it away.

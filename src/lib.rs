@@ -46,6 +46,8 @@
 //! | which controls the entries are evidence for | [`evidence::controls`] |
 //! | whom a key hands over to, what a checkpoint kept elsewhere shows, what may be pruned | `evidence/chain.rs`, `against.rs`, `pruned.rs`; `store/keys.rs`, `prune.rs` |
 //! | what is on the disk, in which transaction | [`store`] |
+//! | how the view of the log finds entries and draws a day | `store/index.rs`, `search.rs`, `day.rs`; [`ports::Search`] |
+//! | how the log looks, and its keys | `ui/log.rs`, `ui/log_keys.rs`, `ui/screen/handoff_log.rs`, `log_*.rs` |
 //! | what can go wrong in a simulated day, and what must hold | `tests/shift/day.rs`, `promises.rs`, [`platform::rehearsal`] |
 //! | what a drill plants, and where it looks | `platform/linux/plant.rs`, [`ctl::drill`] |
 //! | a screen, a word on a screen, a colour | [`ui`] |
@@ -63,7 +65,8 @@
 //! * The PIN has one home, [`pin`]; no message, log, receipt or argument carries a digit.
 //! * The shell keeps nothing of what a session showed or was told: it cannot be looked into or dumped, and
 //!   wipes what it gives back of its memory.
-//! * The screens decide nothing.
+//! * The screens decide nothing. The log opens for a PIN that was just found right, and only once it is on
+//!   record who reads it; its index is never evidence.
 //! * `unsafe` and `cfg(target_os)` live under [`platform`] alone; who may name whom is held by
 //!   `tests/architecture.rs`.
 //!

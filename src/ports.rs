@@ -6,11 +6,13 @@
 //! fragment that fits "failed to {error}".
 
 mod hands;
+mod search;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use hands::{Hands, Job};
+pub use search::{Day, Found, Gap, Held, Mark, Media, Note, Noted, Numbers, Question, Search, Verdict};
 
 use crate::handoff::{App, Moment, OperatorId, PinAnswer, Presented, Record, Refusal, Trigger, Window};
 use crate::pin::Pin;
@@ -49,6 +51,10 @@ pub struct Ports {
     pub idle: Arc<dyn Idle>,
     /// The durable record.
     pub ledger: Arc<dyn Ledger>,
+    /// What the view of the log asks of it.
+    pub search: Arc<dyn Search>,
+    /// Where a copy of the log may go.
+    pub media: Arc<dyn Media>,
     /// The machine that the station is.
     pub machine: Arc<dyn Machine>,
 }
@@ -340,6 +346,8 @@ pub struct Destroyed {
     pub proof: String,
     /// How long it took from the kill to the proof.
     pub took: Duration,
+    /// The apps that were still open then, by name.
+    pub forced: Vec<String>,
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -521,6 +529,8 @@ pub enum Body {
     },
     /// The shell has stopped as it should.
     Stopped,
+    /// A supervisor has done something with the log itself.
+    Noted(Noted),
 }
 
 /// The record of one handoff: who, when, why, what was open, what ended how, what each gate saw.

@@ -15,6 +15,7 @@ use crate::driver::scene::{Look, Phase, Scene, StationFacts};
 use crate::driver::{Driver, Settings, Wish};
 use crate::pin::PinPad;
 use crate::platform::linux::clock::HostClock;
+use crate::platform::linux::medium::Mounted;
 use crate::platform::linux::sleep::{self, Sleep};
 use crate::platform::linux::station::LinuxStation;
 use crate::platform::linux::{host, places, sabotage};
@@ -80,6 +81,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         least_digits: usize::from(policy.pin.least),
         code_digits: CODE_DIGITS,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        show_names: policy.log.show_names,
     };
     let (driver, ends) = Driver::new(settings, parts.ports.clone());
     let readers = Readers { allowed: policy.readers.clone(), allow_virtual: arguments.demo };
@@ -144,7 +146,9 @@ impl Parts {
             gates: station.clone(),
             screen: station.clone(),
             idle: station.clone(),
+            search: store.clone(),
             ledger: Arc::new(Recorded(store)),
+            media: Arc::new(Mounted::below(&policy.log.export_to)),
             machine: station.clone(),
         };
         #[cfg(feature = "faults")]

@@ -354,7 +354,11 @@ fn a_store_of_version_1_is_read_as_it_is_and_taken_further_when_it_is_opened() {
     let db = station.db();
     forge(&db, 2, &seal, |receipt| receipt.change.as_mut().unwrap().after = hash_of_version_1());
     db.execute("UPDATE latest SET after = ?1 WHERE what = 'roster'", [hash_of_version_1()]).unwrap();
-    db.execute_batch("DROP TABLE marks; PRAGMA user_version = 1").unwrap();
+    db.execute_batch(
+        "DROP TABLE marks; DROP TABLE found; DROP TABLE found_upto; DROP TABLE found_words;
+         DROP TABLE found_people; DROP TABLE found_nodes; PRAGMA user_version = 1",
+    )
+    .unwrap();
     drop(db);
     let version =
         || -> i64 { station.db().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap() };

@@ -14,10 +14,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use cleanshift::driver::Wish;
-use cleanshift::driver::scene::{Look, Scene};
+use cleanshift::driver::scene::{LogWish, Look, Scene, Verdict};
 use cleanshift::handoff::{App as AppId, Window};
 use cleanshift::pin::{PinKey, PinPad};
-use cleanshift::ui::{App, Go, Message, keys, parts, theme};
+use cleanshift::ui::log::{Choice, Menu};
+use cleanshift::ui::{App, Go, LogMessage, Message, keys, parts, theme};
 use iced::keyboard::{self, Key, Modifiers, key::Named};
 use iced::{Settings, Size};
 use iced_test::Simulator;
@@ -112,9 +113,93 @@ fn check(name: &str, screens: &Screens) -> Result<(), String> {
     Err(format!("{name}: looks different now, see {}", picture.display()))
 }
 
-fn opened(mut screens: Screens, entry: u64) -> Screens {
+/// The log with an entry open, on a screen of this size.
+fn opened(entry: u64, checked: Option<Result<u64, String>>, look: Look, size: (f32, f32)) -> Screens {
+    let scene = scenes::attended(|at_work| {
+        at_work.reads_log = true;
+        at_work.log = Some(Box::new(scenes::log_open(entry, checked)));
+    });
+    let mut screens = Screens::sized(scenes::with(scene.clone(), |facts| facts.look = look), 0, size);
     screens.send(Message::Open(entry));
+    // The driver answers with the same entry.
+    let scene = scenes::with(scene, |facts| facts.look = look);
+    shows(&mut screens, scene);
     screens
+}
+
+/// A new scene comes.
+#[expect(clippy::disallowed_methods, reason = "any moment will do")]
+fn shows(screens: &mut Screens, scene: Scene) {
+    screens.send(Message::Shown(Box::new(scene), Instant::now()));
+}
+
+/// The log after these messages.
+fn log_after(messages: impl IntoIterator<Item = Message>, size: (f32, f32)) -> Screens {
+    let mut screens = Screens::sized(
+        scenes::attended(|at_work| {
+            at_work.reads_log = true;
+            at_work.log = Some(Box::new(scenes::log(40)));
+        }),
+        0,
+        size,
+    );
+    for message in messages {
+        screens.send(message);
+    }
+    screens
+}
+
+fn log_does(message: LogMessage) -> Message {
+    Message::Log(message)
+}
+
+fn letters(text: &str) -> impl Iterator<Item = Message> {
+    text.chars().map(Message::Letter)
+}
+
+/// The view of the log in each of its states.
+fn log_screens() -> Vec<(String, Screens)> {
+    let held = || Some(Ok(1_204));
+    let mut all = Vec::new();
+    for size in SIZES {
+        all.push((format!("log-entry-{}", size.0), opened(36, held(), Look::Light, size)));
+    }
+    for (look, word) in [(Look::Dark, "dark"), (Look::Contrast, "contrast")] {
+        all.push((format!("log-entry-{word}"), opened(36, held(), look, SIZES[1])));
+    }
+    all.push(("log-entry-not-clean".to_owned(), opened(39, None, Look::Light, SIZES[1])));
+    let changed = Some(Err("its text does not give its leaf hash: it was changed".to_owned()));
+    all.push(("log-entry-broken".to_owned(), opened(33, changed, Look::Light, SIZES[1])));
+    for size in [SIZES[0], SIZES[2]] {
+        let wide = size.0;
+        let narrowed = [
+            log_does(LogMessage::Choose(Choice::Operator(Some("long".to_owned())))),
+            log_does(LogMessage::Choose(Choice::Verdict(Some(Verdict::Clean)))),
+            log_does(LogMessage::Choose(Choice::Cause(Some("takeover")))),
+        ];
+        all.push((
+            format!("log-narrowed-{wide}"),
+            log_after(narrowed.into_iter().chain(letters("chart of bed 7")), size),
+        ));
+        for (menu, word) in [(Menu::Operator, "operator"), (Menu::Day, "day"), (Menu::Cause, "cause")] {
+            all.push((
+                format!("log-menu-{word}-{wide}"),
+                log_after([log_does(LogMessage::Menu(Some(menu)))], size),
+            ));
+        }
+        let search = std::iter::once(log_does(LogMessage::Keyboard(true))).chain(letters("ana"));
+        all.push((format!("log-search-{wide}"), log_after(search, size)));
+        let mut note = opened(36, held(), Look::Light, size);
+        note.send(log_does(LogMessage::Note(true)));
+        letters("Talked it over with Ana").for_each(|letter| note.send(letter));
+        all.push((format!("log-note-{wide}"), note));
+    }
+    let mut moved = log_after([], SIZES[1]);
+    moved.go(Go::Down);
+    moved.go(Go::Down);
+    all.push(("log-focus".to_owned(), moved));
+    all.push(("log-end".to_owned(), log_after([Message::Go(Go::Last)], SIZES[1])));
+    all
 }
 
 fn every() -> Vec<(String, Screens)> {
@@ -134,13 +219,7 @@ fn every() -> Vec<(String, Screens)> {
         }
     }
     for (name, scene, typed) in scenes::all() {
-        if name == "log" {
-            for size in SIZES {
-                let open = opened(Screens::sized(scene.clone(), typed, size), 36);
-                all.push((format!("log-entry-{}", size.0), open));
-            }
-            all.push(("log-entry-not-clean".to_owned(), opened(Screens::sized(scene, typed, SIZES[1]), 39)));
-        } else if name == "emergency-reasons" {
+        if name == "emergency-reasons" {
             for size in [SIZES[0], SIZES[2]] {
                 let mut typing = Screens::sized(scene.clone(), typed, size);
                 typing.send(Message::Draft(true));
@@ -155,6 +234,7 @@ fn every() -> Vec<(String, Screens)> {
             all.push((format!("{name}-focus"), screens));
         }
     }
+    all.extend(log_screens());
     all
 }
 
@@ -324,7 +404,7 @@ fn touching_sends_the_wish_that_it_names() {
     let log = || {
         scenes::attended(|at_work| {
             at_work.reads_log = true;
-            at_work.log = Some(scenes::log(3));
+            at_work.log = Some(Box::new(scenes::log(3)));
         })
     };
     let cases = [
@@ -341,7 +421,6 @@ fn touching_sends_the_wish_that_it_names() {
         (supervisor(), Wish::OpenLog),
         (supervisor(), Wish::Enable(7)),
         (log(), Wish::CloseLog),
-        (log(), Wish::MoreLog),
         (scenes::attended(|at_work| at_work.warning = Some(NOW + 9_000)), Wish::Stay),
     ];
     for (scene, expected) in cases {
@@ -360,22 +439,191 @@ fn an_app_that_starts_cannot_be_started_twice() {
 
 #[test]
 fn an_entry_of_the_log_opens_and_closes() {
-    let mut screens = Screens::new(scenes::attended(|at_work| {
-        at_work.reads_log = true;
-        at_work.log = Some(scenes::log(40));
-    }));
+    let mut screens = log_after([], SIZES[1]);
     assert!(!screens.sees("Proof"));
     let _ = screens.touch(&Message::Open(36));
+    assert_eq!(screens.wished(), [Wish::Log(LogWish::Open(36))]);
     assert!(screens.sees("Proof"));
+    assert!(screens.sees("Checking this entry…"), "nothing is called verified before it was");
     assert!(screens.sees(
         "Ana Ruiz's session ended at 07:36:09 because Ben Osei tapped in; 2 apps closed, 0 forced; \
          5 traces absent, 1 not here, 1 by setting; clean in 0.31 s."
     ));
     screens.go(Go::Back);
     assert!(!screens.sees("Proof"));
-    assert_eq!(screens.wished(), Vec::new());
+    assert_eq!(screens.wished(), [Wish::Log(LogWish::Shut)]);
     screens.go(Go::Back);
     assert_eq!(screens.wished(), [Wish::CloseLog]);
+}
+
+#[test]
+fn what_was_checked_is_said_as_it_was_found() {
+    let held = opened(36, Some(Ok(1_204)), Look::Light, SIZES[1]);
+    assert!(held.sees("Verified now · covered by the head of 1,204 entries"));
+    assert!(held.sees("Sofia Marin wrote at 07:01:10 about entry 36: The pump alarm called Ana away; talked it over.\\u{202e}\\u{7}."));
+    assert!(held.sees("Sofia Marin looked at entry 36 at 07:01:10, and stands for it."));
+    let changed = Some(Err("its text does not give its leaf hash: it was changed".to_owned()));
+    let broken = opened(36, changed, Look::Light, SIZES[1]);
+    assert!(broken.sees("This entry does not hold: its text does not give its leaf hash: it was changed"));
+    assert!(!broken.sees("Verified now · covered by the head of 1,204 entries"));
+}
+
+#[test]
+fn no_name_forges_a_line_of_the_log() {
+    let (_, hostile, _) = scenes::all().into_iter().find(|(name, ..)| *name == "log-hostile").unwrap();
+    let mut screens = Screens::sized(hostile, 0, SIZES[3]);
+    screens.send(Message::Open(38));
+    let shown = "Ana\\u{202e}\\u{a}07:00:00 all clean\\u{1b}[2J";
+    let said =
+        format!("{shown}{} was not let in at 07:38:10: \\u{{d}}\\u{{2028}}verified.", "\\u{2066}".repeat(40));
+    assert!(screens.sees(&said), "{said}");
+    screens.send(log_does(LogMessage::Menu(Some(Menu::Operator))));
+    assert!(screens.sees("\\u{202e}zuiR\\u{a}"));
+}
+
+#[test]
+fn a_list_of_a_million_makes_only_the_rows_that_are_shown() {
+    let scene = |from: u64, entries| {
+        scenes::attended(|at_work| {
+            at_work.reads_log = true;
+            let log = scenes::log(40);
+            let newest = 1_000_000 - from;
+            let rows = (newest - entries..newest).rev().map(scenes::written).collect();
+            at_work.log = Some(Box::new(cleanshift::driver::scene::LogScene {
+                count: 1_000_000,
+                total: 1_000_000,
+                from,
+                entries: rows,
+                ..log
+            }));
+        })
+    };
+    let mut screens = Screens::new(scene(0, 64));
+    let shown = |screens: &Screens| {
+        let stops = screens.app.stops();
+        let rows: Vec<u64> = stops
+            .iter()
+            .filter_map(|stop| if let Message::Open(row) = stop { Some(*row) } else { None })
+            .collect();
+        rows
+    };
+    let first = shown(&screens);
+    assert!((4..12).contains(&first.len()) && first[0] == 999_999, "{first:?}");
+    // The end of it is asked for, and shown once it is there, with the focus where it was meant.
+    screens.go(Go::Last);
+    let wished = screens.wished();
+    let Some(Wish::Log(LogWish::Rows(from))) = wished.first() else { panic!("{wished:?}") };
+    assert_eq!(shown(&screens), Vec::<u64>::new());
+    let rest = 1_000_000 - from;
+    shows(&mut screens, scene(*from, rest));
+    assert_eq!(shown(&screens).last(), Some(&0));
+    assert_eq!(screens.app.focus(), Some(&Message::Open(0)));
+    // A tenth of the way down the rail.
+    screens.send(log_does(LogMessage::Seek(100)));
+    let far = screens.wished();
+    assert!(
+        matches!(far[..], [Wish::Log(LogWish::Rows(from))] if (99_800..100_000).contains(&from)),
+        "{far:?}"
+    );
+    // Pressing a row far down opens that one.
+    shows(&mut screens, scene(99_900, 200));
+    let row = shown(&screens)[0];
+    let _ = screens.touch(&Message::Open(row));
+    assert_eq!(screens.wished().last(), Some(&Wish::Log(LogWish::Open(row))));
+}
+
+#[test]
+fn what_is_typed_searches_and_what_is_chosen_narrows() {
+    let mut screens = log_after([], SIZES[1]);
+    for key in "/ana 7".chars() {
+        match key.to_digit(10) {
+            Some(digit) => screens.send(Message::Pad(PinKey::Digit(u8::try_from(digit).unwrap()))),
+            None if key == ' ' => screens.go(Go::PressFocused),
+            None => screens.send(Message::Letter(key)),
+        }
+    }
+    let asked: Vec<String> = screens
+        .wished()
+        .into_iter()
+        .filter_map(
+            |wish| if let Wish::Log(LogWish::Find(question)) = wish { Some(question.text) } else { None },
+        )
+        .collect();
+    assert_eq!(asked, ["a", "an", "ana", "ana", "ana 7"]);
+    assert!(screens.pad.is_empty(), "a digit of a search is none of a PIN");
+    screens.send(Message::Pad(PinKey::Erase));
+    screens.send(log_does(LogMessage::Menu(Some(Menu::Operator))));
+    let ben = log_does(LogMessage::Choose(Choice::Operator(Some("ben.osei".to_owned()))));
+    let _ = screens.touch(&ben);
+    screens.send(log_does(LogMessage::Menu(Some(Menu::Verdict))));
+    let _ = screens.touch(&log_does(LogMessage::Choose(Choice::Verdict(Some(Verdict::NotClean)))));
+    let Some(Wish::Log(LogWish::Find(question))) = screens.wished().pop() else {
+        panic!("nothing was asked")
+    };
+    assert_eq!(question.operator.as_deref(), Some("ben.osei"));
+    assert_eq!(question.verdict, Some(Verdict::NotClean));
+    assert_eq!(question.text, "ana");
+    // Esc takes the search back first, and closes the log last.
+    screens.go(Go::Back);
+    assert!(matches!(screens.wished()[..], [Wish::Log(LogWish::Find(_))]));
+    screens.go(Go::Back);
+    assert_eq!(screens.wished(), [Wish::CloseLog]);
+}
+
+#[test]
+fn days_are_those_of_the_station() {
+    let mut screens = log_after([log_does(LogMessage::Turn(-1))], SIZES[1]);
+    let between = |wishes: Vec<Wish>| {
+        wishes.into_iter().find_map(|wish| {
+            if let Wish::Log(LogWish::Find(question)) = wish { question.between } else { None }
+        })
+    };
+    // The day that is shown, and then the one before.
+    let today = between(screens.wished()).unwrap();
+    assert_eq!(today, (1_795_392_000_000, 1_795_392_000_000 + 86_400_000));
+    screens.send(log_does(LogMessage::Turn(-1)));
+    assert_eq!(between(screens.wished()), Some((today.0 - 86_400_000, today.0)));
+    // The day on which Berlin's clocks go back has 25 hours.
+    let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+    let (from, until) = cleanshift::ui::log::day_of(1_792_915_200_000, &berlin).unwrap();
+    assert_eq!(until - from, 25 * 3_600_000);
+}
+
+#[test]
+fn a_note_is_typed_and_signed() {
+    let mut screens = opened(36, Some(Ok(1_204)), Look::Light, SIZES[1]);
+    drop(screens.wished());
+    let _ = screens.touch(&log_does(LogMessage::Note(true)));
+    assert!(screens.sees("Your note on entry 36"));
+    letters("ok ").for_each(|letter| screens.send(letter));
+    let _ = screens.touch(&Message::Letter('7'));
+    screens.go(Go::Press);
+    assert_eq!(screens.wished(), [Wish::Log(LogWish::Note(36, "ok 7".to_owned()))]);
+    let attest = wish(Wish::Log(LogWish::Note(36, String::new())));
+    assert_eq!(screens.touch(&attest), std::slice::from_ref(&attest));
+}
+
+#[test]
+fn who_comes_next_can_open_the_receipt_and_learns_nobody_s_name() {
+    let mut screens = Screens::new(scenes::attended(|at_work| {
+        scenes::fresh(at_work);
+        at_work.before = Some(std::sync::Arc::new(scenes::before(None)));
+    }));
+    assert!(screens.sees("Verified clean · 22 absent, 4 not here, 2 by setting · 0.31 s"));
+    let _ = screens.touch(&wish(Wish::Receipt(true)));
+    assert_eq!(screens.wished(), [Wish::Receipt(true)]);
+    screens.go(Go::Back);
+    assert_eq!(screens.wished(), [Wish::Receipt(false)], "Esc dismisses what is told");
+    let open = |name| {
+        Screens::new(scenes::attended(|at_work| {
+            at_work.before = Some(std::sync::Arc::new(scenes::before(name)));
+            at_work.before_open = true;
+        }))
+    };
+    let said = "The session before yours ended at 07:41:10 UTC. Another badge was shown. 2 of 3 apps closed by \
+                themselves, 1 forced. 1 trace absent, 1 not here, 1 by setting. Clean in 0.31 s.";
+    assert!(open(None).sees(said));
+    assert!(open(Some("Ben Osei")).sees(&said.replace("The session before yours", "Ben Osei's session")));
 }
 
 #[test]

@@ -19,6 +19,8 @@ mod ground;
 mod hostile;
 #[path = "station_linux/lock.rs"]
 mod lock;
+#[path = "station_linux/log_view.rs"]
+mod log_view;
 #[path = "station_linux/memory.rs"]
 mod memory;
 #[path = "station_linux/monitors.rs"]

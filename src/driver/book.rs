@@ -2,13 +2,15 @@
 //! core decides with numbers; the book turns its records into entries for people.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::handoff::record::{Denial, Record, Trigger};
 use crate::handoff::{Operator, OperatorId};
 use crate::ports::{Answer, Body, Closing, Entry, GateAnswer, Handoff, Person, Stamp};
 
-use super::scene::CleanSummary;
+use super::receipt;
+use super::scene::{CleanSummary, ReceiptScene};
 
 /// A badge's identifier together with a PIN that the station checks. The identifier can be copied,
 /// and a short PIN checked by the station is a password of one factor: this is less than AAL2
@@ -27,6 +29,10 @@ pub(super) struct Book {
     pub(super) handoff: Option<Gathering>,
     /// What the last finished handoff found.
     pub(super) clean: Option<CleanSummary>,
+    /// The number and leaf of the receipt that was written last.
+    pub(super) receipt: Option<(u64, [u8; 32])>,
+    /// The receipt of the last finished handoff, as the next operator may see it.
+    pub(super) before: Option<Arc<ReceiptScene>>,
     /// What stands in every receipt.
     pub(super) capabilities: Vec<(String, String)>,
     /// Hash of the policy in force.
@@ -125,6 +131,7 @@ impl Book {
     fn handoff_body(&mut self, trigger: Trigger, at: &Stamp, now_us: u64, shared: Vec<String>) -> Body {
         let mut gathered = self.handoff.take().unwrap_or_else(|| Gathering::new(at.clone(), now_us));
         gathered.clean_us = Some(now_us);
+        gathered.trigger = Some(trigger);
         let body = Body::Handoff(Box::new(self.facts(&gathered, trigger, now_us, shared)));
         self.handoff = Some(gathered);
         body
@@ -176,7 +183,7 @@ impl Book {
     }
 
     /// A finished handoff: what the screens tell of it from now on.
-    pub(super) fn finish(&mut self, utc_ms: i64) {
+    pub(super) fn finish(&mut self, utc_ms: i64, show_names: bool) {
         let Some(gathered) = self.handoff.take() else {
             return;
         };
@@ -191,7 +198,15 @@ impl Book {
             settings: count(Answer::Setting),
             took_ms: gathered.clean_us.unwrap_or(gathered.began_us).saturating_sub(gathered.began_us) / 1000,
         });
+        self.before = receipt::of(&gathered, self.receipt.take(), show_names).map(Arc::new);
         self.opened = None;
+    }
+
+    /// Whether the receipt before this session holds is known now.
+    pub(super) fn before_checked(&mut self, number: u64, checked: Result<u64, String>) {
+        if let Some(before) = self.before.as_mut().filter(|before| before.number == number) {
+            Arc::make_mut(before).checked = Some(checked);
+        }
     }
 
     /// What the gates found, in plain words, one sentence each.

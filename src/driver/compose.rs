@@ -118,8 +118,18 @@ fn at_work(driver: &Driver, attended: &Attended) -> AttendedScene {
             .collect(),
         launcher: driver.launcher,
         reads_log: attended.operator.supervisor && rules.supervisors.read_log,
-        log: driver.log.clone().filter(|_| attended.log == LogView::Open),
+        log_pin: match attended.log {
+            LogView::Pin(guest) => Some(pin(driver, &guest, None)),
+            LogView::Asked(_) | LogView::Closed | LogView::Open => None,
+        },
+        log: driver
+            .log
+            .as_ref()
+            .filter(|log| attended.log == LogView::Open && log.ready)
+            .map(|log| Box::new(log.scene.clone())),
         fresh: driver.book.clean.clone().filter(|_| driver.fresh_until.is_some()),
+        before: driver.book.before.clone(),
+        before_open: driver.before_open,
         disabled: if attended.operator.supervisor && rules.supervisors.enable_badge {
             driver.disabled.clone()
         } else {
@@ -210,6 +220,9 @@ pub(super) fn label(phase: &Phase) -> String {
     };
     match phase {
         Phase::Attended(scene) if scene.log.is_some() => "attended, log".to_owned(),
+        Phase::Attended(scene) if scene.log_pin.is_some() => {
+            format!("attended, log, {}", scene.log_pin.as_ref().map_or("", pin))
+        }
         Phase::Attended(scene) if scene.warning.is_some() => "attended, warning".to_owned(),
         Phase::Attended(scene) => format!("attended, {} windows", scene.windows.len()),
         Phase::Challenge(scene) => format!("challenge, {}", pin(scene)),

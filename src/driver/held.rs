@@ -83,6 +83,7 @@ impl Held {
             | Body::Discontinuity(_)
             | Body::Drill(_)
             | Body::Handoff(_)
+            | Body::Noted(_)
             | Body::Started { .. }
             | Body::Stopped => None,
         })

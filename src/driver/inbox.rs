@@ -1,5 +1,6 @@
 //! Everything that can reach the driver, as one queue.
 
+use super::log::LogNews;
 use super::scene::Wish;
 use crate::handoff::{Event, PinVerified, Turn};
 use crate::ports::{
@@ -25,9 +26,9 @@ impl Item {
             Inbox::Event(event) => matches!(event, Event::PinChecked(..)),
             Inbox::Codes(_)
             | Inbox::Disabled(_)
+            | Inbox::Log(_)
             | Inbox::Met(_)
             | Inbox::News(_)
-            | Inbox::Page(..)
             | Inbox::Pruned(_)
             | Inbox::Reader(..)
             | Inbox::Restarted(_)
@@ -59,10 +60,10 @@ pub(super) enum Inbox {
     Met(Person),
     /// The capsule tells something.
     News(CapsuleNews),
-    /// A part of the log.
-    Page(Result<Vec<Written>>, u64),
     /// A step of pruning is done: whether there may be more to prune.
     Pruned(Result<bool>),
+    /// Something of the log was read, checked or written.
+    Log(LogNews),
     /// A new PIN was taken or refused.
     PinSet(Turn, std::result::Result<PinVerified, PinProblem>),
     /// The next capsule stands, or does not.

@@ -16,10 +16,10 @@ impl Driver {
             | Inbox::Codes(_)
             | Inbox::Destroyed(..)
             | Inbox::Disabled(_)
+            | Inbox::Log(_)
             | Inbox::Looked(..)
             | Inbox::Met(_)
             | Inbox::News(_)
-            | Inbox::Page(..)
             | Inbox::Pruned(_)
             | Inbox::PinSet(..)
             | Inbox::Prepared(..)
@@ -71,6 +71,7 @@ impl Driver {
                 self.disabled =
                     people.unwrap_or_default().into_iter().map(|person| (person.id.0, person.name)).collect();
             }
+            Inbox::Log(news) => self.log_news(news),
             Inbox::Looked(turn, answers) => {
                 let finding = judge(&answers);
                 if let Some(handoff) = &mut self.book.handoff {
@@ -86,7 +87,6 @@ impl Driver {
                 self.tell(Event::Looked(turn, finding));
             }
             Inbox::News(news) => self.news(news),
-            Inbox::Page(page, total) => self.page(page, total),
             Inbox::Pruned(pruned) => self.pruned(pruned),
             Inbox::PinSet(turn, Ok(proof)) => self.tell(Event::PinChanged(turn, Some(proof))),
             Inbox::PinSet(turn, Err(problem)) => {
@@ -110,7 +110,7 @@ impl Driver {
             }
             Inbox::Verified(verdict) => {
                 if let Some(log) = &mut self.log {
-                    log.verdict = Some(verdict);
+                    log.scene.verdict = Some(verdict);
                 }
             }
             Inbox::Wish(wish) => self.wish(wish),
@@ -119,6 +119,11 @@ impl Driver {
                     tracing::error!(%error, "failed to write an entry");
                 }
                 self.held.answered(turn, written.is_ok());
+                if let (Some(Station::CleanUp(clean_up)), Ok(written)) = (&self.station, &written)
+                    && clean_up.turn == turn
+                {
+                    self.book.receipt = Some((written.index, written.leaf));
+                }
                 self.tell(Event::Recorded(turn, written.is_ok()));
                 if written.is_ok()
                     && let Some(held) = self.held.begin_telling()
@@ -141,6 +146,12 @@ impl Driver {
         if let Some(handoff) = &mut self.book.handoff {
             if !inside.is_empty() {
                 handoff.inside = inside;
+            }
+            // What nobody asked to close, or what closed too slowly, was open all the same.
+            for name in ended.iter().flat_map(|ended| &ended.forced) {
+                if !handoff.closing.apps.iter().any(|(told, _)| told == name) {
+                    handoff.closing.apps.push((name.clone(), false));
+                }
             }
             if let Ok(ended) = &ended
                 && (handoff.proof.is_empty() || ended.proof != "no capsule")
@@ -266,13 +277,14 @@ impl Driver {
             Wish::End => self.tell(Event::EndWished),
             Wish::Launcher(front) => self.launcher = front || self.windows.is_empty(),
             Wish::Launch(app) => self.tell(Event::AppWished(AppWish::Launch(app))),
-            Wish::MoreLog => self.more_log(),
+            Wish::Log(wish) => self.log_wish(wish),
             Wish::OpenLog => self.tell(Event::LogWished),
             Wish::PinEntered => self.pin_entered(),
             Wish::Raise(window) => {
                 self.launcher = false;
                 self.tell(Event::AppWished(AppWish::Raise(window)));
             }
+            Wish::Receipt(open) => self.show_before(open),
             Wish::Reason(reason) => self.take_reason(&reason),
             Wish::Restart => self.tell(Event::RestartWished),
             Wish::Retry => self.tell(Event::RetryWished),

@@ -1,36 +1,129 @@
-//! The handoff log on the screen: read in parts, verified once, beside everything else.
+//! The handoff log on the screen: found, read and checked beside everything else, and only for a
+//! supervisor who has it open; and the receipt of the handoff before a session, for whoever works in it.
 
-use crate::handoff::Station;
+use std::sync::Arc;
+
 use crate::handoff::station::LogView;
-use crate::ports::PortError;
+use crate::handoff::{Operator, Station};
+use crate::ports::{Body, Day, Entry, Found, Note, Noted, Numbers, PortError, Question, Result, Written};
 
+use super::Driver;
+use super::PRUNE_EVERY;
 use super::inbox::Inbox;
-use super::scene::LogScene;
-use super::{Driver, LOG_PAGE, PRUNE_EVERY};
+use super::scene::{LogScene, LogWish, OpenScene};
+
+/// The most entries that are read at a time.
+const ROWS: u64 = 200;
+/// The longest note, in characters.
+const NOTE: usize = 500;
+/// The longest text that is searched for, in characters.
+const TEXT: usize = 120;
+
+/// The log while it is read.
+pub(super) struct Reading {
+    pub(super) scene: LogScene,
+    /// Whether there is anything to be shown yet: an empty list that is drawn first only makes whoever waits
+    /// wait longer.
+    pub(super) ready: bool,
+    numbers: Numbers,
+    /// The newest of each sort of question: an older answer is not waited for any more.
+    find: u64,
+    rows: u64,
+    day: u64,
+}
+
+/// A copy of the log that is about to be taken.
+#[derive(Clone)]
+pub(super) struct Copy {
+    numbers: Numbers,
+    medium: String,
+    name: String,
+}
+
+/// What comes back from reading the log.
+#[derive(Clone)]
+pub(super) enum LogNews {
+    /// Whether the receipt before this session holds.
+    BeforeChecked(u64, Result<std::result::Result<u64, String>>),
+    /// Whether the entry that is open holds.
+    Checked(u64, Result<std::result::Result<u64, String>>),
+    /// What a stretch of time was like.
+    Day(u64, Result<Option<Day>>),
+    /// A copy was taken.
+    Exported(Result<String>),
+    /// Entries were found.
+    Found(u64, Result<Option<Found>>),
+    /// Where a copy may go.
+    Media(Result<Vec<String>>),
+    /// A note is written, or is not.
+    Noted(Result<Written>),
+    /// The entry that is open, and what was written about it.
+    Opened(u64, Result<(Option<Written>, Vec<Written>)>),
+    /// That a copy is about to be taken is on record, or is not.
+    Recorded(Copy, Result<Written>),
+    /// A part of the list, from this place on.
+    Rows(u64, u64, Result<Vec<Written>>),
+}
 
 impl Driver {
+    /// The supervisor who reads the log just now.
+    fn reads_log(&self) -> Option<Operator> {
+        match &self.station {
+            Some(Station::Attended(attended))
+                if attended.log == LogView::Open
+                    && attended.operator.supervisor
+                    && self.settings.rules.supervisors.read_log =>
+            {
+                Some(attended.operator)
+            }
+            Some(
+                Station::Attended(_)
+                | Station::Challenge(_)
+                | Station::CleanUp(_)
+                | Station::Quarantine(_)
+                | Station::Vacant(_),
+            )
+            | None => None,
+        }
+    }
+
     pub(super) fn log_changed(&mut self) {
-        let open =
-            matches!(&self.station, Some(Station::Attended(attended)) if attended.log == LogView::Open);
+        let open = self.reads_log().is_some();
         if open && self.log.is_none() {
-            self.log = Some(LogScene { entries: Vec::new(), total: 0, verdict: None });
-            self.more_log();
-            let ledger = self.ports.ledger.clone();
-            self.work(move || {
-                Inbox::Verified(
-                    ledger.verify().unwrap_or_else(|error| Err(format!("it could not be verified: {error}"))),
-                )
+            self.log = Some(Reading {
+                scene: LogScene::default(),
+                ready: false,
+                numbers: Numbers::All(0),
+                find: 0,
+                rows: 0,
+                day: 0,
             });
+            self.find(Question::default());
         } else if !open {
             self.log = None;
         }
     }
 
-    pub(super) fn more_log(&mut self) {
-        let Some(log) = &self.log else { return };
-        let before = log.entries.last().map(|entry| entry.index);
-        let ledger = self.ports.ledger.clone();
-        self.work(move || Inbox::Page(ledger.page(before, LOG_PAGE), ledger.entries().unwrap_or_default()));
+    /// What a supervisor wishes of the log that she has open; anybody else's wish is nothing.
+    pub(super) fn log_wish(&mut self, wish: LogWish) {
+        let Some(operator) = self.reads_log() else { return };
+        match wish {
+            LogWish::Find(question) => self.find(question),
+            LogWish::Rows(from) => self.rows(from),
+            LogWish::Day(from, until) => self.day(from, until),
+            LogWish::Open(number) => self.open_entry(number),
+            LogWish::Shut => {
+                if let Some(log) = &mut self.log {
+                    log.scene.open = None;
+                }
+            }
+            LogWish::Note(about, text) => {
+                let text = one_line(&text, NOTE);
+                let what = if text.is_empty() { Note::Attested } else { Note::Annotated };
+                self.note(Noted { what, by: self.book.operator(operator), about: Some(about), text });
+            }
+            LogWish::Export(medium) => self.export(&medium, operator),
+        }
     }
 
     /// Once a day, while nobody is here: what is older than the policy keeps it is pruned, step by step.
@@ -44,7 +137,7 @@ impl Driver {
         self.work(move || Inbox::Pruned(ledger.prune(&clock.stamp())));
     }
 
-    pub(super) fn pruned(&mut self, pruned: Result<bool, PortError>) {
+    pub(super) fn pruned(&mut self, pruned: Result<bool>) {
         match pruned {
             // Goes on at once, or as soon as the station is vacant again.
             Ok(true) => {
@@ -56,14 +149,216 @@ impl Driver {
         }
     }
 
-    pub(super) fn page(&mut self, page: Result<Vec<crate::ports::Written>, PortError>, total: u64) {
+    fn ticket(&mut self) -> u64 {
+        self.asked += 1;
+        self.asked
+    }
+
+    fn find(&mut self, mut question: Question) {
+        question.text = one_line(&question.text, TEXT);
+        let ticket = self.ticket();
         let Some(log) = &mut self.log else { return };
-        match page {
-            Ok(page) => {
-                log.total = total;
-                log.entries.extend(page);
+        log.find = ticket;
+        // Rows that are still being read belong to the list before.
+        log.rows = ticket;
+        log.scene.question = question.clone();
+        log.scene.searching = true;
+        let search = self.ports.search.clone();
+        self.work(move || Inbox::Log(LogNews::Found(ticket, search.find(&question, ticket))));
+    }
+
+    fn rows(&mut self, from: u64) {
+        let ticket = self.ticket();
+        let Some(log) = &mut self.log else { return };
+        log.rows = ticket;
+        let numbers = log.numbers.part(from, ROWS);
+        let search = self.ports.search.clone();
+        self.work(move || Inbox::Log(LogNews::Rows(ticket, from, search.read(&numbers))));
+    }
+
+    fn day(&mut self, from: i64, until: i64) {
+        let ticket = self.ticket();
+        let Some(log) = &mut self.log else { return };
+        log.day = ticket;
+        let search = self.ports.search.clone();
+        self.work(move || Inbox::Log(LogNews::Day(ticket, search.day((from, until), ticket))));
+    }
+
+    fn open_entry(&mut self, number: u64) {
+        let Some(log) = &mut self.log else { return };
+        let place = log.numbers.place(number);
+        log.scene.open = Some(OpenScene { number, place, ..OpenScene::default() });
+        let (search, checks) = (self.ports.search.clone(), self.ports.search.clone());
+        self.work(move || {
+            let read = search.read(&[number]).map(|entries| entries.into_iter().next());
+            let both = read.and_then(|entry| Ok((entry, search.notes(number)?)));
+            Inbox::Log(LogNews::Opened(number, both))
+        });
+        self.work(move || Inbox::Log(LogNews::Checked(number, checks.check(number))));
+    }
+
+    /// Writes what a supervisor has done with the log, as an entry of its own.
+    fn note(&self, noted: Noted) {
+        let entry = Entry { at: self.ports.clock.stamp(), body: Body::Noted(noted) };
+        let (ledger, post) = (Arc::clone(&self.ports.ledger), self.post.clone());
+        self.hands.in_order(Box::new(move || {
+            let _ = post.send(Inbox::Log(LogNews::Noted(ledger.append(&entry))));
+        }));
+    }
+
+    /// Writes what the list has onto a medium. That it goes there is on record before it does.
+    fn export(&mut self, medium: &str, operator: Operator) {
+        let by = self.book.operator(operator);
+        let Some(log) = &mut self.log else { return };
+        if !log.scene.media.iter().any(|offered| offered == medium) {
+            return;
+        }
+        log.scene.exported = None;
+        let numbers = log.numbers.clone();
+        let at = self.ports.clock.stamp();
+        let text = format!("{} entries to {medium}", numbers.count());
+        let noted = Noted { what: Note::Exported, by, about: None, text };
+        let entry = Entry { at: at.clone(), body: Body::Noted(noted) };
+        let copy =
+            Copy { numbers, medium: medium.to_owned(), name: format!("handoff-log-{}.jsonl", at.utc_ms) };
+        let (ledger, post) = (Arc::clone(&self.ports.ledger), self.post.clone());
+        self.hands.in_order(Box::new(move || {
+            let _ = post.send(Inbox::Log(LogNews::Recorded(copy, ledger.append(&entry))));
+        }));
+    }
+
+    /// That a copy is taken is on record: now it is, with the checkpoint of that very entry.
+    fn copy(&mut self, copy: Copy, recorded: Result<Written>) {
+        let checkpoint = match recorded {
+            Ok(written) => written.checkpoint,
+            Err(error) => return self.log_news(LogNews::Exported(Err(error))),
+        };
+        let (search, media) = (self.ports.search.clone(), self.ports.media.clone());
+        self.work(move || {
+            let Copy { numbers, medium, name } = copy;
+            let mut place = 0;
+            let mut parts = || {
+                let part = numbers.part(place, ROWS);
+                place += part.len() as u64;
+                if part.is_empty() { Ok(Vec::new()) } else { search.read(&part) }
+            };
+            Inbox::Log(LogNews::Exported(media.export(&medium, &name, &checkpoint, &mut parts)))
+        });
+    }
+
+    pub(super) fn log_news(&mut self, news: LogNews) {
+        if let LogNews::BeforeChecked(number, checked) = news {
+            return self.book.before_checked(number, told(checked));
+        }
+        if let LogNews::Recorded(copy, recorded) = news {
+            return self.copy(copy, recorded);
+        }
+        let Some(log) = &mut self.log else { return };
+        let scene = &mut log.scene;
+        let mut said: Option<PortError> = None;
+        let mut began = false;
+        match news {
+            LogNews::BeforeChecked(..) | LogNews::Recorded(..) => {}
+            LogNews::Checked(number, checked) => {
+                if let Some(open) = scene.open.as_mut().filter(|open| open.number == number) {
+                    open.checked = Some(told(checked));
+                }
             }
-            Err(error) => log.verdict = Some(Err(format!("the log could not be read: {error}"))),
+            LogNews::Day(ticket, day) if ticket == log.day => match day {
+                Ok(Some(day)) => scene.day = Some(Arc::new(day)),
+                Ok(None) => {}
+                Err(error) => said = Some(error),
+            },
+            LogNews::Exported(exported) => {
+                scene.exported = Some(exported.map_err(|error| error.to_string()));
+            }
+            LogNews::Found(ticket, found) if ticket == log.find => match found {
+                Ok(Some(found)) => {
+                    began = !std::mem::replace(&mut log.ready, true);
+                    scene.searching = false;
+                    scene.answered = scene.question.clone();
+                    scene.count = found.numbers.count();
+                    scene.total = found.total;
+                    scene.people = found.people;
+                    scene.from = 0;
+                    scene.entries = found.first;
+                    scene.problem = None;
+                    log.numbers = found.numbers;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    began = !std::mem::replace(&mut log.ready, true);
+                    scene.searching = false;
+                    said = Some(error);
+                }
+            },
+            LogNews::Media(media) => scene.media = media.unwrap_or_default(),
+            LogNews::Noted(Ok(_)) => {
+                if let Some(number) = scene.open.as_ref().map(|open| open.number) {
+                    let search = self.ports.search.clone();
+                    let question = scene.question.clone();
+                    self.work(move || {
+                        let read = search.read(&[number]).map(|entries| entries.into_iter().next());
+                        let both = read.and_then(|entry| Ok((entry, search.notes(number)?)));
+                        Inbox::Log(LogNews::Opened(number, both))
+                    });
+                    // The list has one entry more.
+                    self.find(question);
+                }
+            }
+            LogNews::Noted(Err(error)) => said = Some(error),
+            LogNews::Opened(number, read) => {
+                if let Some(open) = scene.open.as_mut().filter(|open| open.number == number) {
+                    match read {
+                        Ok((entry, notes)) => (open.entry, open.notes) = (entry, notes),
+                        Err(error) => said = Some(error),
+                    }
+                }
+            }
+            LogNews::Rows(ticket, from, rows) if ticket == log.rows => match rows {
+                Ok(rows) => (scene.from, scene.entries) = (from, rows),
+                Err(error) => said = Some(error),
+            },
+            // An answer that nobody waits for any more.
+            LogNews::Day(..) | LogNews::Found(..) | LogNews::Rows(..) => {}
+        }
+        if let (Some(error), Some(log)) = (said, &mut self.log) {
+            log.scene.problem = Some(format!("It failed to {error}."));
+        }
+        if began {
+            self.look_around();
         }
     }
+
+    /// What takes its time begins once the list is on its way to the screen.
+    fn look_around(&self) {
+        let (ledger, media) = (self.ports.ledger.clone(), self.ports.media.clone());
+        self.work(move || {
+            Inbox::Verified(
+                ledger.verify().unwrap_or_else(|error| Err(format!("it could not be verified: {error}"))),
+            )
+        });
+        self.work(move || Inbox::Log(LogNews::Media(media.mounted())));
+    }
+
+    /// Shows the receipt of the handoff before this session, or puts it away.
+    pub(super) fn show_before(&mut self, open: bool) {
+        let attended = matches!(&self.station, Some(Station::Attended(_)));
+        self.fresh_until = None;
+        self.before_open = open && attended && self.book.before.is_some();
+        if let (true, Some(before)) = (self.before_open, &self.book.before) {
+            let (number, search) = (before.number, self.ports.search.clone());
+            self.work(move || Inbox::Log(LogNews::BeforeChecked(number, search.check(number))));
+        }
+    }
+}
+
+fn told(checked: Result<std::result::Result<u64, String>>) -> std::result::Result<u64, String> {
+    checked.unwrap_or_else(|error| Err(format!("it could not be checked: failed to {error}")))
+}
+
+/// Bounded, in one line.
+fn one_line(text: &str, most: usize) -> String {
+    let line: String = text.chars().filter(|letter| !letter.is_control()).take(most).collect();
+    line.trim().to_owned()
 }

@@ -15,6 +15,7 @@ mod intake;
 mod log;
 mod phase;
 mod readers;
+mod receipt;
 pub mod scene;
 mod threads;
 
@@ -41,9 +42,10 @@ use crate::ports::{
 use book::{Book, Gathering};
 use held::Held;
 use inbox::Inbox;
+use log::Reading;
 use phase::PhaseName;
 use readers::Readers;
-use scene::{AppState, LogScene, StationFacts};
+use scene::{AppState, StationFacts};
 use threads::Threads;
 
 /// How long a notice stands, milliseconds.
@@ -55,8 +57,6 @@ const WARNED_POLL: u64 = 200;
 /// How long a step waits for its intent to be durable before it goes on without: a hung disk must
 /// not keep a capsule alive, and the receipt that cannot be written then bars the station.
 const INTENT_PATIENCE: Duration = Duration::from_millis(500);
-/// How many entries the log shows at a time.
-const LOG_PAGE: usize = 100;
 /// How often old entries are pruned, milliseconds.
 const PRUNE_EVERY: u64 = 24 * 3_600_000;
 /// How long the last entry may take when the shell stops.
@@ -76,6 +76,8 @@ pub struct Settings {
     pub code_digits: u8,
     /// The shell's version.
     pub version: String,
+    /// Whether the receipt of the handoff before a session tells whose session that was.
+    pub show_names: bool,
 }
 
 /// The outer ends of a driver that is about to run.
@@ -119,7 +121,11 @@ pub struct Driver {
     apps: Vec<AppState>,
     launcher: bool,
     in_front: Option<bool>,
-    log: Option<LogScene>,
+    log: Option<Reading>,
+    /// How many questions the log was asked.
+    asked: u64,
+    /// Whether the receipt of the handoff before this session is looked at.
+    before_open: bool,
     disabled: Vec<(u32, String)>,
     quarantined_utc_ms: i64,
     /// Before then nothing is pruned.
@@ -189,6 +195,8 @@ impl Driver {
             launcher: true,
             in_front: None,
             log: None,
+            asked: 0,
+            before_open: false,
             disabled: Vec::new(),
             quarantined_utc_ms: 0,
             prune_after: Moment(0),
@@ -400,7 +408,7 @@ impl Driver {
             }
             PhaseName::Vacant | PhaseName::Challenge if was == PhaseName::CleanUp => {
                 let utc_ms = self.ports.clock.stamp().utc_ms;
-                self.book.finish(utc_ms);
+                self.book.finish(utc_ms, self.settings.show_names);
             }
             // What an earlier badge was told is not said to whoever comes next.
             PhaseName::Challenge if was == PhaseName::Vacant => self.notice = None,
@@ -418,6 +426,7 @@ impl Driver {
             self.apps.fill(AppState::Idle);
             self.launcher = true;
             self.log = None;
+            self.before_open = false;
             self.in_front = None;
         }
     }
@@ -427,7 +436,7 @@ impl Driver {
         let Some(Station::Attended(attended)) = &self.station else {
             return;
         };
-        let front = self.launcher || attended.warned || attended.log != LogView::Closed;
+        let front = self.launcher || attended.warned || attended.log != LogView::Closed || self.before_open;
         if self.in_front == Some(front) {
             return;
         }
@@ -462,7 +471,11 @@ impl Driver {
             Station::Challenge(challenge) => Some(challenge.guest),
             Station::CleanUp(clean_up) => clean_up.guest,
             Station::Quarantine(quarantine) => quarantine.guest,
-            Station::Attended(_) | Station::Vacant(_) => None,
+            Station::Attended(attended) => match attended.log {
+                LogView::Pin(guest) => Some(guest),
+                LogView::Asked(_) | LogView::Closed | LogView::Open => None,
+            },
+            Station::Vacant(_) => None,
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::handoff::{App, BadgeMode, Notice, Trigger, Window};
-pub use crate::ports::{Answer, GateAnswer, Written};
+pub use crate::ports::{Answer, Day, GateAnswer, Question, Verdict, Written};
 
 /// The picture of the station.
 #[derive(Clone, Debug, PartialEq)]
@@ -175,10 +175,16 @@ pub struct AttendedScene {
     pub launcher: bool,
     /// Whether she may read the log.
     pub reads_log: bool,
+    /// The PIN is asked for again, before the log opens.
+    pub log_pin: Option<PinScene>,
     /// The handoff log, when she reads it.
-    pub log: Option<LogScene>,
+    pub log: Option<Box<LogScene>>,
     /// The clean-up before this session, told for two seconds after opening.
     pub fresh: Option<CleanSummary>,
+    /// The receipt of that clean-up.
+    pub before: Option<Arc<ReceiptScene>>,
+    /// Whether she looks at it.
+    pub before_open: bool,
     /// Operators whose badges are disabled, for a supervisor to enable: number and name.
     pub disabled: Vec<(u32, String)>,
     /// Whether a break-glass code has opened this session.
@@ -223,14 +229,98 @@ pub struct WindowScene {
 }
 
 /// The handoff log as far as it is shown.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogScene {
-    /// Entries, newest first; the screen reads them by `evidence`.
-    pub entries: Vec<Written>,
-    /// How many there are in all.
+    /// What is asked for.
+    pub question: Question,
+    /// Whether the answer to that is still awaited.
+    pub searching: bool,
+    /// What the list below answers.
+    pub answered: Question,
+    /// How many entries the list has.
+    pub count: u64,
+    /// How many entries the ledger has.
     pub total: u64,
+    /// At which place of the list the entries below begin.
+    pub from: u64,
+    /// A part of the list, newest first; the screen reads them by `evidence`.
+    pub entries: Vec<Written>,
+    /// Whom the ledger knows: key and name.
+    pub people: Arc<[(String, String)]>,
+    /// A stretch of time, as far as one was asked for.
+    pub day: Option<Arc<Day>>,
+    /// The entry that is open.
+    pub open: Option<OpenScene>,
     /// The verdict of the verification: entries that hold, or what is wrong. `None` while it runs.
     pub verdict: Option<Result<u64, String>>,
+    /// What could not be read or written, in a sentence.
+    pub problem: Option<String>,
+    /// Where the list may be exported to: mounted media that the policy allows.
+    pub media: Vec<String>,
+    /// How the last export went: the file that it made, or why there is none.
+    pub exported: Option<Result<String, String>>,
+}
+
+/// An entry of the log that is open.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OpenScene {
+    /// Its number.
+    pub number: u64,
+    /// At which place of the list it stands, where it does.
+    pub place: Option<u64>,
+    /// The entry, once it was read.
+    pub entry: Option<Written>,
+    /// What supervisors have written about it.
+    pub notes: Vec<Written>,
+    /// Whether it holds, checked just now: the number of entries that the newest checkpoint covers, or
+    /// what is wrong. `None` while it is being checked.
+    pub checked: Option<Result<u64, String>>,
+}
+
+/// The receipt of the handoff before a session, without what its operator need not know.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReceiptScene {
+    /// The entry's number.
+    pub number: u64,
+    /// Its leaf hash.
+    pub leaf: [u8; 32],
+    /// When it began, UTC milliseconds.
+    pub began_utc_ms: i64,
+    /// Why.
+    pub trigger: Trigger,
+    /// Until the cover was confirmed, microseconds.
+    pub covered_us: u64,
+    /// Until everything was proved clean, microseconds.
+    pub clean_us: u64,
+    /// How many apps were open, and how many of them were forced.
+    pub apps: (usize, usize),
+    /// How the capsule's end was proved.
+    pub proof: String,
+    /// What the gates saw.
+    pub gates: Vec<GateAnswer>,
+    /// Whose session it was, where the policy shows that and there was one.
+    pub name: Option<String>,
+    /// Whether it holds, checked just now.
+    pub checked: Option<Result<u64, String>>,
+}
+
+/// What a supervisor may ask of the log that she has open.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LogWish {
+    /// What happened between these moments, UTC milliseconds.
+    Day(i64, i64),
+    /// Take a copy of what the list has onto this medium.
+    Export(String),
+    /// List what answers this.
+    Find(Question),
+    /// Write about this entry; an empty text stands for having looked at it.
+    Note(u64, String),
+    /// Open this entry.
+    Open(u64),
+    /// The part of the list from this place on.
+    Rows(u64),
+    /// Close the entry that is open.
+    Shut,
 }
 
 /// A session has ended.
@@ -327,14 +417,17 @@ pub enum Wish {
     Launcher(bool),
     /// Start an app.
     Launch(App),
-    /// More entries of the log.
-    MoreLog,
+    /// Something about the log that is open.
+    Log(LogWish),
     /// Open the log.
     OpenLog,
     /// A whole PIN stands in the pad.
     PinEntered,
     /// Bring a window to the front.
     Raise(Window),
+    /// Look at the receipt of the handoff before this session (true), or put it away; what is told of it
+    /// at the opening goes in any case.
+    Receipt(bool),
     /// Why emergency access is asked for; empty to choose again.
     Reason(String),
     /// Start the machine anew once the supervisor's PIN was right.

@@ -65,6 +65,7 @@ pub mod checkpoint;
 pub mod controls;
 pub mod export;
 pub mod lines;
+pub mod one;
 pub mod proof;
 mod pruned;
 pub mod receipt;

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 /// An entry of the ledger, as it is stored, shown and exported.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
     /// `cleanshift/receipt/1`.
@@ -19,8 +19,8 @@ pub struct Receipt {
     /// When.
     pub at: Time,
     /// What: `handoff`, `opened`, `denied`, `disabled`, `badge-unknown`, `quarantine`, `released`,
-    /// `restarted`, `viewed`, `break-glass`, `discontinuity`, `drill`, `started`, `stopped`, `roster`,
-    /// `policy`, `key`, `anchored`, `pruned`.
+    /// `restarted`, `viewed`, `annotated`, `attested`, `exported`, `break-glass`, `discontinuity`,
+    /// `drill`, `started`, `stopped`, `roster`, `policy`, `key`, `anchored`, `pruned`.
     pub kind: String,
     /// Who it was about, where there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -37,6 +37,9 @@ pub struct Receipt {
     /// Which checkpoint is kept elsewhere, in an `anchored`; what was given up below it, in a `pruned`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub anchor: Option<AnchorFacts>,
+    /// Which entry a supervisor's note is about.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub about: Option<About>,
     /// Entries that could not be written when they happened, in a `discontinuity`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub held: Vec<Held>,
@@ -83,7 +86,7 @@ pub struct Capability {
 }
 
 /// The facts of a handoff.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HandoffFacts {
     /// Why it began: `badge-out`, `tap-out`, `takeover`, `idle`, `ended`, `expired`, `reader-lost`, …
@@ -143,6 +146,16 @@ pub struct GateSaw {
     pub method: String,
     /// Microseconds.
     pub took_us: u64,
+}
+
+/// An entry that another is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// Its number.
+    pub entry: u64,
+    /// Its leaf hash, hexadecimal.
+    pub leaf: String,
 }
 
 /// An entry that was held in memory because the disk took none.

@@ -549,6 +549,7 @@ mod tests {
             handoff: None,
             change: None,
             anchor: None,
+            about: None,
             held: Vec::new(),
             capabilities: Vec::new(),
             policy: note.to_owned(),

@@ -121,6 +121,9 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
         }
         "drill" => format!("A drill was held at {at}{because}"),
         "viewed" => format!("{name} opened the handoff log at {at}"),
+        "annotated" => format!("{name} wrote at {at} about {}{because}", entry_of(receipt)),
+        "attested" => format!("{name} looked at {} at {at}, and stands for it{because}", entry_of(receipt)),
+        "exported" => format!("{name} took a copy of the handoff log at {at}{because}"),
         "started" => format!("The station started at {at}{because}"),
         "stopped" => format!("The station stopped at {at}"),
         "anchored" => match &receipt.anchor {
@@ -182,6 +185,10 @@ fn handoff(receipt: &Receipt, facts: &HandoffFacts, zone: &TimeZone) -> String {
         rounds => format!("clean in {took}, after {rounds} rounds"),
     });
     parts.join("; ")
+}
+
+fn entry_of(receipt: &Receipt) -> String {
+    receipt.about.as_ref().map_or_else(|| "an entry".to_owned(), |about| format!("entry {}", about.entry))
 }
 
 /// What the gates had not proved when emergency access opened a station.
@@ -289,6 +296,7 @@ mod tests {
             }),
             change: None,
             anchor: None,
+            about: None,
             held: Vec::new(),
             capabilities: Vec::new(),
             policy: String::new(),

@@ -22,6 +22,8 @@ pub enum Bug {
     LateThread,
     /// A launched app's roles are not looked at.
     LaunchUnchecked,
+    /// The log opens without the PIN.
+    LogUnasked,
     /// A transaction is not synced.
     NotSynced,
     /// Old entries are pruned without a checkpoint that is kept elsewhere.
@@ -55,12 +57,13 @@ pub enum Bug {
 }
 
 /// Every bug of the core.
-pub const ALL: [Bug; 16] = [
+pub const ALL: [Bug; 17] = [
     Bug::BadgeOutIgnored,
     Bug::BreakGlassEndless,
     Bug::CoverLate,
     Bug::CoverMissing,
     Bug::LaunchUnchecked,
+    Bug::LogUnasked,
     Bug::QuarantineToVacant,
     Bug::ReceiptNotAwaited,
     Bug::ReleaseByAnybody,

@@ -13,7 +13,10 @@ pub struct Rules {
     pub warning: u64,
     /// The longest that one session may last.
     pub absolute: u64,
-    /// How long a PIN may be waited for.
+    /// Without a touch for this long, the handoff log closes.
+    pub log_idle: u64,
+    /// How long a PIN may be waited for. So long a right one counts for the log too, which asks for it
+    /// again afterwards.
     pub patience: u64,
     /// How long apps are given to close by themselves; 0 asks none.
     pub grace: u64,

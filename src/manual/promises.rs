@@ -27,6 +27,11 @@
 //! | evidence | the ledger verifies with the key after every power cut and in the evening; what was acknowledged is there; wrong PINs stay counted |
 //! | care goes on | when nothing more goes wrong the station is vacant, or says why not, within a minute; then somebody is let in |
 //!
+//! The handoff log opens for a supervisor's PIN alone, once it is on record that she reads it (`tests/handoff_walk.rs`,
+//! `tests/station_linux/log_view.rs::the_log_opens_for_its_supervisor_s_pin_alone`). An index finds what it shows and is
+//! never shown: `tests/log_index.rs::a_damaged_index_is_made_anew_and_never_shown`. "Verified now" is said of an entry
+//! that was checked at that moment: `tests/log_index.rs::every_entry_can_be_checked_and_a_changed_one_is_named`.
+//!
 //! The shell's own memory holds no PIN, no title and no content of a session that has ended: shown by
 //! `tests/station_linux/memory.rs::the_shell_forgets_what_passed_through_it`; that no other program of
 //! the account can look, by `tests/station_linux/memory.rs::nobody_reads_the_shell`.

@@ -40,7 +40,7 @@ pub struct File {
     /// What happens to a station that is not clean.
     #[serde(default)]
     pub quarantine: Quarantine,
-    /// How long the handoff log is kept.
+    /// How long the handoff log is kept, what of it is shown, and where it may go.
     #[serde(default)]
     pub log: Log,
     /// Settings of the host that must be as follows, or the station is barred: `swap` (none, or in
@@ -132,6 +132,9 @@ pub struct Times {
     /// How long a PIN may be waited for. Default "30 s".
     #[schemars(with = "Option<String>")]
     pub patience: Option<Spanned<Time>>,
+    /// Without a touch for this long, the handoff log closes. Default "1 min".
+    #[schemars(with = "Option<String>")]
+    pub log_idle: Option<Spanned<Time>>,
     /// How long apps are given to close by themselves. Default "3 s"; "0 s" asks none.
     #[schemars(with = "Option<String>")]
     pub close_grace: Option<Spanned<Time>>,
@@ -239,7 +242,7 @@ pub struct Quarantine {
     pub pause: Option<Spanned<Time>>,
 }
 
-/// How long the handoff log is kept.
+/// How long the handoff log is kept, what of it is shown, and where it may go.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
@@ -248,6 +251,13 @@ pub struct Log {
     /// the log is kept for ever.
     #[schemars(with = "Option<String>")]
     pub keep: Option<Spanned<Time>>,
+    /// Whether an operator who opens the receipt of the handoff before her own session reads there whose
+    /// session it was. A supervisor reads it in the log in any case. Default false.
+    pub show_names: bool,
+    /// Directories under which removable media are mounted, such as "/media": onto a medium there a
+    /// supervisor may export what the log shows. Empty: nowhere.
+    #[schemars(with = "Vec<String>")]
+    pub export_to: Vec<Spanned<String>>,
 }
 
 /// A permitted app.

@@ -35,7 +35,7 @@ pub struct Policy {
     pub reasons: Vec<String>,
     /// The capsule's limits and openings.
     pub capsule: CapsulePolicy,
-    /// How long the handoff log is kept.
+    /// How long the handoff log is kept, what of it is shown, and where it may go.
     pub log: LogPolicy,
     /// Settings of the host that bar the station when they are not as required.
     pub require: Vec<String>,
@@ -78,11 +78,15 @@ pub struct SupervisorPolicy {
     pub roles: Vec<String>,
 }
 
-/// How long the handoff log is kept.
+/// How long the handoff log is kept, what of it is shown, and where it may go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogPolicy {
     /// Older entries may be pruned below a checkpoint that is kept elsewhere; never where it is not said.
     pub keep: Option<Duration>,
+    /// Whether the receipt of the handoff before a session tells its operator whose session that was.
+    pub show_names: bool,
+    /// Directories under which removable media are mounted that the log may be exported to.
+    pub export_to: Vec<PathBuf>,
 }
 
 /// A permitted app.

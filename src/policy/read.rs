@@ -319,6 +319,7 @@ impl Check {
         let absolute =
             self.time(times.absolute.as_ref(), 12 * 3_600_000, (600_000, 24 * 3_600_000), "absolute");
         let patience = self.time(times.patience.as_ref(), 30_000, (10_000, 300_000), "patience");
+        let log_idle = self.time(times.log_idle.as_ref(), 60_000, (10_000, 3_600_000), "log_idle");
         let grace = self.time(times.close_grace.as_ref(), 3_000, (0, 30_000), "close_grace");
         if warning >= idle
             && let Some(place) = times.warning.as_ref().or(times.idle.as_ref())
@@ -360,6 +361,7 @@ impl Check {
             idle,
             warning,
             absolute,
+            log_idle,
             patience,
             grace,
             step_limit: STEP_LIMIT,
@@ -401,7 +403,18 @@ impl Check {
     fn log(&mut self, file: &File) -> LogPolicy {
         let keep = file.log.keep.as_ref();
         let keep = keep.map(|keep| Duration::from_millis(self.time(Some(keep), 0, KEEP_LOG, "keep")));
-        LogPolicy { keep }
+        for place in &file.log.export_to {
+            self.absolute(place);
+            if matches!(place.get_ref().trim_end_matches('/'), "" | "/etc" | "/home" | "/usr" | "/var") {
+                let help = "name where removable media are mounted, such as /media or /run/media";
+                self.wrong(place.span(), format!("`{}` holds no removable media", place.get_ref()), help);
+            }
+        }
+        LogPolicy {
+            keep,
+            show_names: file.log.show_names,
+            export_to: file.log.export_to.iter().map(|place| PathBuf::from(place.get_ref())).collect(),
+        }
     }
 
     fn time(&mut self, given: Option<&Spanned<Time>>, default: u64, range: (u64, u64), name: &str) -> u64 {

@@ -2,11 +2,11 @@
 
 use crate::evidence::Receipt;
 use crate::evidence::receipt::{
-    AnchorFacts, AppClosed, Capability, ChangeFacts, GateSaw, HandoffFacts, Held, Time, Who,
+    About, AnchorFacts, AppClosed, Capability, ChangeFacts, GateSaw, HandoffFacts, Held, Time, Who,
 };
 use crate::handoff::record::{Denial, Record, Trigger};
 use crate::handoff::{OperatorId, Reason};
-use crate::ports::{Answer, Body, Entry, GateAnswer, Handoff, Person, PortError, Result, Stamp};
+use crate::ports::{Answer, Body, Entry, GateAnswer, Handoff, Note, Person, PortError, Result, Stamp};
 
 /// What an entry means for the journal.
 pub(super) enum Means {
@@ -80,6 +80,18 @@ pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
             receipt.capabilities = capabilities(found);
         }
         Body::Stopped => receipt.kind = "stopped".to_owned(),
+        Body::Noted(noted) => {
+            receipt.kind = match noted.what {
+                Note::Annotated => "annotated",
+                Note::Attested => "attested",
+                Note::Exported => "exported",
+            }
+            .to_owned();
+            receipt.operator = Some(who(&noted.by));
+            receipt.note.clone_from(&noted.text);
+            // The ledger fills the leaf in.
+            receipt.about = noted.about.map(|entry| About { entry, leaf: String::new() });
+        }
     }
     Ok((receipt, means))
 }
@@ -97,7 +109,7 @@ pub(super) fn has_reserve(entry: &Entry) -> bool {
         Body::BreakGlass { .. } | Body::Discontinuity(_) => true,
         Body::Core { person, .. } => person.as_ref().is_some_and(|person| person.id.is_emergency()),
         Body::Handoff(facts) => facts.outgoing.as_ref().is_some_and(|person| person.id.is_emergency()),
-        Body::Change { .. } | Body::Drill(_) | Body::Started { .. } | Body::Stopped => false,
+        Body::Change { .. } | Body::Drill(_) | Body::Noted(_) | Body::Started { .. } | Body::Stopped => false,
     }
 }
 
@@ -161,6 +173,7 @@ fn blank(at: &Stamp) -> Receipt {
         handoff: None,
         change: None,
         anchor: None,
+        about: None,
         held: Vec::new(),
         capabilities: Vec::new(),
         policy: String::new(),

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use sha2::{Digest as _, Sha256};
 
 use super::audit::{Pace, walk};
-use super::{Store, Writer, disk, entry, journal, roster, schema};
+use super::{Store, Writer, disk, entry, index, journal, roster, schema};
 use crate::evidence::verify::{Bad, Fault};
 use crate::evidence::{Frontier, Hash, Kept, Receipt, StationKey, StationSeal, Verdict, against, leaf_hash};
 use crate::handoff::planted::{self, Bug};
@@ -103,6 +103,9 @@ impl Store {
                 // Whose session ends is what the ledger holds open: a receipt that was late and written
                 // twice, or an opening that failed, must not make two ends or an end of nothing.
                 entry::ends(&mut receipt, journal::open(&ledger.tx).map_err(disk(WRITE))?);
+            }
+            if let Some(about) = &mut receipt.about {
+                about.leaf = ledger.leaf_of(about.entry)?;
             }
             let written = ledger.append(receipt)?;
             match &means {
@@ -380,6 +383,7 @@ impl Appending<'_> {
         };
         let checkpoint = checkpoint.map_err(PortError::new)?;
         self.store(receipt.index, &json, &leaf, &root, &checkpoint).map_err(disk(WRITE))?;
+        index::appended(&self.tx, &receipt, &leaf).map_err(disk(WRITE))?;
         self.previous = hex::encode(leaf);
         Ok(Written { index: receipt.index, json: json.into(), leaf, checkpoint: Arc::from(checkpoint) })
     }
@@ -430,6 +434,17 @@ impl Appending<'_> {
             .execute("INSERT INTO marks (number, kind) VALUES (?1, ?2)", params![number.cast_signed(), kind])
             .map(drop)
             .map_err(disk(WRITE))
+    }
+
+    /// The leaf hash of an entry that another is to be about.
+    fn leaf_of(&self, number: u64) -> Result<String> {
+        let leaf: Option<Hash> = self
+            .tx
+            .query_row("SELECT leaf FROM ledger WHERE number = ?1", [number.cast_signed()], |row| row.get(0))
+            .optional()
+            .map_err(disk(WRITE))?;
+        leaf.map(hex::encode)
+            .ok_or_else(|| PortError::new(format!("write the entry: there is no entry {number}")))
     }
 
     fn set_latest(&self, what: &str, after: &str) -> Result<()> {

@@ -2,7 +2,7 @@
 //! journal, the ledger and the roster. Every disk trick lives here.
 //!
 //! ```text
-//! station.db    journal · ledger (with its tree and checkpoints) · roster; WAL, synchronous=FULL
+//! station.db    journal · ledger (with its tree and checkpoints) · its index · roster; WAL, synchronous=FULL
 //! station.key   the station's Ed25519 seed; without it no entry can be written; `station.key.new` while it changes
 //! station.lock  held by the one shell that runs
 //! station.reserve  space that is given up for break-glass when the disk is full
@@ -15,8 +15,10 @@
 
 mod audit;
 mod codes;
+mod day;
 mod entry;
 mod files;
+mod index;
 mod journal;
 mod keys;
 mod ledger;
@@ -25,6 +27,7 @@ mod reserve;
 mod roster;
 mod scan;
 mod schema;
+mod search;
 #[cfg(test)]
 mod tests;
 
@@ -64,6 +67,9 @@ pub struct Store {
     /// Pages of the log are read beside a write, so that a supervisor's scrolling delays no handoff.
     /// Closed before the writer: the last to close folds the WAL into the file, which a reader cannot.
     reader: Mutex<Connection>,
+    /// What the view of the log searches over, and what it reads days over.
+    finds: search::Asking,
+    days: search::Asking,
     /// `None` where the store was opened to be read.
     writer: Option<Mutex<Writer>>,
     /// How long the shell keeps entries, where its policy says so.
@@ -147,6 +153,8 @@ impl Store {
             writer: None,
             reader: Mutex::new(reader),
             keep: OnceLock::new(),
+            finds: search::Asking::default(),
+            days: search::Asking::default(),
             _lock: None,
         })
     }
@@ -206,6 +214,7 @@ impl Store {
     fn ready(dir: &Path, station: &str, mut writer: Writer, vfs: Option<String>) -> Result<Self> {
         fold(&writer.db)?;
         writer.check_head()?;
+        index::begin(&mut writer.db);
         let file = dir.join(NAME);
         let reader = connect_to_read(&file, vfs.as_deref())?;
         Ok(Self {
@@ -216,6 +225,8 @@ impl Store {
             writer: Some(Mutex::new(writer)),
             reader: Mutex::new(reader),
             keep: OnceLock::new(),
+            finds: search::Asking::default(),
+            days: search::Asking::default(),
             _lock: None,
         })
     }

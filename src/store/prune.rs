@@ -7,7 +7,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{Store, disk, entry, ledger};
+use super::{Store, disk, entry, index, ledger};
 use crate::evidence::receipt::{AnchorFacts, PrunedFacts};
 use crate::evidence::verify::written_at;
 use crate::evidence::{Kept, checkpoint::Signature};
@@ -234,5 +234,7 @@ fn give_up(db: &Connection, from: u64, upto: u64) -> Result<u64> {
             .and_then(|mut update| update.execute([number]))
             .map_err(&wrong)?;
     }
+    // What finds entries would tell the names that they had.
+    index::forget(db, &numbers, (numbers.len() as i64) < BATCH).map_err(&wrong)?;
     Ok(numbers.len() as u64)
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::disk;
+use super::{disk, index};
 use crate::handoff::planted::{self, Bug};
 use crate::ports::{PortError, Result};
 
@@ -154,6 +154,7 @@ pub(super) fn create(db: &mut Connection) -> Result<()> {
         tx.execute_batch(TABLES).map_err(&wrong)?;
         tx.execute_batch(MARKS).map_err(&wrong)?;
         tx.pragma_update(None, "application_id", APPLICATION).map_err(&wrong)?;
+        tx.execute_batch(index::TABLES).map_err(&wrong)?;
         tx.pragma_update(None, "user_version", VERSION).map_err(&wrong)?;
     }
     tx.commit().map_err(&wrong)
@@ -166,6 +167,7 @@ pub(super) fn migrate(db: &mut Connection) -> Result<()> {
     if look(&tx)? == Found::Older {
         tx.execute_batch(MARKS).map_err(&wrong)?;
         tx.execute_batch(MARK_OLD).map_err(&wrong)?;
+        tx.execute_batch(index::TABLES).map_err(&wrong)?;
         tx.pragma_update(None, "user_version", VERSION).map_err(&wrong)?;
     }
     tx.commit().map_err(&wrong)

@@ -305,7 +305,7 @@ fn a_newer_store_and_another_programs_file_are_refused() {
         let db = Connection::open(dir.path().join("station.db")).unwrap();
         db.pragma_update(None, pragma, number).unwrap();
     };
-    change("user_version", 3);
+    change("user_version", 1_000);
     assert!(refusal(Store::open(dir.path(), "S")).contains("a newer Cleanshift wrote it"));
     assert!(refusal(Store::open_read(dir.path())).contains("a newer Cleanshift wrote it"));
     change("application_id", 5);

@@ -24,12 +24,16 @@ pub enum Icon {
     Close,
     /// A filled dot.
     Dot,
+    /// A page down; more to choose from.
+    Down,
     /// The session ends.
     End,
     /// Go on.
     Enter,
     /// Take a digit back.
     Erase,
+    /// Onto a medium.
+    Export,
     /// A gauge.
     Gauge,
     /// The web.
@@ -40,10 +44,14 @@ pub enum Icon {
     Info,
     /// A key.
     Key,
+    /// Back in time, or to the left.
+    Left,
     /// The log.
     Log,
     /// Mail.
     Mail,
+    /// To write.
+    Pen,
     /// A person: in use.
     Person,
     /// Whom to call.
@@ -58,14 +66,20 @@ pub enum Icon {
     ReaderMissing,
     /// Again.
     Retry,
+    /// On in time, or to the right.
+    Right,
     /// Cleaning; starting.
     Ring,
+    /// What is looked for.
+    Search,
     /// Clean.
     ShieldTick,
     /// A terminal.
     Terminal,
     /// Done.
     Tick,
+    /// A page up.
+    Up,
     /// Not clean; care is needed.
     Warning,
     /// Being mended.
@@ -84,16 +98,20 @@ impl Icon {
         Self::Clock,
         Self::Close,
         Self::Dot,
+        Self::Down,
         Self::End,
         Self::Enter,
         Self::Erase,
+        Self::Export,
         Self::Gauge,
         Self::Globe,
         Self::Image,
         Self::Info,
         Self::Key,
+        Self::Left,
         Self::Log,
         Self::Mail,
+        Self::Pen,
         Self::Person,
         Self::Phone,
         Self::Pill,
@@ -101,10 +119,13 @@ impl Icon {
         Self::Reader,
         Self::ReaderMissing,
         Self::Retry,
+        Self::Right,
         Self::Ring,
+        Self::Search,
         Self::ShieldTick,
         Self::Terminal,
         Self::Tick,
+        Self::Up,
         Self::Warning,
         Self::Wrench,
     ];
@@ -122,16 +143,20 @@ impl Icon {
             Self::Clock => "clock",
             Self::Close => "close",
             Self::Dot => "dot",
+            Self::Down => "down",
             Self::End => "end",
             Self::Enter => "enter",
             Self::Erase => "erase",
+            Self::Export => "export",
             Self::Gauge => "gauge",
             Self::Globe => "globe",
             Self::Image => "image",
             Self::Info => "info",
             Self::Key => "key",
+            Self::Left => "left",
             Self::Log => "log",
             Self::Mail => "mail",
+            Self::Pen => "pen",
             Self::Person => "person",
             Self::Phone => "phone",
             Self::Pill => "pill",
@@ -139,10 +164,13 @@ impl Icon {
             Self::Reader => "reader",
             Self::ReaderMissing => "reader-missing",
             Self::Retry => "retry",
+            Self::Right => "right",
             Self::Ring => "ring",
+            Self::Search => "search",
             Self::ShieldTick => "shield-tick",
             Self::Terminal => "terminal",
             Self::Tick => "tick",
+            Self::Up => "up",
             Self::Warning => "warning",
             Self::Wrench => "wrench",
         }
@@ -165,16 +193,20 @@ impl Icon {
             Self::Clock => include_bytes!("../../assets/icons/clock.svg"),
             Self::Close => include_bytes!("../../assets/icons/close.svg"),
             Self::Dot => include_bytes!("../../assets/icons/dot.svg"),
+            Self::Down => include_bytes!("../../assets/icons/down.svg"),
             Self::End => include_bytes!("../../assets/icons/end.svg"),
             Self::Enter => include_bytes!("../../assets/icons/enter.svg"),
             Self::Erase => include_bytes!("../../assets/icons/erase.svg"),
+            Self::Export => include_bytes!("../../assets/icons/export.svg"),
             Self::Gauge => include_bytes!("../../assets/icons/gauge.svg"),
             Self::Globe => include_bytes!("../../assets/icons/globe.svg"),
             Self::Image => include_bytes!("../../assets/icons/image.svg"),
             Self::Info => include_bytes!("../../assets/icons/info.svg"),
             Self::Key => include_bytes!("../../assets/icons/key.svg"),
+            Self::Left => include_bytes!("../../assets/icons/left.svg"),
             Self::Log => include_bytes!("../../assets/icons/log.svg"),
             Self::Mail => include_bytes!("../../assets/icons/mail.svg"),
+            Self::Pen => include_bytes!("../../assets/icons/pen.svg"),
             Self::Person => include_bytes!("../../assets/icons/person.svg"),
             Self::Phone => include_bytes!("../../assets/icons/phone.svg"),
             Self::Pill => include_bytes!("../../assets/icons/pill.svg"),
@@ -182,10 +214,13 @@ impl Icon {
             Self::Reader => include_bytes!("../../assets/icons/reader.svg"),
             Self::ReaderMissing => include_bytes!("../../assets/icons/reader-missing.svg"),
             Self::Retry => include_bytes!("../../assets/icons/retry.svg"),
+            Self::Right => include_bytes!("../../assets/icons/right.svg"),
             Self::Ring => include_bytes!("../../assets/icons/ring.svg"),
+            Self::Search => include_bytes!("../../assets/icons/search.svg"),
             Self::ShieldTick => include_bytes!("../../assets/icons/shield-tick.svg"),
             Self::Terminal => include_bytes!("../../assets/icons/terminal.svg"),
             Self::Tick => include_bytes!("../../assets/icons/tick.svg"),
+            Self::Up => include_bytes!("../../assets/icons/up.svg"),
             Self::Warning => include_bytes!("../../assets/icons/warning.svg"),
             Self::Wrench => include_bytes!("../../assets/icons/wrench.svg"),
         }

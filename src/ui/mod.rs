@@ -14,13 +14,14 @@ pub mod icon;
 pub mod keypad;
 pub mod keys;
 pub mod log;
+mod log_keys;
 pub mod parts;
 pub mod run;
 pub mod screen;
 pub mod theme;
 pub mod words;
 
-pub use log::Log;
+pub use log::{Log, LogMessage};
 pub use run::run;
 
 use std::time::{Duration, Instant};
@@ -57,6 +58,8 @@ pub enum Message {
     Enter,
     /// The keyboard moves or presses.
     Go(Go),
+    /// Something of the handoff log's view.
+    Log(LogMessage),
     /// A letter of a reason. Never a digit of a PIN: those are [`Message::Pad`].
     Letter(char),
     /// An entry of the log is opened, or closed when it is open.
@@ -123,6 +126,7 @@ impl Message {
             | Self::Enter
             | Self::Go(_)
             | Self::Letter(_)
+            | Self::Log(_)
             | Self::Nothing
             | Self::Open(_)
             | Self::Opened(_)
@@ -199,19 +203,22 @@ impl App {
             Message::Enter => self.enter(),
             Message::Go(go) => return self.go(go),
             Message::Letter(letter) => self.letter(letter),
+            Message::Log(message) => self.log_message(message),
             Message::Open(index) => {
-                self.log.open = (self.log.open != Some(index)).then_some(index);
+                let wish = self.log.toggle(index);
+                self.wish(Wish::Log(wish));
                 self.focus = None;
-                return operation::scroll_to(
-                    screen::handoff_log::ENTRY,
-                    scrollable::AbsoluteOffset { x: None, y: Some(0.0) },
-                );
+                self.ask_log();
+                return log_keys::to_the_top();
             }
             Message::Nothing => {}
             Message::Opened(window) => return window::raw_id::<Message>(window).map(Message::Attached),
             Message::Over => return iced::exit(),
             Message::Pad(key) => self.press(key),
-            Message::Resized(size) => self.size = size,
+            Message::Resized(size) => {
+                self.size = size;
+                self.ask_log();
+            }
             Message::Shown(scene, came) => return self.show(*scene, came),
             Message::Wish(wish) => {
                 // Whoever touches has no need of the ring.
@@ -326,14 +333,23 @@ impl App {
         self.scene = scene;
         self.came = came;
         self.now = came;
+        self.log_arrived();
         if self.focus.as_ref().is_some_and(|focus| !self.stops().contains(focus)) {
             self.focus = None;
         }
+        self.ask_log();
         if typed { forget_keys() } else { Task::none() }
     }
 
     /// A key of the pad: it counts only while a PIN is asked for.
     fn press(&mut self, key: PinKey) {
+        if self.reads_log() {
+            return match key {
+                PinKey::Erase => self.log_erase(),
+                // Digits of a search or a note are no secret.
+                PinKey::Digit(digit) => self.letter(char::from(b'0' + digit.min(9))),
+            };
+        }
         if let Some(draft) = &mut self.draft {
             match key {
                 PinKey::Erase => drop(draft.pop()),
@@ -369,6 +385,9 @@ impl App {
 
     /// A letter counts only while a reason is typed.
     fn letter(&mut self, letter: char) {
+        if self.reads_log() {
+            return self.log_letter(letter);
+        }
         if let Some(draft) = self.draft.as_mut().filter(|draft| draft.chars().count() < REASON) {
             draft.push(letter);
         }
@@ -382,6 +401,11 @@ impl App {
     }
 
     fn go(&mut self, go: Go) -> Task<Message> {
+        if self.reads_log()
+            && let Some(task) = self.log_go(go)
+        {
+            return task;
+        }
         match go {
             Go::Next | Go::Right => self.step(1),
             Go::Previous | Go::Left => self.step(-1),
@@ -402,9 +426,8 @@ impl App {
     /// Moves what scrolls by half a screen.
     fn page(&self, by: f32) -> Task<Message> {
         let which = match (log_of(&self.scene), self.log.open) {
-            (Some(_), Some(_)) => screen::handoff_log::ENTRY,
-            (Some(_), None) => screen::handoff_log::LIST,
-            (None, _) => screen::PAGE,
+            (Some(_), Some(_)) if self.log.menu.is_none() => screen::handoff_log::ENTRY,
+            (Some(_) | None, _) => screen::PAGE,
         };
         let offset = scrollable::AbsoluteOffset { x: 0.0, y: by * self.size.height / 2.0 };
         operation::scroll_by(which, offset)
@@ -456,7 +479,17 @@ impl App {
     /// What Enter means when nothing has the focus.
     fn primary(&self) -> Option<Message> {
         if let Phase::Attended(scene) = &self.scene.phase {
-            return scene.warning.map(|_| Message::Wish(Wish::Stay));
+            if scene.warning.is_some() {
+                return Some(Message::Wish(Wish::Stay));
+            }
+            return match (&scene.log_pin, self.log.opened()) {
+                (Some(_), _) => Some(Message::Enter),
+                (None, _) if self.log.note.is_some() => Some(Message::Log(LogMessage::NoteDone)),
+                (None, _) if self.reads_log() && self.log.menu.is_none() => {
+                    self.log.at(self.log.top).map(|shown| Message::Open(shown.written.index))
+                }
+                (None, _) => None,
+            };
         }
         if self.draft.is_some() {
             return Some(Message::DraftDone);
@@ -477,10 +510,13 @@ impl App {
         };
         if scene.warning.is_some() {
             self.wish(Wish::Stay);
-        } else if scene.log.is_some() && self.log.open.is_some() {
-            self.focus = self.log.open.take().map(Message::Open);
+        } else if scene.before_open {
+            self.wish(Wish::Receipt(false));
         } else if scene.log.is_some() {
-            self.wish(Wish::CloseLog);
+            self.log_back();
+        } else if scene.fresh.is_some() {
+            // What is told of the clean-up before is dismissed.
+            self.wish(Wish::Receipt(false));
         } else if scene.launcher && !scene.windows.is_empty() {
             self.wish(Wish::Launcher(false));
         }
@@ -494,14 +530,7 @@ impl App {
         let to =
             |which, top| operation::scroll_to(which, scrollable::AbsoluteOffset { x: None, y: Some(top) });
         let look = self.look();
-        if let Message::Open(index) = focus {
-            let place = self.log.entries.iter().position(|shown| shown.written.index == *index);
-            #[expect(clippy::cast_precision_loss, reason = "the list is far shorter than 2^24 rows")]
-            let above = place.map_or(0.0, |place| (place as f32 - 3.0).max(0.0));
-            to(screen::handoff_log::LIST, above * screen::handoff_log::row_step(look))
-        } else if *focus == Message::Wish(Wish::MoreLog) {
-            to(screen::handoff_log::LIST, f32::MAX)
-        } else if scene.log.is_none() && screen::launcher::stops(scene).contains(focus) {
+        if scene.log.is_none() && screen::launcher::stops(scene).contains(focus) {
             to(screen::PAGE, screen::launcher::top_of(look, scene, focus))
         } else {
             Task::none()
@@ -533,9 +562,9 @@ fn forget_keys() -> Task<Message> {
     Task::batch((0..QUEUED).map(|_| Task::done(Message::Nothing)))
 }
 
-fn log_of(scene: &Scene) -> Option<&crate::driver::scene::LogScene> {
+pub(crate) fn log_of(scene: &Scene) -> Option<&crate::driver::scene::LogScene> {
     match &scene.phase {
-        Phase::Attended(attended) => attended.log.as_ref(),
+        Phase::Attended(attended) => attended.log.as_deref(),
         Phase::Challenge(_)
         | Phase::CleanUp(_)
         | Phase::OutOfService(_)

@@ -15,9 +15,10 @@ use super::journal::Journal;
 use super::rows::{Row, Rows, now};
 
 const SIZE: (u16, u16) = (1280, 800);
-/// The bar's button for the log at [`SIZE`], and a part of the list that it opens.
+/// The bar's button for the log at [`SIZE`], and a part of the list that it opens, where nothing else is
+/// said before its rows are there.
 const LOG: (i16, i16) = (980, 32);
-const LIST: (i16, i16, u16, u16) = (60, 300, 500, 300);
+const LIST: (i16, i16, u16, u16) = (60, 370, 500, 330);
 /// The keysym of Escape, which closes the log.
 const ESCAPE: u32 = 0xff1b;
 /// How often the view is opened, and the whole verified.
@@ -110,7 +111,10 @@ pub(crate) fn in_this_process() {
     let wanted = std::env::var("CLEANSHIFT_BENCH_ENTRIES").ok();
     let wanted: u64 = wanted.map_or(1_000_000, |entries| entries.parse().unwrap());
     let mut stage = Stage::set(SIZE).unwrap();
-    stage.write_policy(include_str!("../../policies/demo.toml"), "127.0.0.1:8712").unwrap();
+    // The PIN of the opening counts for the log as long as one is waited for: the view is measured, not
+    // how fast somebody types.
+    let policy = include_str!("../../policies/demo.toml").replace("[times]", "[times]\npatience = \"5 min\"");
+    stage.write_policy(&policy, "127.0.0.1:8712").unwrap();
     let issued = stage.enrol().unwrap();
     let state = stage.dir.join("state");
     let store = Store::open(&state, "Station 12").unwrap();

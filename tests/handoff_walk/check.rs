@@ -165,6 +165,30 @@ pub(super) fn check(
             attended.log == LogView::Closed || (attended.operator.supervisor && rules.supervisors.read_log),
             "only a supervisor who may read the log does",
         )?;
+        let was = match before {
+            Station::Attended(before) => before.log,
+            _ => LogView::Closed,
+        };
+        let asks = |log| matches!(log, LogView::Asked(_));
+        if asks(attended.log) && !asks(was) {
+            let own = |proof: PinVerified| proof.operator() == attended.operator.id;
+            let right = match (was, event) {
+                (LogView::Closed, Event::LogWished) => at < attended.since.after(rules.patience),
+                (LogView::Pin(guest), Event::PinChecked(turn, PinAnswer::Right(proof))) => {
+                    guest.stage == Stage::Checking(turn) && own(proof)
+                }
+                (LogView::Pin(guest), Event::PinChanged(turn, Some(proof))) => {
+                    matches!(guest.stage, Stage::Setting(asked, _) if asked == turn) && own(proof)
+                }
+                _ => false,
+            };
+            ensure(right, "the log opens for a PIN that was just found right")?;
+        }
+        if attended.log == LogView::Open && was != LogView::Open {
+            let durable =
+                matches!((was, event), (LogView::Asked(asked), Event::Recorded(turn, true)) if asked == turn);
+            ensure(durable, "the log opens once it is on record who reads it")?;
+        }
     }
     // 5. Whoever waits, waits with a deadline, and the deadline moves something.
     let waits =

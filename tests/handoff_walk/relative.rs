@@ -26,7 +26,12 @@ fn guest_mut(station: &mut Station) -> Option<&mut Guest> {
         Station::Challenge(phase) => Some(&mut phase.guest),
         Station::CleanUp(phase) => phase.guest.as_mut(),
         Station::Quarantine(phase) => phase.guest.as_mut(),
-        Station::Attended(_) | Station::Vacant(_) => None,
+        // A supervisor who is asked for her PIN again before the log.
+        Station::Attended(phase) => match &mut phase.log {
+            LogView::Pin(guest) => Some(guest),
+            LogView::Asked(_) | LogView::Closed | LogView::Open => None,
+        },
+        Station::Vacant(_) => None,
     }
 }
 
@@ -36,7 +41,11 @@ pub(super) fn guest(station: &Station) -> Option<Guest> {
         Station::Challenge(phase) => Some(phase.guest),
         Station::CleanUp(phase) => phase.guest,
         Station::Quarantine(phase) => phase.guest,
-        Station::Attended(_) | Station::Vacant(_) => None,
+        Station::Attended(phase) => match phase.log {
+            LogView::Pin(guest) => Some(guest),
+            LogView::Asked(_) | LogView::Closed | LogView::Open => None,
+        },
+        Station::Vacant(_) => None,
     }
 }
 

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleanshift::driver::scene::{
-    AppState, AppTile, AttendedScene, CleanSummary, CleanUpScene, EmergencyScene, LogScene, Look, Phase,
-    PinAsk, PinScene, QuarantineScene, Scene, StationFacts, StepName, StepScene, StepState, VacantScene,
-    WindowScene,
+    AppState, AppTile, AttendedScene, CleanSummary, CleanUpScene, EmergencyScene, LogScene, Look, OpenScene,
+    Phase, PinAsk, PinScene, QuarantineScene, ReceiptScene, Scene, StationFacts, StepName, StepScene,
+    StepState, VacantScene, WindowScene,
 };
 use cleanshift::evidence::leaf_hash;
-use cleanshift::evidence::receipt::{AppClosed, ChangeFacts, GateSaw, HandoffFacts, Receipt, Time, Who};
+use cleanshift::evidence::receipt::{
+    About, AppClosed, ChangeFacts, GateSaw, HandoffFacts, Receipt, Time, Who,
+};
 use cleanshift::handoff::{App, BadgeMode, Notice, Trigger, Window};
-use cleanshift::ports::{Answer, GateAnswer, Written};
+use cleanshift::ports::{Answer, Day, Gap, GateAnswer, Held, Mark, Written};
 
 /// 2026-11-23T07:42:10Z.
 pub(crate) const UTC: i64 = 1_795_419_730_000;
@@ -183,7 +185,10 @@ pub(crate) fn attended(change: impl FnOnce(&mut AttendedScene)) -> Scene {
         windows: vec![window(1, 0, "Chart", true)],
         launcher: true,
         reads_log: false,
+        log_pin: None,
         log: None,
+        before: None,
+        before_open: false,
         fresh: None,
         disabled: Vec::new(),
         emergency: false,
@@ -244,13 +249,138 @@ pub(crate) fn quarantine(change: impl FnOnce(&mut QuarantineScene)) -> Scene {
     scene(Phase::Quarantine(barred))
 }
 
+/// A log of so many entries, of which the newest were read, on a day with everything in it.
 pub(crate) fn log(count: u64) -> LogScene {
-    let entries: Vec<Written> = (0..count).rev().map(written).collect();
-    LogScene { entries, total: 1_204, verdict: Some(Ok(1_204)) }
+    let entries: Vec<Written> = (0..count).rev().take(200).map(written).collect();
+    let people =
+        [("ana.ruiz", "Ana Ruiz"), ("ben.osei", "Ben Osei"), ("cara.lind", "Cara Lind"), ("long", LONG)];
+    LogScene {
+        count,
+        total: 1_204,
+        entries,
+        people: people.map(|(key, name)| (key.to_owned(), name.to_owned())).into(),
+        day: Some(Arc::new(day())),
+        verdict: Some(Ok(1_204)),
+        ..LogScene::default()
+    }
 }
 
-fn written(index: u64) -> Written {
-    let json = serde_json::to_vec(&receipt(index)).unwrap();
+/// The day until now: operators, a long and a short one, handoffs of each sort, a station that was off and
+/// one that was barred.
+fn day() -> Day {
+    const HOUR: i64 = 3_600_000;
+    let from = 1_795_392_000_000;
+    let hour = |hours: f64| from + (hours * 3_600_000.0) as i64;
+    let held = |key: &str, name: &str, since: f64, until: f64| Held {
+        key: key.to_owned(),
+        name: name.to_owned(),
+        from: hour(since),
+        until: hour(until),
+    };
+    let mark = |number, at: f64, clean, forced| Mark { number, at: hour(at), clean, forced };
+    Day {
+        between: (from, from + 24 * HOUR),
+        held: vec![
+            held("ana.ruiz", "Ana Ruiz", 0.2, 1.9),
+            held("ben.osei", "Ben Osei", 1.9, 2.1),
+            held("long", LONG, 2.4, 4.0),
+            held("ana.ruiz", "Ana\u{202e}\nRuiz", 5.6, 6.9),
+            held("ben.osei", "Ben Osei", 6.95, 7.7),
+        ],
+        gaps: vec![
+            Gap { from: hour(4.0), until: hour(4.6), barred: true },
+            Gap { from: hour(4.9), until: hour(5.5), barred: false },
+        ],
+        marks: vec![
+            mark(3, 1.9, true, false),
+            mark(6, 2.1, true, true),
+            mark(9, 4.0, false, true),
+            mark(36, 6.9, true, false),
+        ],
+        per_hour: vec![0, 1, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        median_us: Some(312_000),
+        p95_us: Some(524_000),
+        forced: 3,
+        quarantines: 1,
+    }
+}
+
+/// The same with an entry open, checked, and written about.
+pub(crate) fn log_open(number: u64, checked: Option<Result<u64, String>>) -> LogScene {
+    let note = |index, kind: &str, text: &str| {
+        let mut note = receipt(1);
+        note.index = index;
+        note.kind = kind.to_owned();
+        note.operator = Some(Who {
+            key: "sofia".to_owned(),
+            name: "Sofia Marin".to_owned(),
+            role: "Ward lead".to_owned(),
+        });
+        note.note = text.to_owned();
+        note.about = Some(About { entry: number, leaf: "ab".repeat(32) });
+        stored(index, &note)
+    };
+    let notes = vec![
+        note(1_201, "annotated", "The pump alarm called Ana away; talked it over.\u{202e}\u{7}"),
+        note(1_203, "attested", ""),
+    ];
+    let entry = Some(written(number));
+    let open = OpenScene { number, place: Some(39 - number), entry, notes, checked };
+    LogScene { open: Some(open), ..log(40) }
+}
+
+/// A log whose names, apps and notes would forge lines of it or turn it around.
+fn hostile() -> LogScene {
+    let entries = (0..40).rev().map(|index| {
+        let mut receipt = receipt(index);
+        if let Some(who) = &mut receipt.operator {
+            who.name = format!("Ana\u{202e}\n07:00:00 all clean\u{1b}[2J{}", "\u{2066}".repeat(40));
+        }
+        if let Some(change) = &mut receipt.change {
+            change.by = "it\u{200f}\u{0}".to_owned();
+        }
+        receipt.note = "\r\u{2028}verified".to_owned();
+        stored(index, &receipt)
+    });
+    let people = [("x".to_owned(), "\u{202e}zuiR\n".to_owned())];
+    LogScene { entries: entries.collect(), people: people.into(), ..log(40) }
+}
+
+/// The receipt of the handoff before a session.
+pub(crate) fn before(name: Option<&str>) -> ReceiptScene {
+    let gate = |class, gate: &str, answer, saw: &str| GateAnswer {
+        class,
+        gate: gate.to_owned(),
+        answer,
+        saw: saw.to_owned(),
+        method: "init pidfd".to_owned(),
+        took: Duration::from_micros(840),
+    };
+    ReceiptScene {
+        number: 1_203,
+        leaf: [0x3f; 32],
+        began_utc_ms: UTC - 60_000,
+        trigger: Trigger::Takeover,
+        covered_us: 900,
+        clean_us: 312_000,
+        apps: (3, 1),
+        proof: "init pidfd".to_owned(),
+        gates: vec![
+            gate(1, "processes", Answer::Absent, "none"),
+            gate(2, "user services", Answer::NotApplicable, "no systemd can be reached"),
+            gate(22, "swap and hibernation", Answer::Setting, "swap in memory alone"),
+        ],
+        name: name.map(str::to_owned),
+        checked: Some(Ok(1_204)),
+    }
+}
+
+pub(crate) fn written(index: u64) -> Written {
+    stored(index, &receipt(index))
+}
+
+fn stored(index: u64, receipt: &Receipt) -> Written {
+    let json = serde_json::to_vec(receipt).unwrap();
     Written {
         index,
         leaf: leaf_hash(&json),
@@ -284,6 +414,7 @@ fn receipt(index: u64) -> Receipt {
         handoff: None,
         change: None,
         anchor: None,
+        about: None,
         held: Vec::new(),
         capabilities: Vec::new(),
         policy: "3f".repeat(32),
@@ -375,8 +506,16 @@ pub(crate) fn all() -> Vec<(&'static str, Scene, usize)> {
     let tap = |facts: &mut StationFacts| facts.badge_mode = BadgeMode::Tap;
     let log_open = |at_work: &mut AttendedScene| {
         at_work.reads_log = true;
-        at_work.log = Some(log(40));
+        at_work.log = Some(Box::new(log(40)));
     };
+    let reads = |scene: LogScene| {
+        attended(|at_work| {
+            at_work.reads_log = true;
+            at_work.log = Some(Box::new(scene));
+        })
+    };
+    let nothing = LogScene { count: 0, entries: Vec::new(), ..log(40) };
+    let media = vec!["/media/ward/USB STICK".to_owned(), "/media/ward/\u{202e}kcits".to_owned()];
     vec![
         ("vacant", vacant(), 0),
         ("vacant-tap-demo", with(with(vacant(), tap), |facts| facts.demo = true), 0),
@@ -485,6 +624,33 @@ pub(crate) fn all() -> Vec<(&'static str, Scene, usize)> {
                         Some(Err("Entry 17 does not follow entry 16: it was changed, or one is missing."
                             .to_owned()));
                 }
+            }),
+            0,
+        ),
+        ("log-nothing", reads(nothing), 0),
+        ("log-hostile", reads(hostile()), 0),
+        ("log-export", reads(LogScene { media, exported: Some(Ok("/media/ward/USB STICK/handoff-log.jsonl".to_owned())), ..log(40) }), 0),
+        (
+            "log-pin",
+            attended(|at_work| {
+                at_work.reads_log = true;
+                at_work.log_pin = Some(PinScene { role: "Ward lead".to_owned(), tries_left: Some(4), ..pin("Eva Kern") });
+            }),
+            3,
+        ),
+        (
+            "launcher-before",
+            attended(|at_work| {
+                fresh(at_work);
+                at_work.before = Some(Arc::new(before(None)));
+            }),
+            0,
+        ),
+        (
+            "receipt-before",
+            attended(|at_work| {
+                at_work.before = Some(Arc::new(before(None)));
+                at_work.before_open = true;
             }),
             0,
         ),

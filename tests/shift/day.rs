@@ -2,12 +2,12 @@
 //! a station at which things go wrong.
 
 use cleanshift::driver::Wish;
-use cleanshift::driver::scene::{Phase, PinAsk, PinScene};
+use cleanshift::driver::scene::{LogWish, Phase, PinAsk, PinScene, Question};
 use cleanshift::handoff::{App, BadgeMode};
 use cleanshift::platform::rehearsal::disk::{Death, Fault, Weather};
 use cleanshift::ports::ReaderEvent;
 
-use crate::ground::{self, ANA, BEN, CHO, CODE, Colleague, HOUR, OWN_PIN, PEOPLE, SUE, TOM};
+use crate::ground::{self, ANA, BEN, CHO, CODE, Colleague, HOUR, MORNING, OWN_PIN, PEOPLE, SUE, TOM};
 use crate::promises::Promises;
 use crate::ward::{Broken, Tally, Ward};
 
@@ -95,6 +95,21 @@ impl Day {
         let changes = self.ward.disk.changes();
         self.evening()?;
         Ok(changes)
+    }
+
+    /// A supervisor does something with the log; it is nothing where she has not opened it.
+    fn reads(&mut self) -> Result<(), Broken> {
+        let number = u64::from(u32::try_from(self.ward.dice.below(40)).unwrap());
+        let text = ["ana", "takeover chart", "7", "nobody at all"][usize::try_from(number % 4).unwrap()];
+        let wish = match self.ward.dice.below(6) {
+            0 => LogWish::Find(Question { text: text.to_owned(), ..Question::default() }),
+            1 => LogWish::Rows(number),
+            2 => LogWish::Day(MORNING, MORNING + 24 * HOUR.cast_signed()),
+            3 => LogWish::Note(number, text.to_owned()),
+            4 => LogWish::Note(number, String::new()),
+            _ => LogWish::Open(number),
+        };
+        self.ward.wish(Wish::Log(wish))
     }
 
     fn tries(&mut self, who: &Colleague, pin: &str) -> Result<(), Broken> {
@@ -297,7 +312,7 @@ impl Day {
 
     fn works(&mut self, name: &str) -> Result<(), Broken> {
         let supervisor = name.starts_with("sue");
-        match self.ward.dice.below(24) {
+        match self.ward.dice.below(25) {
             0..=5 => {
                 let app = App(u8::try_from(self.ward.dice.below(4)).unwrap());
                 self.ward.wish(Wish::Launch(app))
@@ -320,12 +335,22 @@ impl Day {
                     PEOPLE.iter().find(|who| name.starts_with(&who_key(who)[..3])).copied().unwrap_or(&ANA);
                 self.shows(own.badge)
             }
-            19..=21 if supervisor => self.ward.wish(Wish::OpenLog),
-            22 if supervisor => self.ward.wish(Wish::MoreLog),
+            19..=21 if supervisor => {
+                self.ward.wish(Wish::OpenLog)?;
+                self.ward.pass(300)?;
+                // After a while in the session her PIN is asked for again.
+                let pin = if self.ward.dice.one_in(4) { "9999" } else { SUE.pin };
+                self.ward.types(pin)
+            }
+            22 if supervisor => self.reads(),
             23 if supervisor => {
                 self.ward.wish(Wish::CloseLog)?;
                 let whom = 1 + u32::try_from(self.ward.dice.below(5)).unwrap();
                 self.ward.wish(Wish::Enable(whom))
+            }
+            24 => {
+                let open = self.ward.dice.one_in(2);
+                self.ward.wish(Wish::Receipt(open))
             }
             _ => self.ward.world("somebody works", cleanshift::platform::rehearsal::world::World::touch),
         }

@@ -132,6 +132,7 @@ pub(crate) fn rules(badge_mode: BadgeMode, grace: u64) -> Rules {
         idle: 120_000,
         warning: 20_000,
         absolute: 2 * HOUR,
+        log_idle: 60_000,
         patience: 30_000,
         grace,
         step_limit: 12_000,
@@ -158,5 +159,13 @@ pub(crate) fn settings(rules: Rules) -> Settings {
         apps: ["Chart", "Orders", "Notes"].map(|name| (name.to_owned(), String::new())).to_vec(),
     };
     let version = "0.0.0".to_owned();
-    Settings { rules, facts, policy: "ab".repeat(32), least_digits: 4, code_digits: CODE_DIGITS, version }
+    Settings {
+        rules,
+        facts,
+        policy: "ab".repeat(32),
+        least_digits: 4,
+        code_digits: CODE_DIGITS,
+        version,
+        show_names: false,
+    }
 }

@@ -235,6 +235,8 @@ impl Ward {
             gates: self.world.clone(),
             screen: self.world.clone(),
             idle: self.world.clone(),
+            search: witness.clone(),
+            media: witness.clone(),
             ledger: witness.clone(),
             machine: self.world.clone(),
         };
@@ -603,6 +605,7 @@ impl Ward {
             Some(Phase::Challenge(pin)) => asked(&pin),
             Some(Phase::CleanUp(clean_up)) => clean_up.guest.as_ref().is_some_and(asked),
             Some(Phase::Quarantine(barred)) => barred.guest.as_ref().is_some_and(asked),
+            Some(Phase::Attended(at_work)) => at_work.log_pin.as_ref().is_some_and(asked),
             _ => false,
         };
         if asked {

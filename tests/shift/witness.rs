@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use cleanshift::handoff::{OperatorId, Record};
 use cleanshift::ports::{
-    Answer, BadgeUid, Body, CodeRow, CodeRows, Entry, Handoff, Intent, Ledger, PinRow, Result, RosterRow,
-    RosterRows, Stamp, Unfinished, Written,
+    Answer, BadgeUid, Body, CodeRow, CodeRows, Day, Entry, Found, Handoff, Intent, Ledger, Media, PinRow,
+    PortError, Question, Result, RosterRow, RosterRows, Search, Stamp, Unfinished, Written,
 };
 use cleanshift::store::Store;
 
@@ -105,6 +105,7 @@ impl Ledger for Witness {
             | Body::Core { .. }
             | Body::Drill(_)
             | Body::Handoff(_)
+            | Body::Noted(_)
             | Body::Started { .. }
             | Body::Stopped => {}
         }
@@ -129,6 +130,7 @@ impl Ledger for Witness {
             Body::Core { .. }
             | Body::Change { .. }
             | Body::Drill(_)
+            | Body::Noted(_)
             | Body::Started { .. }
             | Body::Stopped => {}
         }
@@ -158,6 +160,45 @@ impl Ledger for Witness {
 
     fn verify(&self) -> Result<std::result::Result<u64, String>> {
         self.store.verify()
+    }
+}
+
+impl Search for Witness {
+    fn find(&self, question: &Question, ticket: u64) -> Result<Option<Found>> {
+        self.store.find(question, ticket)
+    }
+
+    fn read(&self, numbers: &[u64]) -> Result<Vec<Written>> {
+        self.store.read(numbers)
+    }
+
+    fn day(&self, between: (i64, i64), ticket: u64) -> Result<Option<Day>> {
+        self.store.day(between, ticket)
+    }
+
+    fn check(&self, number: u64) -> Result<std::result::Result<u64, String>> {
+        self.store.check(number)
+    }
+
+    fn notes(&self, number: u64) -> Result<Vec<Written>> {
+        self.store.notes(number)
+    }
+}
+
+/// A station of memory has no media.
+impl Media for Witness {
+    fn mounted(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn export(
+        &self,
+        medium: &str,
+        _: &str,
+        _: &str,
+        _: &mut dyn FnMut() -> Result<Vec<Written>>,
+    ) -> Result<String> {
+        Err(PortError::new(format!("export to {medium}: it is not there")))
     }
 }
 

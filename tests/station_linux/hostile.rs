@@ -62,6 +62,11 @@ fn a_hostile_session_leaves_nothing_and_reaches_nothing() {
     assert_eq!(sysv_of(stage.account.uid()), 0);
     let handoff = last_handoff(&stage);
     assert!(handoff.contains("badge-out") && handoff.contains("Ana Ruiz"), "{handoff}");
+    // The policy gives apps no time to close: what was open is told all the same, as forced.
+    assert!(
+        handoff.contains(r#""gracefully":false"#) && handoff.contains(r#""name":"Adversary""#),
+        "{handoff}"
+    );
     verified(&stage);
 }
 

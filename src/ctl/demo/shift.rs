@@ -31,7 +31,7 @@ const TERMINAL: (i16, i16) = (672, 264);
 /// Where the bar's button for the log is at [`SIZE`].
 const LOG: (i16, i16) = (980, 32);
 /// Where the log's third entry, the newest handoff, is at [`SIZE`].
-const RECEIPT: (i16, i16) = (400, 376);
+const RECEIPT: (i16, i16) = (400, 540);
 
 /// Runs the shift; screenshots and state go to `target`.
 ///

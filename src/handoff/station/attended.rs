@@ -28,6 +28,11 @@ impl Attended {
         if self.common.note(now, event) {
             return self.end(now, rules, Trigger::Fault);
         }
+        if let LogView::Pin(guest) = self.log
+            && let Some(next) = self.log_pin(guest, now, event, rules)
+        {
+            return next;
+        }
         match event {
             // Nobody was there for too long, and nobody was asked in time: the machine slept.
             Event::Active(moment) if moment.min(now) >= self.active.after(rules.idle) => {
@@ -75,15 +80,14 @@ impl Attended {
                 self.end(now, rules, Trigger::BadgeOut)
             }
             Event::EndWished => self.end(now, rules, Trigger::Ended),
-            Event::LogClosed => {
-                self.log = LogView::Closed;
-                self.on()
-            }
+            Event::LogClosed => self.close_log(),
             Event::LogWished if self.may_read_log(rules) && self.log == LogView::Closed => {
-                let turn = self.common.ask();
-                self.log = LogView::Asked(turn);
-                let record = Record::Viewed(self.operator.id);
-                (Station::Attended(self), vec![Effect::Record(turn, record)])
+                // The PIN that has just opened the session need not be typed twice.
+                if now < self.since.after(rules.patience) || planted::is(Bug::LogUnasked) {
+                    return self.view_log(Vec::new());
+                }
+                self.log = LogView::Pin(Guest::new(self.operator, now, rules));
+                (Station::Attended(self), vec![Effect::ForgetPin])
             }
             // Break-glass is for the day on which the reader fails, too.
             Event::ReaderLost if self.operator.id.is_emergency() => self.on(),
@@ -124,6 +128,50 @@ impl Attended {
         self.operator.supervisor && rules.supervisors.read_log
     }
 
+    /// What happens while the PIN is asked for again; `None` when it is nothing of the log's.
+    fn log_pin(&self, mut guest: Guest, now: Moment, event: Event, rules: &Rules) -> Option<Next> {
+        let mut this = self.clone();
+        if event == Event::Cancelled || (event == Event::TimeCame && guest.until <= now) {
+            let next = this.close_log();
+            // The session has deadlines of its own, which may have come with this one.
+            return match (event, next) {
+                (Event::TimeCame, (Station::Attended(this), mut effects)) => {
+                    let (station, more) = this.time_came(now, rules);
+                    effects.extend(more);
+                    // A clean-up covers first, and forgets what was typed by itself.
+                    effects.sort_by_key(|effect| *effect != Effect::Cover);
+                    Some((station, effects))
+                }
+                (_, next) => Some(next),
+            };
+        }
+        match guest.pin_event(&mut this.common, now, event, rules)? {
+            PinStep::On(effects) => {
+                this.log = LogView::Pin(guest);
+                Some((Station::Attended(this), effects))
+            }
+            PinStep::Gone(effects) => {
+                this.log = LogView::Closed;
+                Some((Station::Attended(this), effects))
+            }
+            PinStep::Verified(_) => Some(this.view_log(vec![Effect::ForgetPin])),
+        }
+    }
+
+    /// Has the entry written that the log is read; it opens once that is durable.
+    fn view_log(mut self, mut effects: Vec<Effect>) -> Next {
+        let turn = self.common.ask();
+        self.log = LogView::Asked(turn);
+        effects.push(Effect::Record(turn, Record::Viewed(self.operator.id)));
+        (Station::Attended(self), effects)
+    }
+
+    fn close_log(mut self) -> Next {
+        let asked = matches!(self.log, LogView::Pin(_));
+        self.log = LogView::Closed;
+        (Station::Attended(self), if asked { vec![Effect::ForgetPin] } else { Vec::new() })
+    }
+
     fn on(self) -> Next {
         (Station::Attended(self), Vec::new())
     }
@@ -150,12 +198,21 @@ impl Attended {
             self.end(now, rules, Trigger::Idle)
         } else {
             self.warned = self.warning(rules) <= now;
+            if self.log == LogView::Open && self.active.after(rules.log_idle) <= now {
+                self.log = LogView::Closed;
+            }
             self.on()
         }
     }
 
     pub(super) fn deadline(&self, rules: &Rules) -> Moment {
         let idle = if self.warned { self.active.after(rules.idle) } else { self.warning(rules) };
-        idle.min(self.over(rules))
+        let log = match self.log {
+            LogView::Open => Some(self.active.after(rules.log_idle)),
+            LogView::Pin(guest) => guest.deadline(),
+            LogView::Asked(_) | LogView::Closed => None,
+        };
+        let session = idle.min(self.over(rules));
+        log.map_or(session, |log| log.min(session))
     }
 }

@@ -137,6 +137,9 @@ pub struct Attended {
 pub enum LogView {
     /// It is not shown.
     Closed,
+    /// It is wished for, and the PIN is asked for again: whoever stands before an open session need
+    /// not be the one whose it is.
+    Pin(Guest),
     /// It is asked for; the entry that says so is being written.
     Asked(Turn),
     /// It is shown.

@@ -263,11 +263,11 @@ impl Capsule {
         let _ = self.chain.wait();
         let _ = fs::remove_file(self.dir.join("init"));
         let Some(group) = &self.group else {
-            return Ok(Destroyed { proof: "init pidfd".to_owned(), took });
+            return Ok(Destroyed { proof: "init pidfd".to_owned(), took, ..Destroyed::default() });
         };
         // A second proof, over the programs around the namespace too.
         group.end(GONE).map_err(|error| PortError(format!("end the capsule's control group: {error}")))?;
-        Ok(Destroyed { proof: "init pidfd, control group removed".to_owned(), took })
+        Ok(Destroyed { proof: "init pidfd, control group removed".to_owned(), took, ..Destroyed::default() })
     }
 
     /// The directory of its control group, where it has one.

@@ -81,6 +81,7 @@ impl Ledger for Faulty<dyn Ledger> {
             Body::Discontinuity(_) => "discontinuity".to_owned(),
             Body::Drill(_) => "drill".to_owned(),
             Body::Handoff(_) => "handoff".to_owned(),
+            Body::Noted(noted) => format!("{:?}", noted.what).to_lowercase(),
             Body::Change { .. } => "change".to_owned(),
             Body::Started { .. } => "started".to_owned(),
             Body::Stopped => "stopped".to_owned(),

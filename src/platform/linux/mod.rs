@@ -13,6 +13,7 @@ pub mod heap;
 pub mod host;
 pub mod init;
 pub mod looker;
+pub mod medium;
 pub mod network;
 pub mod places;
 pub mod plant;

@@ -74,6 +74,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl LinuxStation {
+    /// The apps that are open now, by their place in the policy.
+    fn running(&self) -> Vec<u8> {
+        lock(&self.apps).running.keys().copied().collect()
+    }
+
+    /// An app's name.
+    fn name(&self, app: u8) -> String {
+        self.policy.apps.get(usize::from(app)).map_or_else(String::new, |app| app.name.clone())
+    }
+
     /// Opens the station on the display that the environment names.
     ///
     /// # Errors
@@ -341,14 +351,13 @@ impl Capsules for LinuxStation {
         for window in asked {
             let _ = self.close(Window(window));
         }
-        let open: Vec<u8> = lock(&self.apps).running.keys().copied().collect();
+        let open = self.running();
         let (apps, _) = self
             .apps_changed
             .wait_timeout_while(lock(&self.apps), grace, |apps| !apps.running.is_empty())
             .unwrap_or_else(PoisonError::into_inner);
-        let name =
-            |app: u8| self.policy.apps.get(usize::from(app)).map_or_else(String::new, |app| app.name.clone());
-        Closing { apps: open.into_iter().map(|app| (name(app), !apps.running.contains_key(&app))).collect() }
+        let closed = |app: u8| !apps.running.contains_key(&app);
+        Closing { apps: open.into_iter().map(|app| (self.name(app), closed(app))).collect() }
     }
 
     fn destroy(&self) -> Result<Destroyed> {
@@ -364,16 +373,20 @@ impl Capsules for LinuxStation {
         if sabotage::step("display") {
             std::mem::forget(session.nested.take());
         }
+        let forced = match session.capsule {
+            Some(_) => self.running().into_iter().map(|app| self.name(app)).collect(),
+            None => Vec::new(),
+        };
         let ended = match &mut session.capsule {
             Some(_) if sabotage::step("destroy") => {
                 std::mem::forget(session.capsule.take());
                 session.remains.proved = true;
-                Destroyed { proof: "init pidfd".to_owned(), took: Duration::ZERO }
+                Destroyed { proof: "init pidfd".to_owned(), ..Destroyed::default() }
             }
             Some(capsule) => capsule.destroy()?,
             None => {
                 capsule::sweep(&self.run_dir)?;
-                Destroyed { proof: "no capsule".to_owned(), took: Duration::ZERO }
+                Destroyed { proof: "no capsule".to_owned(), ..Destroyed::default() }
             }
         };
         if session.capsule.take().is_some() {
@@ -384,7 +397,7 @@ impl Capsules for LinuxStation {
         }
         session.nested = None;
         session.undestroyed = false;
-        Ok(ended)
+        Ok(Destroyed { forced, ..ended })
     }
 
     fn shared(&self) -> Vec<String> {

@@ -369,9 +369,11 @@ impl Capsules for World {
             inner.escaped.push(Escaped { class, whose: *whose, outlives });
         }
         let proof = if inner.capsules.is_empty() { "no capsule" } else { "init pidfd" };
+        let open = inner.capsules.iter().flat_map(|capsule| &capsule.apps);
+        let forced = open.map(|app| format!("app {app}")).collect();
         inner.capsules.clear();
         inner.shown = false;
-        Ok(Destroyed { proof: proof.to_owned(), took: Duration::from_millis(9) })
+        Ok(Destroyed { proof: proof.to_owned(), took: Duration::from_millis(9), forced })
     }
 
     fn shared(&self) -> Vec<String> {

@@ -5,14 +5,14 @@ use iced::widget::{column, container, row, space, stack, text};
 use iced::{Alignment, Element, Length, Padding};
 
 use crate::driver::Wish;
-use crate::driver::scene::{AttendedScene, WindowScene};
+use crate::driver::scene::{AttendedScene, PinScene, WindowScene};
 use crate::evidence::escape;
 use crate::handoff::BadgeMode;
 use crate::ui::icon::{self, Icon};
-use crate::ui::parts::{Look, Touch, fit, line, width};
-use crate::ui::screen::{challenge, emergency, handoff_log, launcher, warning};
+use crate::ui::parts::{Look, Touch, fit, heading, line, pill, say, width};
+use crate::ui::screen::{challenge, emergency, handoff_log, launcher, receipt, warning};
 use crate::ui::theme::{self, BAR, Kind, STRONG, TEXT};
-use crate::ui::{Message, words};
+use crate::ui::{Message, keypad, words};
 
 /// Below this width the bar leaves out what is said elsewhere too.
 const NARROW: f32 = 1200.0;
@@ -26,9 +26,13 @@ const SHORT: u64 = 600_000;
 const TOLD: u64 = 3_600_000;
 
 /// The screen.
-pub fn view<'a>(look: Look<'a>, scene: &AttendedScene) -> Element<'a, Message> {
+pub fn view<'a>(look: Look<'a>, scene: &'a AttendedScene) -> Element<'a, Message> {
     let beneath = if let Some(until) = scene.warning {
         warning::view(look, scene, until)
+    } else if let Some(pin) = &scene.log_pin {
+        again(look, pin)
+    } else if let Some(receipt) = scene.before.as_deref().filter(|_| scene.before_open) {
+        receipt::view(look, receipt)
     } else if let Some(log) = &scene.log {
         handoff_log::view(look, log)
     } else if scene.launcher {
@@ -46,7 +50,11 @@ pub fn stops(look: Look<'_>, scene: &AttendedScene) -> Vec<Message> {
     if scene.warning.is_some() {
         return vec![Message::Wish(Wish::Stay)];
     }
-    let mut stops = if let Some(log) = &scene.log {
+    let mut stops = if let Some(pin) = &scene.log_pin {
+        challenge::stops(look, pin)
+    } else if scene.before_open && scene.before.is_some() {
+        receipt::stops()
+    } else if let Some(log) = &scene.log {
         handoff_log::stops(look, log)
     } else if scene.launcher {
         launcher::stops(scene)
@@ -81,6 +89,35 @@ pub fn stops(look: Look<'_>, scene: &AttendedScene) -> Vec<Message> {
 
 fn apps_toggle(scene: &AttendedScene) -> Message {
     Message::Wish(Wish::Launcher(!scene.launcher))
+}
+
+/// The PIN again, before the log opens: whoever stands here need not be the one whose session it is.
+fn again<'a>(look: Look<'a>, pin: &PinScene) -> Element<'a, Message> {
+    let colours = look.colours;
+    let mut said = column![
+        heading(look, 40.0, "Your PIN again"),
+        say(
+            "The handoff log opens for you alone. That you read it is recorded.",
+            look.px(24.0),
+            TEXT,
+            colours.ink
+        ),
+    ]
+    .spacing(look.px(16.0));
+    if let Some(problem) = &pin.problem {
+        said = said.push(pill(look, Icon::Warning, problem.clone(), colours.amber, colours.amber_tint));
+    } else if let Some(left) = pin.tries_left {
+        said = said.push(pill(look, Icon::Warning, words::tries(left), colours.amber, colours.amber_tint));
+    }
+    let left = column![said, space::vertical(), challenge::give_up(look, pin)]
+        .height(Length::Fill)
+        .width(Length::Fill);
+    let right = container(keypad::view(look, pin)).center_y(Length::Fill);
+    container(row![left, right].spacing(look.px(48.0)))
+        .padding(Padding::from([look.px(32.0), look.px(40.0)]))
+        .width(Length::Fill)
+        .height(Length::Fill)
+        .into()
 }
 
 /// How the bar's width is shared out.
@@ -294,6 +331,9 @@ fn window_button<'a>(look: Look<'a>, window: &WindowScene, room: f32) -> Element
 pub fn next_change(scene: &AttendedScene, now_ms: u64) -> Option<u64> {
     if let Some(until) = scene.warning {
         return challenge::next_second(until, now_ms);
+    }
+    if let Some(pin) = &scene.log_pin {
+        return challenge::next_change(pin, now_ms);
     }
     let left = scene.end_ms.checked_sub(now_ms).filter(|left| *left > 0)?;
     if left >= TOLD {

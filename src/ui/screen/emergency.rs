@@ -1,27 +1,23 @@
 //! Emergency access: a reason first, chosen or typed, then the code; and the bar that says all the
 //! while that it is one.
 
-use iced::widget::{Column, Row, canvas, column, container, row, space};
+use iced::widget::{Column, canvas, column, container, row, space};
 use iced::{Alignment, Color, Element, Length, Point, Rectangle, Renderer, Theme, mouse};
 
 use crate::driver::Wish;
 use crate::driver::scene::{EmergencyScene, PinScene};
 use crate::evidence::escape;
-use crate::pin::PinKey;
 use crate::ui::icon::Icon;
 use crate::ui::parts::{Look, Touch, card, disc, heading, page, pill, say, soft};
-use crate::ui::screen::challenge;
+use crate::ui::screen::{challenge, keyboard};
 use crate::ui::theme::{self, Kind, STRONG, TEXT};
 use crate::ui::{Message, keypad, words};
-
-/// The letters of the keyboard on the screen.
-const LETTERS: [&str; 3] = ["qwertyuiop", "asdfghjkl", "zxcvbnm"];
 
 /// The screen.
 pub fn view<'a>(look: Look<'a>, pin: &PinScene, emergency: &EmergencyScene) -> Element<'a, Message> {
     match (&emergency.reason, look.draft) {
         (Some(reason), _) => code(look, pin, reason),
-        (None, Some(draft)) => keyboard(look, draft),
+        (None, Some(draft)) => typing(look, draft),
         (None, None) => reasons(look, pin),
     }
 }
@@ -88,52 +84,18 @@ fn head<'a>(look: Look<'_>) -> Element<'a, Message> {
     .into()
 }
 
-/// A keyboard for gloves: whoever has one of keys types there.
-fn keyboard<'a>(look: Look<'a>, draft: &str) -> Element<'a, Message> {
+/// The reason is typed.
+fn typing<'a>(look: Look<'a>, draft: &str) -> Element<'a, Message> {
     let colours = look.colours;
-    let key = |letter: char| {
-        Touch::new(look, Kind::Card, Message::Letter(letter))
-            .width(Length::Fill)
-            .height(look.px(72.0))
-            .padding(0)
-            .letters(look.px(26.0))
-            .saying(letter.to_string())
-    };
-    let line = |letters: &str| Row::from_iter(letters.chars().map(key)).spacing(look.px(4.0));
-    let erase = Touch::new(look, Kind::Card, Message::Pad(PinKey::Erase))
-        .width(look.px(120.0))
-        .height(look.px(72.0))
-        .padding(0)
-        .holding(container(Icon::Erase.view(look.px(32.0), colours.ink)).center(Length::Fill));
-    let blank = Touch::new(look, Kind::Card, Message::Letter(' '))
-        .width(Length::Fill)
-        .height(look.px(72.0))
-        .padding(0)
-        .saying("space");
-    let done = Touch::new(look, Kind::Primary, Message::DraftDone)
-        .width(look.px(200.0))
-        .height(look.px(72.0))
-        .enabled(!draft.trim().is_empty())
-        .saying("Done");
-    let back = Touch::new(look, Kind::Quiet, Message::Draft(false))
-        .width(look.px(160.0))
-        .height(look.px(72.0))
-        .with_icon(Icon::Close, "Back");
     let typed = card(look, 16.0, say(format!("{}|", escape(draft)), look.px(28.0), TEXT, colours.ink))
         .width(Length::Fill);
-    let keys = column![
-        line(LETTERS[0]),
-        line(LETTERS[1]),
-        line(LETTERS[2]),
-        row![back, blank, erase, done].spacing(look.px(4.0))
-    ]
-    .spacing(look.px(4.0));
+    let done = (Message::DraftDone, "Done", !draft.trim().is_empty());
     let said = column![
         heading(look, 28.0, "Why do you need it?"),
         typed,
         soft(look, "A few words. No patient's name."),
         space::vertical(),
-        keys,
+        keyboard::view(look, 72.0, false, Message::Draft(false), done),
     ]
     .spacing(look.px(8.0));
     page(look, said, None)

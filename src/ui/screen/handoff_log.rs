@@ -1,110 +1,192 @@
-//! The handoff log: what happened, newest first; one entry opens beside the list with what every
-//! gate saw and the proof.
+//! The handoff log: what happened, newest first. Only the rows that are shown are made, however many there
+//! are; one entry opens beside the list.
 
-use iced::widget::{Column, column, container, row, scrollable, space};
-use iced::{Alignment, Color, Element, Length, Padding};
+use iced::widget::{Column, canvas, column, container, mouse_area, row, space};
+use iced::{Alignment, Color, Element, Length, Padding, Point, Rectangle, Renderer, Size, Theme, mouse};
 
 use crate::driver::Wish;
 use crate::driver::scene::LogScene;
-use crate::evidence::receipt::{GateSaw, HandoffFacts, Receipt};
-use crate::evidence::{counts, escape, sentence_in};
+use crate::evidence::escape;
 use crate::ui::Message;
 use crate::ui::icon::Icon;
-use crate::ui::log::{Shown, Verdict};
-use crate::ui::parts::{Look, Touch, card, heading, line, pill, say, soft};
-use crate::ui::theme::{self, Kind, MONO, STRONG, TEXT};
+use crate::ui::log::{LogMessage, Menu, Shown, Verdict};
+use crate::ui::parts::{Look, Touch, line, pill, say, soft};
+use crate::ui::screen::{keyboard, log_day, log_entry, log_filter};
+use crate::ui::theme::{self, BAR, Kind, STRONG, TEXT};
 
-/// The list, for scrolling by keyboard.
-pub const LIST: &str = "log list";
 /// The open entry, for scrolling by keyboard.
 pub const ENTRY: &str = "log entry";
 /// A row of the list, on a 1280×800 screen, without the room of its ring.
-const ROW: f32 = 72.0;
+const ROW: f32 = 64.0;
 /// Between two rows.
 const GAP: f32 = 4.0;
+/// The height of a line of buttons, without the room of their rings.
+const LINE: f32 = 64.0;
+/// The height of a key while something is searched for.
+const KEY: f32 = 64.0;
+/// Around everything.
+const EDGE: (f32, f32, f32) = (12.0, 40.0, 16.0);
+/// Between the parts, from above to below.
+const BETWEEN: f32 = 8.0;
 
-/// How far apart the tops of two rows are, in pixels.
+/// How many rows are shown.
 #[must_use]
-pub fn row_step(look: Look<'_>) -> f32 {
-    look.px(ROW) + 8.0 + GAP
+pub fn rows(look: Look<'_>) -> u64 {
+    let (above, _, below) = EDGE;
+    let edges = look.px(above) + look.px(below);
+    let line = look.px(LINE) + 8.0 + look.px(BETWEEN);
+    let mut room = look.size.height - BAR - edges - 2.0 * line;
+    if look.log.keyboard {
+        // Rows are worth more there than the line above.
+        room += line;
+        room -= 5.0 * (look.px(KEY) + 8.0 + look.px(4.0)) + look.px(BETWEEN);
+    } else if look.log.open.is_none() {
+        room -= look.px(log_day::HIGH) + look.px(BETWEEN);
+    }
+    if problem(look).is_some() {
+        room -= look.px(28.0) + look.px(BETWEEN);
+    }
+    let count = ((room + GAP) / (look.px(ROW) + 8.0 + GAP)).floor().max(1.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few rows")]
+    let count = count as u64;
+    count
+}
+
+fn scene<'a>(look: Look<'a>) -> Option<&'a LogScene> {
+    crate::ui::log_of(look.scene)
+}
+
+/// What is wrong, or was done, in a line.
+fn problem(look: Look<'_>) -> Option<(String, bool)> {
+    let scene = scene(look)?;
+    match (&scene.verdict, &scene.problem, &scene.exported) {
+        (Some(Err(problem)), _, _) | (_, Some(problem), _) | (_, _, Some(Err(problem))) => {
+            Some((escape(problem), true))
+        }
+        (_, _, Some(Ok(path))) => Some((format!("A copy is on the medium: {}", escape(path)), false)),
+        (_, _, None) => None,
+    }
 }
 
 /// What the keyboard can reach.
 #[must_use]
 pub fn stops(look: Look<'_>, scene: &LogScene) -> Vec<Message> {
-    let mut stops: Vec<Message> =
-        look.log.entries.iter().map(|shown| Message::Open(shown.written.index)).collect();
-    if more_there(look, scene) {
-        stops.push(Message::Wish(Wish::MoreLog));
+    let log = look.log;
+    if log.note.is_some() {
+        return log_entry::note_stops(look);
     }
-    stops.push(Message::Wish(Wish::CloseLog));
+    let mut stops = Vec::new();
+    if !log.keyboard {
+        if !scene.media.is_empty() {
+            stops.push(Message::Log(LogMessage::Menu(Some(Menu::Export))));
+        }
+        stops.push(Message::Wish(Wish::CloseLog));
+    }
+    if let Some(menu) = log.menu {
+        stops.extend(log_filter::menu_stops(look, scene, menu));
+        return stops;
+    }
+    stops.extend(log_filter::stops(look));
+    if log.keyboard {
+        stops.push(Message::Log(LogMessage::Keyboard(false)));
+    }
+    stops.extend(shown(look).map(|(_, shown)| Message::Open(shown.written.index)));
+    if !log.keyboard && log.last_top(rows(look)) > 0 {
+        stops.extend(pages(look));
+    }
+    if log.opened().is_some() && !log.keyboard {
+        stops.extend(log_entry::stops(look));
+    }
     stops
 }
 
-fn more_there(look: Look<'_>, scene: &LogScene) -> bool {
-    u64::try_from(look.log.entries.len()).is_ok_and(|shown| shown < scene.total)
+/// The rows that are shown, with their places, as far as they were read.
+fn shown<'a>(look: Look<'a>) -> impl Iterator<Item = (u64, &'a Shown)> {
+    let top = look.log.top;
+    let end = (top + rows(look)).min(look.log.count);
+    (top..end).filter_map(move |place| Some((place, look.log.at(place)?)))
+}
+
+/// A page up and a page down.
+fn pages(look: Look<'_>) -> [Message; 2] {
+    let page = i64::try_from(rows(look)).unwrap_or(1);
+    [Message::Log(LogMessage::Scroll(-page)), Message::Log(LogMessage::Scroll(page))]
 }
 
 /// The log, below the bar.
-pub fn view<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
-    let colours = look.colours;
-    let opened = look.log.opened();
-    let full = look.size.width - look.px(80.0);
-    let list_room = if opened.is_some() { (full * 0.36).max(look.px(348.0)).round() } else { full };
-    let rows = look.log.entries.iter().map(|shown| entry(look, shown, list_room, opened.is_some()));
-    let mut rows = Column::from_iter(rows).spacing(GAP);
-    if more_there(look, scene) {
-        let more = Touch::new(look, Kind::Quiet, Message::Wish(Wish::MoreLog)).width(Length::Fill);
-        rows = rows.push(more.saying("Show older entries"));
+pub fn view<'a>(look: Look<'a>, scene: &'a LogScene) -> Element<'a, Message> {
+    let log = look.log;
+    let mut all = column![].spacing(look.px(BETWEEN));
+    if !log.keyboard || log.note.is_some() {
+        all = all.push(head(look, scene));
     }
-    let list = scrollable(container(rows).padding(Padding::ZERO.right(20.0)))
-        .id(LIST)
-        .width(list_room)
-        .height(Length::Fill)
-        .style(move |_, _| theme::scroll(colours));
-    let mut beside = row![list].spacing(look.px(24.0)).height(Length::Fill);
-    if let Some(shown) = opened {
-        beside = beside.push(detail(look, shown));
+    if let Some((said, bad)) = problem(look) {
+        let colour = if bad { look.colours.bad } else { look.colours.good };
+        let room = look.size.width - look.px(80.0);
+        all = all.push(container(line(&said, look.px(20.0), STRONG, colour, room)).height(look.px(28.0)));
     }
-    let body: Element<'_, Message> = if look.log.entries.is_empty() {
-        container(soft(look, "Nothing has been written yet.")).center(Length::Fill).into()
+    if log.note.is_some() {
+        all = all.push(log_entry::note(look));
+    } else if let Some(menu) = log.menu {
+        all = all.push(log_filter::menu(look, scene, menu));
     } else {
-        beside.into()
-    };
-    container(column![head(look, scene), body].spacing(look.px(16.0)))
-        .padding(Padding::from([look.px(16.0), look.px(40.0)]).bottom(look.px(24.0)))
+        all = all.push(log_filter::line(look, scene));
+        if !log.keyboard && log.open.is_none() {
+            all = all.push(log_day::view(look, scene));
+        }
+        all = all.push(list(look, scene));
+        if log.keyboard {
+            let hide = Message::Log(LogMessage::Keyboard(false));
+            all = all.push(keyboard::view(look, KEY, true, hide.clone(), (hide, "Show list", true)));
+        }
+    }
+    let (above, beside, below) = EDGE;
+    container(all)
+        .padding(Padding::from([look.px(above), look.px(beside)]).bottom(look.px(below)))
         .width(Length::Fill)
         .height(Length::Fill)
         .into()
 }
 
-/// What this is, whether it holds, and the way out.
+/// Whether it holds, how much there is, whose clock it is, and the ways out.
 fn head<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
     let colours = look.colours;
     let verdict = match &scene.verdict {
         None => pill(look, Icon::Ring, "Verifying…", colours.amber, colours.amber_tint),
         Some(Ok(count)) => {
-            let said = format!("{} entries hold", thousands(*count));
+            let said = format!("{} entries verified", thousands(*count));
             pill(look, Icon::ShieldTick, said, colours.good, colours.good_tint)
         }
         Some(Err(_)) => pill(look, Icon::Warning, "The log does not hold", colours.bad, colours.bad_tint),
     };
-    let close = Touch::new(look, Kind::Quiet, Message::Wish(Wish::CloseLog)).width(look.px(160.0));
-    let shown = format!("{} of {} shown", look.log.entries.len(), thousands(scene.total));
-    let title = column![heading(look, 32.0, "Handoff log"), soft(look, shown)];
-    let mut head = column![
-        row![title, space::horizontal(), verdict, close.with_icon(Icon::Close, "Close")]
-            .spacing(look.px(24.0))
-            .align_y(Alignment::Center)
-    ]
-    .spacing(look.px(8.0));
-    if let Some(Err(problem)) = &scene.verdict {
-        head = head.push(say(escape(problem), look.px(20.0), STRONG, colours.bad));
+    let count = if scene.searching && scene.question != scene.answered {
+        "Searching…".to_owned()
+    } else {
+        format!("{} of {}", thousands(scene.count), thousands(scene.total))
+    };
+    let zone = look.time(look.utc_ms, "%Z");
+    let zone = match look.zone.iana_name() {
+        Some(name) if name != zone => format!("Times: {name} ({zone})"),
+        Some(_) | None => format!("Times: {zone}"),
+    };
+    let close = Touch::new(look, Kind::Quiet, Message::Wish(Wish::CloseLog)).width(look.px(144.0));
+    let mut ways = row![].spacing(look.px(4.0));
+    if !scene.media.is_empty() {
+        let export = Touch::new(look, Kind::Quiet, Message::Log(LogMessage::Menu(Some(Menu::Export))));
+        ways = ways.push(export.width(look.px(160.0)).with_icon(Icon::Export, "Export"));
     }
-    head.into()
+    ways = ways.push(close.with_icon(Icon::Close, "Close"));
+    let told = column![say(count, look.px(20.0), STRONG, colours.ink), soft(look, zone)];
+    container(
+        row![verdict, told, space::horizontal(), ways].spacing(look.px(20.0)).align_y(Alignment::Center),
+    )
+    .height(look.px(LINE) + 8.0)
+    .into()
 }
 
-fn thousands(count: u64) -> String {
+/// A count with its thousands apart.
+#[must_use]
+pub fn thousands(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -127,6 +209,144 @@ fn mark(look: Look<'_>, verdict: Verdict) -> Option<(Icon, Color, &'static str)>
     }
 }
 
+/// The list, and the entry that is open beside it.
+fn list<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
+    let log = look.log;
+    let full = look.size.width - look.px(80.0);
+    let opened = log.opened().filter(|_| !log.keyboard);
+    let count = rows(look);
+    let scrolls = log.last_top(count) > 0 && !log.keyboard;
+    let rail = if scrolls { look.px(LINE) + 8.0 + look.px(8.0) } else { 0.0 };
+    let wide = if opened.is_some() { (full * 0.36).max(look.px(348.0)).round() } else { full };
+    let room = wide - rail;
+    if log.count == 0 {
+        let said = match (scene.searching, scene.total) {
+            (true, _) => "Searching…",
+            (false, 0) => "Nothing has been written yet.",
+            (false, _) => "No entry is like that. Press Esc, or choose less.",
+        };
+        return container(soft(look, said)).center(Length::Fill).into();
+    }
+    let end = (log.top + count).min(log.count);
+    let entries = (log.top..end).map(|place| match log.at(place) {
+        Some(shown) => entry(look, shown, room, opened.is_some()),
+        // Its place is kept while it is read.
+        None => container(space::horizontal()).width(room).height(look.px(ROW) + 8.0).into(),
+    });
+    let entries = Column::from_iter(entries).spacing(GAP).width(room);
+    // A notch of a wheel is a row.
+    let entries = mouse_area(entries).on_scroll(|delta| {
+        let lines = match delta {
+            mouse::ScrollDelta::Lines { y, .. } => y,
+            mouse::ScrollDelta::Pixels { y, .. } => y / 60.0,
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "a few rows")]
+        let rows = -lines.clamp(-100.0, 100.0).round() as i64;
+        Message::Log(LogMessage::Scroll(rows))
+    });
+    let mut both = row![entries].spacing(look.px(8.0));
+    if scrolls {
+        both = both.push(slider(look, count));
+    }
+    let mut beside = row![both].spacing(look.px(20.0)).height(Length::Fill);
+    if let Some(shown) = opened {
+        beside = beside.push(log_entry::view(look, scene, shown));
+    }
+    beside.into()
+}
+
+/// A page up, where this part of the list lies in the whole, a page down.
+fn slider<'a>(look: Look<'a>, rows: u64) -> Element<'a, Message> {
+    let colours = look.colours;
+    let page = |icon: Icon, message: Message, there: bool| {
+        Touch::new(look, Kind::Quiet, message)
+            .width(look.px(LINE))
+            .height(look.px(LINE))
+            .padding(0)
+            .enabled(there)
+            .holding(container(icon.view(look.px(28.0), colours.ink)).center(Length::Fill))
+    };
+    let [up, down] = pages(look);
+    let (top, last) = (look.log.top, look.log.last_top(rows));
+    let rail = Rail { top, last, rows, count: look.log.count, colours };
+    column![
+        page(Icon::Up, up, top > 0),
+        canvas(rail).width(look.px(LINE) + 8.0).height(Length::Fill),
+        page(Icon::Down, down, top < last),
+    ]
+    .spacing(look.px(4.0))
+    .into()
+}
+
+/// The rail of a list of any length: pressing it moves to that part of the whole.
+struct Rail {
+    top: u64,
+    last: u64,
+    rows: u64,
+    count: u64,
+    colours: theme::Colours,
+}
+
+impl canvas::Program<Message> for Rail {
+    type State = bool;
+
+    fn update(
+        &self,
+        dragged: &mut bool,
+        event: &canvas::Event,
+        bounds: Rectangle,
+        cursor: mouse::Cursor,
+    ) -> Option<canvas::Action<Message>> {
+        let seek = |at: Point| {
+            let part = ((at.y - bounds.y) / bounds.height).clamp(0.0, 1.0) * 1000.0;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+            let part = part.round() as u32;
+            Some(canvas::Action::publish(Message::Log(LogMessage::Seek(part))).and_capture())
+        };
+        let canvas::Event::Mouse(event) = event else { return None };
+        match event {
+            mouse::Event::ButtonPressed(mouse::Button::Left) => {
+                *dragged = cursor.is_over(bounds);
+                cursor.position_over(bounds).and_then(seek)
+            }
+            mouse::Event::CursorMoved { position } if *dragged => seek(*position),
+            mouse::Event::ButtonReleased(_) => {
+                *dragged = false;
+                None
+            }
+            mouse::Event::ButtonPressed(_)
+            | mouse::Event::CursorEntered
+            | mouse::Event::CursorLeft
+            | mouse::Event::CursorMoved { .. }
+            | mouse::Event::WheelScrolled { .. } => None,
+        }
+    }
+
+    fn draw(
+        &self,
+        _: &bool,
+        renderer: &Renderer,
+        _: &Theme,
+        bounds: Rectangle,
+        _: mouse::Cursor,
+    ) -> Vec<canvas::Geometry> {
+        let mut frame = canvas::Frame::new(renderer, bounds.size());
+        let (wide, high) = (16.0, bounds.height);
+        let left = (bounds.width - wide) / 2.0;
+        let whole = canvas::Path::rounded_rectangle(Point::new(left, 0.0), Size::new(wide, high), 8.0.into());
+        frame.fill(&whole, self.colours.pressed);
+        #[expect(clippy::cast_precision_loss, reason = "a place on a rail of a few hundred pixels")]
+        let (part, at) = (
+            (self.rows as f32 / self.count.max(1) as f32 * high).clamp(40.0_f32.min(high), high),
+            self.top as f32 / self.last.max(1) as f32,
+        );
+        let top = Point::new(left, (high - part) * at.min(1.0));
+        let here = canvas::Path::rounded_rectangle(top, Size::new(wide, part), 8.0.into());
+        frame.fill(&here, self.colours.soft);
+        vec![frame.into_geometry()]
+    }
+}
+
 fn entry<'a>(look: Look<'a>, shown: &Shown, room: f32, narrow: bool) -> Element<'a, Message> {
     let colours = look.colours;
     let (size, small) = (look.px(20.0), look.px(18.0));
@@ -134,15 +354,17 @@ fn entry<'a>(look: Look<'a>, shown: &Shown, room: f32, narrow: bool) -> Element<
     let message = Message::Open(shown.written.index);
     let kind = if open { Kind::CardMarked } else { Kind::Card };
     let mark = mark(look, shown.verdict);
-    let inner = room - 8.0 - 20.0 - look.px(32.0);
+    let inner = room - 8.0 - look.px(32.0);
     let time = look.px(112.0);
     let content: Element<'_, Message> = if narrow {
+        let icon = if mark.is_some() { look.px(28.0 + 8.0) } else { 0.0 };
+        let rest = inner - look.px(92.0) - look.px(8.0) - icon;
         let mut top = row![
-            say(&shown.time, size, STRONG, colours.ink),
-            line(&shown.what, small, TEXT, colours.ink, inner - look.px(96.0 + 12.0 + 12.0 + 28.0)),
+            container(say(&shown.time, size, STRONG, colours.ink)).width(look.px(92.0)),
+            line(&shown.what, small, TEXT, colours.ink, rest),
             space::horizontal(),
         ]
-        .spacing(look.px(12.0))
+        .spacing(look.px(8.0))
         .align_y(Alignment::Center);
         if let Some((icon, colour, _)) = mark {
             top = top.push(icon.view(look.px(24.0), colour));
@@ -150,7 +372,7 @@ fn entry<'a>(look: Look<'a>, shown: &Shown, room: f32, narrow: bool) -> Element<
         column![top, line(&shown.who, small, TEXT, colours.soft, inner)].into()
     } else {
         let rest = inner - time - look.px(5.0 * 16.0);
-        let (who, what, apps, took) = (rest * 0.29, rest * 0.21, rest * 0.21, rest * 0.09);
+        let (who, what, apps, took) = (rest * 0.26, rest * 0.22, rest * 0.23, rest * 0.09);
         let cell = |text: &str, size, font, colour, room: f32| {
             container(line(text, size, font, colour, room)).width(room)
         };
@@ -182,169 +404,4 @@ fn entry<'a>(look: Look<'a>, shown: &Shown, room: f32, narrow: bool) -> Element<
         .height(look.px(ROW))
         .padding([0.0, look.px(16.0)])
         .holding(container(content).center_y(Length::Fill))
-}
-
-/// One entry: the sentence first, then the gates, then the proof.
-fn detail<'a>(look: Look<'a>, shown: &Shown) -> Element<'a, Message> {
-    let colours = look.colours;
-    let mut content = Column::new().spacing(look.px(16.0)).width(Length::Fill);
-    match &shown.receipt {
-        Ok(receipt) => {
-            let sentence = format!("{}.", sentence_in(receipt, look.zone));
-            content = content.push(say(sentence, look.px(22.0), STRONG, colours.ink));
-            if let Some(facts) = &receipt.handoff {
-                content = gates(look, content, facts);
-            }
-            content = content.push(proof(look, shown, Some(receipt)));
-        }
-        Err(problem) => {
-            let said = if shown.written.json.is_empty() {
-                "This entry was pruned: its text is gone, its hash stays in the tree.".to_owned()
-            } else {
-                format!("This entry cannot be read: {}.", escape(problem))
-            };
-            content = content.push(say(said, look.px(22.0), STRONG, colours.bad));
-            content = content.push(proof(look, shown, None));
-        }
-    }
-    let inside = container(content).padding(Padding::ZERO.right(look.px(24.0)));
-    let scrolled = scrollable(inside)
-        .id(ENTRY)
-        .width(Length::Fill)
-        .height(Length::Fill)
-        .style(move |_, _| theme::scroll(colours));
-    card(look, 24.0, scrolled).width(Length::Fill).height(Length::Fill).into()
-}
-
-fn gates<'a>(look: Look<'a>, content: Column<'a, Message>, facts: &HandoffFacts) -> Column<'a, Message> {
-    let colours = look.colours;
-    let counted = counts(&facts.after);
-    let (icon, colour, tint) = if counted.clean() {
-        (Icon::ShieldTick, colours.good, colours.good_tint)
-    } else {
-        (Icon::Warning, colours.bad, colours.bad_tint)
-    };
-    let mut content = content.push(pill(look, icon, counted.to_string(), colour, tint));
-    content = content.push(fact(look, "How its end was proved", &facts.proof));
-    content = content.push(fact(look, "How the operator was proved", &facts.assurance));
-    if !facts.apps.is_empty() {
-        let apps: Vec<String> = facts
-            .apps
-            .iter()
-            .map(|app| format!("{} ({})", app.name, if app.gracefully { "closed" } else { "forced" }))
-            .collect();
-        content = content.push(fact(look, "Apps", &apps.join(", ")));
-    }
-    if !facts.shared.is_empty() {
-        content = content.push(fact(look, "Shared, not checked", &facts.shared.join(", ")));
-    }
-    content = content.push(table(look, "What the gates saw afterwards", &facts.after));
-    if !facts.inside.is_empty() {
-        content = content.push(table(look, "What was there to be destroyed", &facts.inside));
-    }
-    content
-}
-
-fn fact<'a>(look: Look<'_>, name: &str, what: &str) -> Element<'a, Message> {
-    if what.is_empty() {
-        return space::vertical().height(0).into();
-    }
-    column![
-        say(name, look.px(18.0), TEXT, look.colours.soft),
-        say(escape(what), look.px(20.0), TEXT, look.colours.ink),
-    ]
-    .spacing(look.px(2.0))
-    .into()
-}
-
-/// The gates as a grid: class, gate and answer, what was seen and how, milliseconds.
-fn table<'a>(look: Look<'a>, title: &str, gates: &[GateSaw]) -> Element<'a, Message> {
-    let colours = look.colours;
-    let small = look.px(18.0);
-    let soft = |text: &str| say(text, small, TEXT, colours.soft);
-    let widths = [look.px(56.0), look.px(192.0), look.px(64.0)];
-    let head = row![
-        container(soft("Class")).width(widths[0]),
-        container(soft("Gate")).width(widths[1]),
-        container(soft("Seen · method")).width(Length::Fill),
-        container(soft("ms")).align_right(widths[2]),
-    ]
-    .spacing(look.px(8.0));
-    let rows = gates.iter().map(|gate| {
-        let (icon, colour, word) = answer(look, &gate.answer);
-        #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
-        let ms = format!("{:.1}", gate.took_us as f64 / 1000.0);
-        let answered = row![icon.view(look.px(18.0), colour), say(word, small, STRONG, colour)]
-            .spacing(look.px(6.0))
-            .align_y(Alignment::Center);
-        let seen = column![
-            say(escape(&gate.saw), small, TEXT, colours.ink),
-            say(escape(&gate.method), small, TEXT, colours.soft)
-        ];
-        let cells = row![
-            container(say(gate.class.to_string(), small, TEXT, colours.soft)).width(widths[0]),
-            container(column![say(escape(&gate.gate), small, STRONG, colours.ink), answered])
-                .width(widths[1]),
-            container(seen).width(Length::Fill),
-            container(say(ms, small, TEXT, colours.soft)).align_right(widths[2]),
-        ]
-        .spacing(look.px(8.0));
-        Element::from(container(cells).padding([look.px(6.0), 0.0]))
-    });
-    let mut lines = column![say(title, look.px(22.0), STRONG, colours.ink), head].spacing(look.px(6.0));
-    for one in rows {
-        lines = lines.push(rule(look)).push(one);
-    }
-    lines.into()
-}
-
-fn rule<'a>(look: Look<'_>) -> Element<'a, Message> {
-    let colour = look.colours.line;
-    container(space::horizontal())
-        .width(Length::Fill)
-        .height(1)
-        .style(move |_| theme::field(colour, 0.0))
-        .into()
-}
-
-fn answer(look: Look<'_>, answer: &str) -> (Icon, Color, String) {
-    let colours = look.colours;
-    match answer {
-        "absent" => (Icon::Tick, colours.good, "absent".to_owned()),
-        "not-applicable" => (Icon::Circle, colours.soft, "not here".to_owned()),
-        "setting" => (Icon::Info, colours.accent, "by setting".to_owned()),
-        "present" => (Icon::Warning, colours.bad, "present".to_owned()),
-        other => (Icon::Warning, colours.bad, escape(other)),
-    }
-}
-
-/// What a stranger needs to check the entry.
-fn proof<'a>(look: Look<'a>, shown: &Shown, receipt: Option<&Receipt>) -> Element<'a, Message> {
-    let colours = look.colours;
-    let hash = move |name: &str, value: &str| -> Element<'a, Message> {
-        column![
-            say(name, look.px(18.0), TEXT, colours.soft),
-            say(value, look.px(16.0), MONO, colours.ink).wrapping(iced::widget::text::Wrapping::Glyph),
-        ]
-        .spacing(look.px(2.0))
-        .into()
-    };
-    let mut lines = column![
-        rule(look),
-        say("Proof", look.px(22.0), STRONG, colours.ink),
-        hash("Entry", &shown.written.index.to_string()),
-        hash("Leaf (SHA-256, RFC 6962)", &hex::encode(shown.written.leaf)),
-    ]
-    .spacing(look.px(12.0));
-    if let Some(receipt) = receipt {
-        if !receipt.previous.is_empty() {
-            lines = lines.push(hash("Leaf before", &escape(&receipt.previous)));
-        }
-        if !receipt.policy.is_empty() {
-            lines = lines.push(hash("Policy", &escape(&receipt.policy)));
-        }
-        lines = lines.push(hash("Time", &escape(&receipt.at.utc)));
-    }
-    let note: Vec<String> = shown.written.checkpoint.lines().map(escape).collect();
-    lines.push(hash("Checkpoint (signed note)", &note.join("\n"))).into()
 }

@@ -4,7 +4,7 @@ use iced::widget::{Column, Row, column, container, row, scrollable, space};
 use iced::{Alignment, Color, Element, Length};
 
 use crate::driver::Wish;
-use crate::driver::scene::{AppState, AppTile, AttendedScene};
+use crate::driver::scene::{AppState, AppTile, AttendedScene, CleanSummary};
 use crate::evidence::escape;
 use crate::ui::icon::{self, Icon};
 use crate::ui::parts::{Look, Touch, card, heading, line, pill, say, soft};
@@ -23,15 +23,16 @@ const GAP: f32 = 16.0;
 pub fn view<'a>(look: Look<'a>, scene: &AttendedScene) -> Element<'a, Message> {
     let colours = look.colours;
     // The line of the clean-up before has its room always: tiles must not move under a finger.
-    let said: Element<'_, Message> = match &scene.fresh {
-        Some(clean) => {
+    let said: Element<'_, Message> = match (&scene.fresh, &scene.before) {
+        (fresh, Some(_)) => receipt(look, fresh.as_ref()),
+        (Some(clean), None) => {
             pill(look, Icon::ShieldTick, words::verified_clean(clean), colours.good, colours.good_tint)
         }
-        None => space::horizontal().width(Length::Shrink).into(),
+        (None, None) => space::horizontal().width(Length::Shrink).into(),
     };
     let head = row![heading(look, 32.0, "Your apps"), space::horizontal(), said]
         .align_y(Alignment::Center)
-        .height(look.px(56.0));
+        .height(look.px(if scene.before.is_some() { 72.0 } else { 56.0 }));
     let columns = columns(look);
     let rows = scene.apps.chunks(columns).map(|tiles| {
         Row::from_iter(tiles.iter().map(|tile| app(look, scene, tile))).spacing(look.px(GAP)).into()
@@ -66,6 +67,19 @@ pub fn view<'a>(look: Look<'a>, scene: &AttendedScene) -> Element<'a, Message> {
         .height(Length::Fill)
         .style(move |_, _| theme::scroll(colours))
         .into()
+}
+
+/// What the clean-up before came to, for two seconds; the way to its receipt as long as the session is:
+/// two seconds are short for a glove.
+fn receipt<'a>(look: Look<'a>, fresh: Option<&CleanSummary>) -> Element<'a, Message> {
+    let good = look.colours.good;
+    let said = fresh.map_or_else(|| "Receipt".to_owned(), words::verified_clean);
+    let both = row![Icon::ShieldTick.view(look.px(28.0), good), say(said, look.px(20.0), STRONG, good)]
+        .spacing(look.px(12.0))
+        .align_y(Alignment::Center);
+    Touch::new(look, Kind::Card, Message::Wish(Wish::Receipt(true)))
+        .padding([0.0, look.px(16.0)])
+        .holding(container(both).center_y(Length::Fill))
 }
 
 /// How many tiles stand beside each other.
@@ -106,7 +120,8 @@ pub fn top_of(look: Look<'_>, scene: &AttendedScene, stop: &Message) -> f32 {
 pub fn stops(scene: &AttendedScene) -> Vec<Message> {
     let apps = scene.apps.iter().filter_map(|tile| pressed(scene, tile));
     let badges = scene.disabled.iter().map(|(number, _)| Message::Wish(Wish::Enable(*number)));
-    apps.chain(badges).collect()
+    let receipt = scene.before.iter().map(|_| Message::Wish(Wish::Receipt(true)));
+    receipt.chain(apps).chain(badges).collect()
 }
 
 /// What pressing a tile means: an app that runs already comes to the front.

@@ -6,9 +6,14 @@ pub mod challenge;
 pub mod clean_up;
 pub mod emergency;
 pub mod handoff_log;
+pub mod keyboard;
 pub mod launcher;
+pub mod log_day;
+pub mod log_entry;
+pub mod log_filter;
 pub mod out_of_service;
 pub mod quarantine;
+pub mod receipt;
 pub mod vacant;
 pub mod warning;
 
@@ -69,6 +74,7 @@ pub fn asked(phase: &Phase) -> Option<&PinScene> {
         Phase::Challenge(pin) => Some(pin),
         Phase::CleanUp(scene) => scene.guest.as_ref(),
         Phase::Quarantine(scene) => scene.guest.as_ref(),
-        Phase::Attended(_) | Phase::OutOfService(_) | Phase::Vacant(_) => None,
+        Phase::Attended(scene) => scene.log_pin.as_ref(),
+        Phase::OutOfService(_) | Phase::Vacant(_) => None,
     }
 }

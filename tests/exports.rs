@@ -254,6 +254,8 @@ fn meaning(receipt: &Value) -> (u64, u64, [&'static str; 4]) {
         "roster" => (3004, 3, ["110113", "110137", "U", "0"]),
         "policy" | "key" => (3004, 3, ["110113", "110129", "U", "0"]),
         "viewed" | "anchored" => (3004, 2, ["110101", "", "R", "0"]),
+        "annotated" | "attested" => (3004, 3, ["110101", "", "U", "0"]),
+        "exported" => (3004, 2, ["110106", "", "R", "0"]),
         "pruned" => (3004, 4, ["110101", "", "D", "0"]),
         "started" => (6002, 3, ["110100", "110120", "E", "0"]),
         "stopped" => (6002, 4, ["110100", "110121", "E", "0"]),
@@ -307,6 +309,12 @@ fn each_entry_is_told_as_what_it_is() {
         assert!(!names || agents.iter().any(|agent| agent["type"]["coding"][0]["code"] == "IRCP"));
         let details = audit["entity"][0]["detail"].as_array().unwrap();
         assert!(details.iter().any(|detail| detail["type"] == "checkpoint"));
+        if let Some(about) = receipt["about"]["entry"].as_u64() {
+            assert_eq!(event["unmapped"]["about"], about);
+            assert!(
+                line.contains(&format!(" about=\"{about}\"")) && details.iter().any(|d| d["type"] == "about")
+            );
+        }
         // The same leaf everywhere: it is what leads from an event to its receipt.
         let leaf = text(&event["metadata"]["uid"]);
         assert_eq!(text(&audit["entity"][0]["what"]["identifier"]["value"]), leaf);

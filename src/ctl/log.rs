@@ -360,6 +360,9 @@ fn facts(receipt: &Receipt, out: &mut String) {
         let _ = writeln!(out, "  before  {}", or_none(&change.before));
         let _ = writeln!(out, "  after   {}", or_none(&change.after));
     }
+    if let Some(about) = &receipt.about {
+        let _ = writeln!(out, "  about   entry {}, its leaf {}", about.entry, escape(&about.leaf));
+    }
     if let Some(anchor) = &receipt.anchor {
         let _ = writeln!(out, "  checkpoint over  {} entries", anchor.size);
         let _ = writeln!(out, "  its root         {}", escape(&anchor.root));

@@ -12,8 +12,8 @@ use std::time::Duration;
 use cleanshift::handoff::record::{Denial, Record, Trigger};
 use cleanshift::handoff::{OperatorId, Reason, Refusal};
 use cleanshift::ports::{
-    Answer, BadgeUid, Body, Entry, GateAnswer, Handoff, Ledger as _, Person, RosterRow, RosterRows as _,
-    Stamp,
+    Answer, BadgeUid, Body, Entry, GateAnswer, Handoff, Ledger as _, Note, Noted, Person, RosterRow,
+    RosterRows as _, Stamp,
 };
 use cleanshift::store::Store;
 
@@ -36,14 +36,17 @@ pub(crate) const TRIGGERS: [(Trigger, &str); 12] = [
 ];
 
 /// Every kind of entry.
-pub(crate) const KINDS: [&str; 19] = [
+pub(crate) const KINDS: [&str; 22] = [
     "anchored",
+    "annotated",
+    "attested",
     "badge-unknown",
     "break-glass",
     "denied",
     "disabled",
     "discontinuity",
     "drill",
+    "exported",
     "handoff",
     "key",
     "opened",
@@ -369,6 +372,15 @@ fn ordinary(month: &mut Writing, day: i64) {
         }
         2 => {
             month.core(Record::Viewed(who.id), Some(who.clone()), "");
+            for (what, text) in [
+                (Note::Annotated, names()[1].as_str()),
+                (Note::Attested, ""),
+                (Note::Exported, "9 entries to \"A\" ]"),
+            ] {
+                let about = (what != Note::Exported).then_some(month.written - 3);
+                let text = text.to_owned();
+                month.put(Body::Noted(Noted { what, by: who.clone(), about, text }));
+            }
             month.core(Record::Restarted(who.id), Some(who), "");
             month.put(Body::Stopped);
             month.started();

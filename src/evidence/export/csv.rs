@@ -7,7 +7,7 @@ use crate::evidence::receipt::{HandoffFacts, Who};
 use crate::evidence::words::{Counts, counts, escape};
 
 /// The columns. New ones are added at the end.
-const COLUMNS: [&str; 31] = [
+const COLUMNS: [&str; 32] = [
     "index",
     "utc",
     "station",
@@ -39,6 +39,7 @@ const COLUMNS: [&str; 31] = [
     "held",
     "sentence",
     "leaf",
+    "about",
 ];
 
 /// The first row.
@@ -95,6 +96,7 @@ pub fn row(entry: &Item<'_>) -> String {
         if receipt.held.is_empty() { none() } else { receipt.held.len().to_string() },
         entry.sentence(),
         entry.leaf(),
+        receipt.about.as_ref().map_or_else(none, |about| about.entry.to_string()),
     ])
 }
 

@@ -132,6 +132,10 @@ impl Item<'_> {
                 facts.push(("keep_ms", Fact::Number(pruned.keep_ms)));
             }
         }
+        if let Some(about) = &receipt.about {
+            facts.push(("about", Fact::Number(about.entry)));
+            facts.push(("about_leaf", text(&about.leaf)));
+        }
         facts.push(("held", Fact::List(receipt.held.iter().map(held).collect())));
         facts.retain(|(_, fact)| match fact {
             Fact::Number(_) => true,

@@ -342,7 +342,8 @@ impl Day {
                 let pin = if self.ward.dice.one_in(4) { "9999" } else { SUE.pin };
                 self.ward.types(pin)
             }
-            22 if supervisor => self.reads(),
+            // Whoever is no supervisor gets nothing of it.
+            22 => self.reads(),
             23 if supervisor => {
                 self.ward.wish(Wish::CloseLog)?;
                 let whom = 1 + u32::try_from(self.ward.dice.below(5)).unwrap();

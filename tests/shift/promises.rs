@@ -22,6 +22,9 @@ use crate::witness::{Ack, Acknowledged};
 const KILLED_WITHIN: u64 = 1_000;
 /// How long after its time a break-glass session may still be seen, where the machine slept over it.
 const ENDED_WITHIN: u64 = 1_000;
+/// How long after its PIN the log may still open: as long as a PIN is waited for, and as a slow disk takes to
+/// write who reads it.
+const PROVED_WITHIN: u64 = 90_000;
 
 /// What the promises remember from one look to the next.
 #[derive(Default)]
@@ -30,6 +33,11 @@ pub(crate) struct Promises {
     pub(crate) label: String,
     /// The PIN that was typed last.
     pub(crate) typed: String,
+    /// When that was.
+    pub(crate) typed_at: u64,
+    /// When the session that runs was opened, and whether the log is read in it.
+    opened_at: u64,
+    reads: bool,
     was: Option<Kind>,
     /// Capsules in which a session was.
     used: BTreeSet<u64>,
@@ -146,6 +154,7 @@ impl Promises {
         match &scene.phase {
             Phase::Attended(at_work) => {
                 let operator = operator(&at_work.name)?;
+                self.read(now, changed, at_work.log.is_some(), said)?;
                 if changed {
                     self.seen.opened = true;
                     self.opened(operator, world, disk, said)?;
@@ -212,6 +221,22 @@ impl Promises {
         } else {
             None
         });
+        Ok(())
+    }
+
+    /// The log opens for its supervisor's PIN, typed a short while ago or to open this very session.
+    fn read(&mut self, now: u64, opens: bool, shows: bool, said: &Mutex<Acknowledged>) -> Result<(), Broken> {
+        if opens {
+            (self.opened_at, self.reads) = (now, false);
+        }
+        if said.lock().unwrap().overreached {
+            return broken("the log", "somebody has written into it who is no supervisor");
+        }
+        let fresh = now - self.opened_at.max(self.typed_at) <= PROVED_WITHIN;
+        if shows && !std::mem::replace(&mut self.reads, shows) && !(fresh && self.typed == SUE.pin) {
+            return broken("the log", "it was opened without its supervisor's PIN");
+        }
+        self.reads = shows;
         Ok(())
     }
 

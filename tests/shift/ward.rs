@@ -50,6 +50,8 @@ pub(crate) struct Ward {
     pub(crate) lying: BTreeMap<&'static str, &'static str>,
     /// The PIN that was typed last when one was asked for.
     pub(crate) typed: String,
+    /// When that was.
+    typed_at: u64,
     pub(crate) said: Arc<Mutex<Acknowledged>>,
     pub(crate) promises: Promises,
     /// What happened, where somebody wants to read it.
@@ -163,6 +165,7 @@ impl Ward {
             answered: 0,
             lying: BTreeMap::new(),
             typed: String::new(),
+            typed_at: 0,
             said: Arc::default(),
             promises: Promises::default(),
             trace: None,
@@ -542,6 +545,7 @@ impl Ward {
             self.note(|| label);
         }
         self.promises.typed.clone_from(&self.typed);
+        self.promises.typed_at = self.typed_at;
         self.promises.kept(
             self.clock.world(),
             &scene,
@@ -610,6 +614,7 @@ impl Ward {
         };
         if asked {
             pin.clone_into(&mut self.typed);
+            self.typed_at = self.clock.world();
         }
         if let Some(shell) = &self.shell {
             shell.ends.pad.wipe();

@@ -11,6 +11,8 @@ use cleanshift::ports::{
 };
 use cleanshift::store::Store;
 
+use crate::ground::SUE;
+
 /// What was acknowledged, over all shells of a day.
 #[derive(Default)]
 pub(crate) struct Acknowledged {
@@ -26,6 +28,8 @@ pub(crate) struct Acknowledged {
     pub(crate) emergency: Option<(i64, bool)>,
     /// One was asked for without a reason.
     pub(crate) unreasoned: bool,
+    /// Somebody has written into the log who is no supervisor.
+    pub(crate) overreached: bool,
     /// What was held was to be told, and could not be written.
     pub(crate) untold: bool,
     /// How often a shell asked for old entries to be pruned.
@@ -127,10 +131,10 @@ impl Ledger for Witness {
                 said.told.extend(openings.map(|held| held.at.utc_ms));
             }
             Body::Core { record: Record::Restarted(_), .. } => said.restart = true,
+            Body::Noted(noted) => said.overreached |= noted.by.id != SUE.id,
             Body::Core { .. }
             | Body::Change { .. }
             | Body::Drill(_)
-            | Body::Noted(_)
             | Body::Started { .. }
             | Body::Stopped => {}
         }

@@ -357,12 +357,35 @@ fn names(receipt: &Receipt, key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::receipt::{AnchorFacts, PrunedFacts};
 
     fn of_kind(kind: &str) -> Receipt {
         let json = format!(
             r#"{{"at":{{"boot_id":"b","boot_ms":1,"utc":"2026-11-23T07:42:10.123Z"}},"index":7,"kind":"{kind}","note":"read twice","operator":{{"key":"sofia","name":"Sofia","role":"Lead"}},"previous":"","schema":"cleanshift/receipt/1","station":"S"}}"#
         );
         Receipt::read(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_the_station_prunes_by_itself_nobody_did() {
+        let mut receipt = of_kind("pruned");
+        receipt.operator = None;
+        for (by, people) in [("it", 1), ("station", 0)] {
+            let pruned = Some(PrunedFacts { from: 2, upto: 5, keep_ms: 1 });
+            receipt.anchor = Some(AnchorFacts { by: by.to_owned(), size: 6, root: "ab".to_owned(), pruned });
+            let json = receipt.canonical();
+            let stored = Stored { index: 7, json: &json, leaf: &[1; 32], root: &[], checkpoint: "" };
+            let item = Item { stored: &stored, receipt: &receipt };
+            let audit = fhir::audit_event(&item);
+            let agents = audit["agent"].as_array().unwrap();
+            assert_eq!((agents.len(), &agents[0]["requestor"]), (people + 1, &true.into()), "{agents:?}");
+            let actor = &ocsf::event(&item)["actor"];
+            assert_eq!(
+                (actor["user"].is_object(), actor["app_name"].is_string()),
+                (people == 1, people == 0)
+            );
+            assert!(csv::row(&item).contains(&format!(",{by},prune entries 2 to 4 below")));
+        }
     }
 
     #[test]

@@ -8,7 +8,6 @@ use cleanshift::driver::Scene;
 use cleanshift::driver::scene::Phase;
 use cleanshift::evidence::Receipt;
 use cleanshift::handoff::{OperatorId, Roles, Rules};
-use cleanshift::platform::rehearsal::disk::Disk;
 use cleanshift::platform::rehearsal::world::{Call, World};
 use cleanshift::ports::{CodeRows as _, Ledger as _, RosterRows as _};
 use cleanshift::store::Store;
@@ -117,7 +116,6 @@ impl Promises {
         scene: &Scene,
         calls: &[Call],
         world: &World,
-        disk: &Disk,
         said: &Mutex<Acknowledged>,
         rules: &Rules,
     ) -> Result<(), Broken> {
@@ -157,7 +155,7 @@ impl Promises {
                 self.read(now, changed, at_work.log.is_some(), said)?;
                 if changed {
                     self.seen.opened = true;
-                    self.opened(operator, world, disk, said)?;
+                    self.opened(operator, world, said)?;
                     if emergency {
                         self.emergency_since = Some(now);
                         self.owed.push(at_work.since_utc_ms);
@@ -198,7 +196,7 @@ impl Promises {
                 }
                 if changed && was == Some(Kind::CleanUp) {
                     self.seen.vacated = true;
-                    receipt_before(disk, said)?;
+                    receipt_before(said)?;
                 }
             }
             Phase::Quarantine(barred) => {
@@ -270,7 +268,6 @@ impl Promises {
         &mut self,
         operator: OperatorId,
         world: &World,
-        disk: &Disk,
         said: &Mutex<Acknowledged>,
     ) -> Result<(), Broken> {
         let Some(capsule) = world.capsule() else {
@@ -307,7 +304,7 @@ impl Promises {
                 );
             }
         }
-        synced(disk)
+        synced(said)
     }
 
     /// After every start: nothing that was acknowledged is lost. After a power cut (`machine`) the ledger
@@ -384,19 +381,19 @@ fn verified(store: &Store) -> Result<(), Broken> {
 }
 
 /// The receipt of the session before is there, clean and durable.
-fn receipt_before(disk: &Disk, said: &Mutex<Acknowledged>) -> Result<(), Broken> {
+fn receipt_before(said: &Mutex<Acknowledged>) -> Result<(), Broken> {
     match said.lock().unwrap().turns.last() {
         Some(Ack::Handoff { clean: true }) => {}
         other => return broken("a receipt for every handoff", &format!("vacant after {other:?}")),
     }
-    synced(disk)
+    synced(said)
 }
 
-fn synced(disk: &Disk) -> Result<(), Broken> {
-    if disk.synced("station.db-wal") {
-        Ok(())
-    } else {
+fn synced(said: &Mutex<Acknowledged>) -> Result<(), Broken> {
+    if said.lock().unwrap().unsynced {
         broken("a receipt for every handoff", "what lets the station go on is not durable")
+    } else {
+        Ok(())
     }
 }
 

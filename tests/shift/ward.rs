@@ -215,7 +215,7 @@ impl Ward {
             Err(error) => return self.refused(&error.to_string()),
         };
         self.promises.recovered(&store, &self.said, self.calm, machine)?;
-        let witness = Arc::new(Witness::new(store, Arc::clone(&self.said)));
+        let witness = Arc::new(Witness::new(store, Arc::clone(&self.said), Arc::clone(&self.disk)));
         if let Err(error) = witness.store.note_policy(&"ab".repeat(32), "it", &self.clock.stamp()) {
             drop(witness);
             return self.refused(&error.to_string());
@@ -546,15 +546,7 @@ impl Ward {
         }
         self.promises.typed.clone_from(&self.typed);
         self.promises.typed_at = self.typed_at;
-        self.promises.kept(
-            self.clock.world(),
-            &scene,
-            &calls,
-            &self.world,
-            &self.disk,
-            &self.said,
-            &self.rules,
-        )?;
+        self.promises.kept(self.clock.world(), &scene, &calls, &self.world, &self.said, &self.rules)?;
         let seen = self.promises.seen();
         self.tally.sessions += u64::from(seen.opened);
         self.tally.handoffs += u64::from(seen.vacated);

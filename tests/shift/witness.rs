@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use cleanshift::handoff::{OperatorId, Record};
+use cleanshift::platform::rehearsal::disk::Disk;
 use cleanshift::ports::{
     Answer, BadgeUid, Body, CodeRow, CodeRows, Day, Entry, Found, Handoff, Intent, Ledger, Media, PinRow,
     PortError, Question, Result, RosterRow, RosterRows, Search, Stamp, Unfinished, Written,
@@ -20,6 +21,8 @@ pub(crate) struct Acknowledged {
     pub(crate) newest: Option<(u64, [u8; 32])>,
     /// Openings and handoffs, in order.
     pub(crate) turns: Vec<Ack>,
+    /// The newest entry was acknowledged before the disk had all of it.
+    pub(crate) unsynced: bool,
     /// The emergency openings that the ledger tells of, as its own or as one that was held, by the wall
     /// clock's time.
     pub(crate) told: BTreeSet<i64>,
@@ -61,11 +64,12 @@ fn clean(facts: &Handoff) -> bool {
 pub(crate) struct Witness {
     pub(crate) store: Store,
     said: Arc<Mutex<Acknowledged>>,
+    disk: Arc<Disk>,
 }
 
 impl Witness {
-    pub(crate) fn new(store: Store, said: Arc<Mutex<Acknowledged>>) -> Self {
-        Self { store, said }
+    pub(crate) fn new(store: Store, said: Arc<Mutex<Acknowledged>>, disk: Arc<Disk>) -> Self {
+        Self { store, said, disk }
     }
 
     fn said(&self) -> MutexGuard<'_, Acknowledged> {
@@ -116,6 +120,8 @@ impl Ledger for Witness {
         let written = self.store.append(entry)?;
         let mut said = self.said();
         said.newest = Some((written.index, written.leaf));
+        // Asked now: what is written later and fails may leave something that was never promised.
+        said.unsynced = !self.disk.synced("station.db-wal");
         match &entry.body {
             Body::Core { record: Record::Opened(operator), .. } => said.turns.push(Ack::Opened(*operator)),
             Body::Handoff(facts) => {

@@ -44,7 +44,7 @@
 //! | what a receipt says, how it is signed and verified | [`evidence`] |
 //! | what is on the disk, in which transaction | [`store`] |
 //! | what can go wrong in a simulated day, and what must hold | `tests/shift/day.rs`, `promises.rs`, [`platform::rehearsal`] |
-//! | what a drill plants, and where it looks | `platform/linux/plant.rs`, [`ctl::drill`] |
+//! | what a drill plants, and where it looks | `platform/linux/plant.rs`, `platform/linux/drill/`, [`ctl::drill`] |
 //! | a screen, a word on a screen, a colour | [`ui`] |
 //! | where a test can let the shell fail (feature `faults`) | `platform/linux/faults.rs` |
 //! | a command of `cleanshiftctl`, the demo | [`ctl`] |

@@ -5,11 +5,13 @@
 //! decides on which thread it runs. Errors are plain data with a sentence for people: a lowercase
 //! fragment that fits "failed to {error}".
 
+mod drill;
 mod hands;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use drill::{Drill, DrillRow, DrillSearch, Sight};
 pub use hands::{Hands, Job};
 
 use crate::handoff::{App, Moment, OperatorId, PinAnswer, Presented, Record, Refusal, Trigger, Window};
@@ -43,6 +45,8 @@ pub struct Ports {
     pub capsules: Arc<dyn Capsules>,
     /// The checks that nothing was left.
     pub gates: Arc<dyn Gates>,
+    /// Planting traces on purpose.
+    pub drill: Arc<dyn Drill>,
     /// The station's own display.
     pub screen: Arc<dyn Screen>,
     /// When somebody last touched the station.
@@ -498,8 +502,13 @@ pub enum Body {
         /// Hash of what is there now, hexadecimal.
         after: String,
     },
-    /// A drill was held: what it came to, in a line.
-    Drill(String),
+    /// A drill was held.
+    Drill {
+        /// The supervisor who started it at the station; `None` for the command line.
+        by: Option<Person>,
+        /// What it came to, in a line that begins with its verdict.
+        came_to: String,
+    },
     /// The shell has started.
     Started {
         /// Its version.

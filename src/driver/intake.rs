@@ -15,6 +15,7 @@ impl Driver {
             | Inbox::Codes(_)
             | Inbox::Destroyed(..)
             | Inbox::Disabled(_)
+            | Inbox::Drilled(..)
             | Inbox::Looked(..)
             | Inbox::Met(_)
             | Inbox::News(_)
@@ -66,7 +67,9 @@ impl Driver {
                 self.disabled =
                     people.unwrap_or_default().into_iter().map(|person| (person.id.0, person.name)).collect();
             }
-            Inbox::Looked(turn, answers) => {
+            Inbox::Drilled(turn, part, done) => self.drilled(turn, part, done),
+            Inbox::Looked(turn, answers, search) => {
+                self.searched(search);
                 let finding = judge(&answers);
                 if let Some(handoff) = &mut self.book.handoff {
                     handoff.after = answers;
@@ -113,6 +116,7 @@ impl Driver {
                     tracing::error!(%error, "failed to write an entry");
                 }
                 self.held.answered(turn, written.is_ok());
+                self.drill_entered(turn, written.is_ok());
                 self.tell(Event::Recorded(turn, written.is_ok()));
                 if written.is_ok()
                     && let Some(held) = self.held.begin_telling()
@@ -249,6 +253,8 @@ impl Driver {
             Wish::Cancel => self.tell(Event::Cancelled),
             Wish::CloseLog => self.tell(Event::LogClosed),
             Wish::CloseWindow(window) => self.tell(Event::AppWished(AppWish::Close(window))),
+            Wish::Drill => self.tell(Event::DrillWished),
+            Wish::DrillSeen => self.result_seen(),
             Wish::Emergency => {
                 // Asked for once more, it is not begun anew.
                 if !self.guest().is_some_and(|guest| guest.is_emergency()) {

@@ -13,7 +13,12 @@ impl Driver {
         let open =
             matches!(&self.station, Some(Station::Attended(attended)) if attended.log == LogView::Open);
         if open && self.log.is_none() {
-            self.log = Some(LogScene { entries: Vec::new(), total: 0, verdict: None });
+            self.log = Some(LogScene {
+                entries: Vec::new(),
+                total: 0,
+                verdict: None,
+                drill: self.settings.rules.supervisors.drill,
+            });
             self.more_log();
             let ledger = self.ports.ledger.clone();
             self.work(move || {

@@ -137,6 +137,7 @@ fn what(receipt: &Receipt) -> String {
             "tap-out" => "badge tapped again".to_owned(),
             "takeover" => "taken over".to_owned(),
             "idle" => "nobody there".to_owned(),
+            "drill" => "for a drill".to_owned(),
             "ended" => "ended".to_owned(),
             "expired" => "time over".to_owned(),
             "reader-lost" => "reader lost".to_owned(),

@@ -12,11 +12,11 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use cleanshift::handoff::station::{Capsule, Common, Doing, LogView, Stage};
+use cleanshift::handoff::station::{Capsule, Common, Doing, DrillDoing, DrillEnd, LogView, Stage};
 use cleanshift::handoff::{
-    App, AppWish, BadgeMode, Effect, EmergencyAccess, Event, Finding, Guest, Moment, Operator, OperatorId,
-    PinAnswer, PinVerified, Presented, Record, Refusal, Roles, Rules, Station, Step, SupervisorRights,
-    Trigger, Turn, Window,
+    App, AppWish, Attended, BadgeMode, DrillPart, Effect, EmergencyAccess, Event, Finding, Guest, Moment,
+    Operator, OperatorId, PinAnswer, PinVerified, Presented, Record, Refusal, Roles, Rules, Station, Step,
+    SupervisorRights, Trigger, Turn, Window,
 };
 
 /// The moment at which every edge begins.
@@ -40,12 +40,17 @@ pub(crate) enum Small {
     Tap,
     /// Badges are held; supervisors may do all.
     Hold,
-    /// The same with break-glass, and with shorter times and fewer people, so that it stays small.
+    /// Badges are tapped, and supervisors may have drills held; with shorter times and fewer people.
+    DrillTap,
+    /// The same with badges that are held.
+    DrillHold,
+    /// Held badges with break-glass, and with shorter times and fewer people, so that it stays small.
     BreakGlass,
 }
 
 /// Every small station.
-pub(crate) const ALL_SMALL: [Small; 3] = [Small::Tap, Small::Hold, Small::BreakGlass];
+pub(crate) const ALL_SMALL: [Small; 5] =
+    [Small::DrillTap, Small::DrillHold, Small::BreakGlass, Small::Tap, Small::Hold];
 
 fn rules(small: Small) -> Rules {
     if small == Small::BreakGlass {
@@ -60,6 +65,22 @@ fn rules(small: Small) -> Rules {
             quarantine_pause: 1,
             emergency: Some(EmergencyAccess { roles: Roles(0b10), longest: 2, patience: 1 }),
             ..rules(Small::Hold)
+        };
+    }
+    if matches!(small, Small::DrillTap | Small::DrillHold) {
+        let held = rules(Small::Hold);
+        return Rules {
+            badge_mode: if small == Small::DrillTap { BadgeMode::Tap } else { BadgeMode::Hold },
+            idle: 2,
+            warning: 1,
+            absolute: 3,
+            patience: 1,
+            grace: 0,
+            step_limit: 1,
+            retries: 0,
+            quarantine_pause: 1,
+            supervisors: SupervisorRights { drill: true, ..held.supervisors },
+            ..held
         };
     }
     let badge_mode = if small == Small::Tap { BadgeMode::Tap } else { BadgeMode::Hold };
@@ -80,6 +101,8 @@ fn rules(small: Small) -> Rules {
             read_log: badge_mode == BadgeMode::Hold,
             release: badge_mode == BadgeMode::Hold,
             enable_badge: badge_mode == BadgeMode::Hold,
+            // Drills are the business of walks of their own, which are small enough for them.
+            drill: false,
         },
         apps: vec![Roles(0b01), Roles(0b10)],
     }
@@ -94,6 +117,7 @@ fn common(station: &mut Station) -> &mut Common {
         Station::Attended(phase) => &mut phase.common,
         Station::Challenge(phase) => &mut phase.common,
         Station::CleanUp(phase) => &mut phase.common,
+        Station::Drill(phase) => &mut phase.common,
         Station::Quarantine(phase) => &mut phase.common,
         Station::Vacant(phase) => &mut phase.common,
     }
@@ -104,7 +128,7 @@ fn guest(station: &mut Station) -> Option<&mut Guest> {
         Station::Challenge(phase) => Some(&mut phase.guest),
         Station::CleanUp(phase) => phase.guest.as_mut(),
         Station::Quarantine(phase) => phase.guest.as_mut(),
-        Station::Attended(_) | Station::Vacant(_) => None,
+        Station::Attended(_) | Station::Drill(_) | Station::Vacant(_) => None,
     }
 }
 
@@ -125,6 +149,10 @@ fn turns(station: &mut Station, visit: &mut dyn FnMut(&mut Turn)) {
             }
         }
         Station::CleanUp(phase) => visit(&mut phase.turn),
+        Station::Drill(phase) => match &mut phase.doing {
+            DrillDoing::Recording(turn) | DrillDoing::Part(turn, _) => visit(turn),
+            DrillDoing::Building => {}
+        },
         Station::Challenge(_) | Station::Quarantine(_) | Station::Vacant(_) => {}
     }
 }
@@ -149,6 +177,7 @@ fn moments(station: &mut Station, visit: &mut dyn FnMut(&mut Moment)) {
             }
         }
         Station::CleanUp(phase) => visit(&mut phase.until),
+        Station::Drill(phase) => visit(&mut phase.until),
         Station::Quarantine(phase) => visit(&mut phase.until),
         Station::Challenge(_) | Station::Vacant(_) => {}
     }
@@ -187,11 +216,15 @@ fn outstanding(station: &Station) -> Vec<Turn> {
 // ---------------------------------------------------------------------------------------------
 
 /// Who has a badge: a nurse, another who may start more, and a supervisor.
-fn people(rules: &Rules) -> Vec<u32> {
-    if rules.emergency.is_some() { vec![3] } else { vec![1, 2, 3] }
+fn people(small: Small) -> Vec<u32> {
+    match small {
+        Small::BreakGlass => vec![3],
+        Small::DrillHold | Small::DrillTap => vec![2, 3],
+        Small::Hold | Small::Tap => vec![1, 2, 3],
+    }
 }
 
-fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
+fn events(station: &Station, small: Small, rules: &Rules) -> Vec<(Moment, Event)> {
     let mut list = vec![
         Event::Active(NOW),
         Event::AppWished(AppWish::Launch(App(0))),
@@ -205,6 +238,7 @@ fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
         Event::BadgeIn(Presented::Unreadable),
         Event::Cancelled,
         Event::CapsuleLost,
+        Event::DrillWished,
         Event::EmergencyWished,
         Event::EndWished,
         Event::LogClosed,
@@ -219,7 +253,7 @@ fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
         Event::TimeCame,
         Event::Unfinished,
     ];
-    for id in people(rules) {
+    for id in people(small) {
         list.push(Event::BadgeIn(Presented::Rostered(operator(id))));
         list.push(Event::BadgeOut(OperatorId(id)));
     }
@@ -228,6 +262,7 @@ fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
     turns.push(Turn(200));
     for turn in turns {
         for answer in [true, false] {
+            list.push(Event::Drilled(turn, answer));
             list.push(Event::Prepared(turn, answer));
             list.push(Event::Recorded(turn, answer));
             list.push(Event::Stepped(turn, answer));
@@ -244,12 +279,23 @@ fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
             list.push(Event::PinChecked(turn, answer));
         }
         list.push(Event::PinChanged(turn, None));
-        for id in people(rules).into_iter().chain(rules.emergency.map(|_| OperatorId::EMERGENCY.0)) {
+        for id in people(small).into_iter().chain(rules.emergency.map(|_| OperatorId::EMERGENCY.0)) {
             let proof = PinVerified::of(OperatorId(id));
             list.push(Event::PinChecked(turn, PinAnswer::Right(proof)));
             list.push(Event::PinChecked(turn, PinAnswer::OneTime(proof)));
             list.push(Event::PinChanged(turn, Some(proof)));
         }
+    }
+    if matches!(small, Small::DrillTap | Small::DrillHold) {
+        // One-time PINs and touches are the other walks' business.
+        list.retain(|event| {
+            !matches!(
+                event,
+                Event::Active(_)
+                    | Event::PinChanged(..)
+                    | Event::PinChecked(_, PinAnswer::OneTime(_) | PinAnswer::Wrong { wait: 2, .. })
+            )
+        });
     }
     if rules.emergency.is_some() {
         // One-time PINs, the log and touches are the other walks' business.
@@ -349,14 +395,14 @@ fn check(
         ensure(right, "2: only a right PIN verifies")?;
     }
     // 3. Out of CleanUp only with Attested, after the receipt is durable.
-    let settled = matches!(after, Station::Vacant(_) | Station::Challenge(_));
+    let settled = matches!(after, Station::Vacant(_) | Station::Challenge(_) | Station::Drill(_));
     match before {
         Station::CleanUp(clean_up) if settled => {
             let durable = clean_up.doing == Doing::Receipt && event == Event::Recorded(clean_up.turn, true);
             ensure(durable, "3: out of CleanUp only after the durable receipt")?;
         }
         Station::Quarantine(_) | Station::Attended(_) => ensure(!settled, "3: only CleanUp leads to Vacant")?,
-        Station::CleanUp(_) | Station::Challenge(_) | Station::Vacant(_) => {}
+        Station::CleanUp(_) | Station::Challenge(_) | Station::Drill(_) | Station::Vacant(_) => {}
     }
     if let (Station::CleanUp(was), Station::CleanUp(is)) = (before, after)
         && is.doing == Doing::Receipt
@@ -450,6 +496,7 @@ fn check(
                 Some(Trigger::TapOut)
             }
             Event::EndWished => Some(Trigger::Ended),
+            Event::DrillWished if may_drill(attended, rules) => Some(Trigger::Drill),
             Event::ReaderLost => Some(Trigger::ReaderLost),
             Event::CapsuleLost => Some(Trigger::Fault),
             Event::Stopping => Some(Trigger::Maintenance),
@@ -484,6 +531,7 @@ fn check(
             )?;
         }
     }
+    drill(before, at, event, after, effects, rules)?;
     // Break-glass is never disabled: whoever has the right code gets in, wherever it is asked for.
     if event == Event::EmergencyWished && rules.emergency.is_some() {
         let offered = match before {
@@ -551,7 +599,8 @@ fn check(
     }
     // An answer to a question that nobody asked changes nothing.
     let answer = match event {
-        Event::Looked(turn, _)
+        Event::Drilled(turn, _)
+        | Event::Looked(turn, _)
         | Event::PinChanged(turn, _)
         | Event::PinChecked(turn, _)
         | Event::Prepared(turn, _)
@@ -563,6 +612,163 @@ fn check(
         ensure(after == before && effects.is_empty(), "2: a stale answer changes nothing")?;
     }
     Ok(())
+}
+
+/// Whether whoever is at work may have a drill held just now.
+fn may_drill(attended: &Attended, rules: &Rules) -> bool {
+    let rights = rules.supervisors;
+    attended.operator.supervisor && rights.read_log && rights.drill && attended.log == LogView::Open
+}
+
+/// The drill: begun by a supervisor alone, after a receipt; opened in the ledger before it plants; never
+/// shown; left for a clean-up of its own, at once for whoever wants to work; entered once.
+fn drill(
+    before: &Station,
+    at: Moment,
+    event: Event,
+    after: &Station,
+    effects: &[Effect],
+    rules: &Rules,
+) -> Result<(), String> {
+    let entered = effects.iter().filter(|effect| matches!(effect, Effect::Record(_, Record::Drilled(_))));
+    let entered = entered.count();
+    let ends = |station: &Station| matches!(station, Station::CleanUp(clean_up) if matches!(clean_up.drill, Some(DrillEnd::Ends(_))));
+    let follows = |station: &Station| match station {
+        Station::CleanUp(clean_up) => match clean_up.drill {
+            Some(DrillEnd::Follows(proof)) => Some(proof),
+            Some(DrillEnd::Ends(_)) | None => None,
+        },
+        _ => None,
+    };
+    // It follows a supervisor's own session alone, on her wish.
+    if let Some(proof) = follows(after)
+        && follows(before).is_none()
+    {
+        let asked = matches!(before, Station::Attended(attended) if event == Event::DrillWished
+            && may_drill(attended, rules) && attended.proof() == proof);
+        ensure(asked, "drill: only a supervisor who reads the log has one held")?;
+    }
+    if let (Station::Drill(drill), false) = (after, matches!(before, Station::Drill(_))) {
+        let proof = follows(before).ok_or("drill: it begins where one was to follow")?;
+        let recorded =
+            matches!(effects, [Effect::Record(_, Record::DrillOpened(by))] if *by == proof.operator());
+        ensure(
+            recorded && drill.by() == proof.operator(),
+            "drill: it begins with its opening entry, and by whom",
+        )?;
+        ensure(drill.common.capsule == Capsule::None, "drill: no capsule stands while it begins")?;
+    }
+    // What must be: a drill that nobody stands in the way of begins; a guest is never kept waiting by one.
+    if let Station::CleanUp(clean_up) = before
+        && follows(before).is_some()
+        && clean_up.doing == Doing::Receipt
+        && event == Event::Recorded(clean_up.turn, true)
+    {
+        let expected = clean_up.guest.is_none() && !clean_up.stopping;
+        ensure(matches!(after, Station::Drill(_)) == expected, "drill: it follows where nobody waits")?;
+    }
+    if let Station::CleanUp(clean_up) = after
+        && clean_up.guest.is_some()
+    {
+        ensure(follows(after).is_none(), "drill: none follows where somebody waits")?;
+    }
+    let planting = effects.iter().find_map(|effect| match effect {
+        Effect::Drill(_, part) => Some(*part),
+        _ => None,
+    });
+    if let Station::Drill(was) = before {
+        let answered = match (event, was.doing) {
+            (Event::Recorded(turn, true), DrillDoing::Recording(asked)) if turn == asked => {
+                Some(DrillPart::Escaped)
+            }
+            (Event::Prepared(turn, true), DrillDoing::Building) => {
+                let asked = matches!(was.common.capsule, Capsule::Building(asked, _) if asked == turn);
+                asked.then_some(DrillPart::Contained)
+            }
+            _ => None,
+        };
+        ensure(
+            planting == answered,
+            "drill: it plants after its entry is durable, and inside once a capsule stands",
+        )?;
+        let own = was.by();
+        let ends_for = match event {
+            Event::BadgeIn(Presented::Rostered(other)) if other.id != own => Some(Trigger::Takeover),
+            Event::BadgeIn(Presented::Rostered(_)) if rules.badge_mode == BadgeMode::Tap => {
+                Some(Trigger::TapOut)
+            }
+            Event::BadgeOut(id) if id == own && rules.badge_mode == BadgeMode::Hold => {
+                Some(Trigger::BadgeOut)
+            }
+            Event::Cancelled | Event::EndWished => Some(Trigger::Ended),
+            Event::ReaderLost => Some(Trigger::ReaderLost),
+            Event::Suspending => Some(Trigger::Suspend),
+            Event::Stopping => Some(Trigger::Maintenance),
+            Event::CapsuleLost if was.common.capsule != Capsule::None => Some(Trigger::Fault),
+            Event::TimeCame if was.until <= at => Some(Trigger::Fault),
+            Event::TimeCame => match was.common.capsule {
+                Capsule::Building(_, until) if until <= at => Some(Trigger::Fault),
+                _ => None,
+            },
+            Event::Recorded(turn, false) if was.doing == DrillDoing::Recording(turn) => Some(Trigger::Fault),
+            Event::Prepared(turn, false) if matches!(was.common.capsule, Capsule::Building(asked, _) if asked == turn) => {
+                Some(Trigger::Fault)
+            }
+            Event::Drilled(turn, done) => match was.doing {
+                DrillDoing::Part(asked, part) if asked == turn && (part == DrillPart::Contained || !done) => {
+                    Some(Trigger::Drill)
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        match (ends_for, after) {
+            (Some(trigger), Station::CleanUp(clean_up)) => {
+                ensure(
+                    clean_up.trigger == trigger
+                        && clean_up.outgoing == Some(OperatorId::DRILL)
+                        && clean_up.drill == Some(DrillEnd::Ends(own)),
+                    "drill: it ends in a handoff of its own",
+                )?;
+                let takes = event
+                    == Event::BadgeIn(Presented::Rostered(
+                        clean_up.guest.map_or(operator(9), |guest| guest.operator),
+                    ));
+                ensure(
+                    takes == (trigger == Trigger::Takeover),
+                    "drill: whoever wants to work waits for the handoff alone",
+                )?;
+                let stops = effects.contains(&Effect::EndDrill);
+                ensure(stops == (trigger != Trigger::Drill), "drill: what is under way ends with it")?;
+            }
+            (Some(_), _) => return Err("drill: what must end it does".to_owned()),
+            (None, Station::Drill(_)) => {}
+            (None, _) => return Err("drill: nothing else ends it".to_owned()),
+        }
+    } else {
+        ensure(planting.is_none(), "drill: nothing is planted outside a drill")?;
+    }
+    // Somebody who waits behind its handoff does not wait for a search.
+    if let (Station::CleanUp(was), Station::CleanUp(is)) = (before, after)
+        && ends(before)
+        && ends(after)
+        && was.guest.is_none()
+        && is.guest.is_some()
+    {
+        ensure(effects.contains(&Effect::EndDrill), "drill: its search ends for whoever waits")?;
+        ensure(
+            is.until <= at.after(rules.step_limit.max(rules.grace + rules.step_limit)),
+            "drill: and is waited for no longer than a step",
+        )?;
+    }
+    // It is entered once, when its handoff is complete or the station is barred.
+    let over = ends(before) && !ends(after);
+    ensure(entered == usize::from(over), "drill: it is entered once, at its end")?;
+    ensure(!over || settled_or_barred(after), "drill: its end is a complete handoff or a quarantine")
+}
+
+fn settled_or_barred(station: &Station) -> bool {
+    matches!(station, Station::Vacant(_) | Station::Challenge(_) | Station::Quarantine(_))
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -597,7 +803,7 @@ pub(crate) fn walk(small: Small) -> Result<Walked, String> {
         if matches!(before, Station::Vacant(_)) {
             vacant.push(from);
         }
-        for (at, event) in events(&before, &rules) {
+        for (at, event) in events(&before, small, &rules) {
             edges += 1;
             let (after, effects) = before.clone().handle(at, event, &rules);
             check(&before, at, event, &after, &effects, &rules)

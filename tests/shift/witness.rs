@@ -16,6 +16,8 @@ use cleanshift::store::Store;
 pub(crate) struct Acknowledged {
     /// Number and leaf of the newest entry.
     pub(crate) newest: Option<(u64, [u8; 32])>,
+    /// What the drills came to that were entered.
+    pub(crate) drills: Vec<String>,
     /// Openings and handoffs, in order.
     pub(crate) turns: Vec<Ack>,
     /// The emergency openings that the ledger tells of, as its own or as one that was held, by the wall
@@ -101,7 +103,7 @@ impl Ledger for Witness {
             Body::Discontinuity(_) => self.said().untold = true,
             Body::Change { .. }
             | Body::Core { .. }
-            | Body::Drill(_)
+            | Body::Drill { .. }
             | Body::Handoff(_)
             | Body::Started { .. }
             | Body::Stopped => {}
@@ -111,6 +113,10 @@ impl Ledger for Witness {
         said.newest = Some((written.index, written.leaf));
         match &entry.body {
             Body::Core { record: Record::Opened(operator), .. } => said.turns.push(Ack::Opened(*operator)),
+            Body::Core { record: Record::DrillOpened(_), .. } => {
+                said.turns.push(Ack::Opened(OperatorId::DRILL));
+            }
+            Body::Drill { came_to, .. } => said.drills.push(came_to.clone()),
             Body::Handoff(facts) => {
                 said.turns.push(Ack::Handoff { clean: clean(facts) });
             }
@@ -124,11 +130,7 @@ impl Ledger for Witness {
                 said.told.extend(openings.map(|held| held.at.utc_ms));
             }
             Body::Core { record: Record::Restarted(_), .. } => said.restart = true,
-            Body::Core { .. }
-            | Body::Change { .. }
-            | Body::Drill(_)
-            | Body::Started { .. }
-            | Body::Stopped => {}
+            Body::Core { .. } | Body::Change { .. } | Body::Started { .. } | Body::Stopped => {}
         }
         Ok(written)
     }

@@ -37,6 +37,9 @@ pub fn stops(look: Look<'_>, scene: &LogScene) -> Vec<Message> {
     if more_there(look, scene) {
         stops.push(Message::Wish(Wish::MoreLog));
     }
+    if scene.drill {
+        stops.push(Message::Wish(Wish::Drill));
+    }
     stops.push(Message::Wish(Wish::CloseLog));
     stops
 }
@@ -92,12 +95,13 @@ fn head<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
     let close = Touch::new(look, Kind::Quiet, Message::Wish(Wish::CloseLog)).width(look.px(160.0));
     let shown = format!("{} of {} shown", look.log.entries.len(), thousands(scene.total));
     let title = column![heading(look, 32.0, "Handoff log"), soft(look, shown)];
-    let mut head = column![
-        row![title, space::horizontal(), verdict, close.with_icon(Icon::Close, "Close")]
-            .spacing(look.px(24.0))
-            .align_y(Alignment::Center)
-    ]
-    .spacing(look.px(8.0));
+    let mut line =
+        row![title, space::horizontal(), verdict].spacing(look.px(24.0)).align_y(Alignment::Center);
+    if scene.drill {
+        let drill = Touch::new(look, Kind::Quiet, Message::Wish(Wish::Drill)).width(look.px(160.0));
+        line = line.push(drill.with_icon(Icon::ShieldTick, "Run drill"));
+    }
+    let mut head = column![line.push(close.with_icon(Icon::Close, "Close"))].spacing(look.px(8.0));
     if let Some(Err(problem)) = &scene.verdict {
         head = head.push(say(escape(problem), look.px(20.0), STRONG, colours.bad));
     }

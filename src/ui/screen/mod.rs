@@ -4,6 +4,7 @@
 pub mod attended;
 pub mod challenge;
 pub mod clean_up;
+pub mod drill;
 pub mod emergency;
 pub mod handoff_log;
 pub mod launcher;
@@ -27,6 +28,7 @@ pub fn view<'a>(look: Look<'a>) -> Element<'a, Message> {
         Phase::Attended(scene) => attended::view(look, scene),
         Phase::Challenge(pin) => challenge::view(look, pin),
         Phase::CleanUp(scene) => clean_up::view(look, scene),
+        Phase::Drill(scene) => drill::view(look, scene, false),
         Phase::OutOfService(problem) => out_of_service::view(look, problem),
         Phase::Quarantine(scene) => quarantine::view(look, scene),
         Phase::Vacant(scene) => vacant::view(look, scene),
@@ -42,6 +44,7 @@ pub fn stops(look: Look<'_>) -> Vec<Message> {
         Phase::CleanUp(scene) => {
             scene.guest.as_ref().map(|pin| challenge::stops(look, pin)).unwrap_or_default()
         }
+        Phase::Drill(scene) => drill::stops(scene, false),
         Phase::OutOfService(_) => Vec::new(),
         Phase::Quarantine(scene) => quarantine::stops(look, scene),
         Phase::Vacant(scene) => vacant::stops(scene),
@@ -55,6 +58,6 @@ pub fn asked(phase: &Phase) -> Option<&PinScene> {
         Phase::Challenge(pin) => Some(pin),
         Phase::CleanUp(scene) => scene.guest.as_ref(),
         Phase::Quarantine(scene) => scene.guest.as_ref(),
-        Phase::Attended(_) | Phase::OutOfService(_) | Phase::Vacant(_) => None,
+        Phase::Attended(_) | Phase::Drill(_) | Phase::OutOfService(_) | Phase::Vacant(_) => None,
     }
 }

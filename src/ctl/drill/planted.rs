@@ -147,6 +147,11 @@ pub fn take_back(stage: &Stage, seed: &str, planted: &[Planted]) {
             let _ = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
         }
     }
+    if planted.iter().any(|planted| planted.class == 4 && planted.done) {
+        // The planter's job took the place of whatever was there.
+        let mut command = stage.command("crontab");
+        let _ = command.arg("-r").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
     empty_runtime(stage);
     for planted in planted.iter().filter(|planted| planted.done) {
         let path = Path::new(&planted.what);

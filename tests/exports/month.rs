@@ -20,7 +20,7 @@ use cleanshift::store::Store;
 /// The station's name: what must be quoted, escaped or encoded somewhere.
 pub(crate) const STATION: &str = "Ward 4 \"B\" ]\\ Zoë 東京";
 
-pub(crate) const TRIGGERS: [(Trigger, &str); 12] = [
+pub(crate) const TRIGGERS: [(Trigger, &str); 13] = [
     (Trigger::BadgeOut, "badge-out"),
     (Trigger::TapOut, "tap-out"),
     (Trigger::Takeover, "takeover"),
@@ -30,6 +30,7 @@ pub(crate) const TRIGGERS: [(Trigger, &str); 12] = [
     (Trigger::ReaderLost, "reader-lost"),
     (Trigger::Suspend, "suspend"),
     (Trigger::Maintenance, "maintenance"),
+    (Trigger::Drill, "drill"),
     (Trigger::Fault, "fault"),
     (Trigger::FreshStart, "fresh-start"),
     (Trigger::Recovery, "recovery"),
@@ -392,7 +393,10 @@ fn ordinary(month: &mut Writing, day: i64) {
             month.roster("cleo.day", &names()[3], "import 12 operators");
         }
         4 => {
-            month.put(Body::Drill("clean: planted in 19 of 28 classes, 0 left".to_owned()));
+            month.put(Body::Drill {
+                by: Some(person(3)),
+                came_to: "clean: planted in 19 of 28 classes, 0 left".to_owned(),
+            });
         }
         _ => month.roster("dana.fox", "it", "remove dana.fox"),
     }
@@ -401,7 +405,7 @@ fn ordinary(month: &mut Writing, day: i64) {
 /// What an auditor must be told of, once each or twice.
 fn odd(month: &mut Writing) {
     // A drill that found something; a handoff that was not clean, and one that was covered late.
-    let drill = month.put(Body::Drill("residue: 1 left in class 9".to_owned()));
+    let drill = month.put(Body::Drill { by: None, came_to: "residue: 1 left in class 9".to_owned() });
     month.odd.drill.push(drill);
     let (ana, who) = (person(0), person(1));
     month.opened(&who);

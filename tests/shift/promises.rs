@@ -45,6 +45,8 @@ pub(crate) struct Promises {
     /// Since when a break-glass session runs, and since when it is seen to be over.
     emergency_since: Option<u64>,
     overdue_since: Option<u64>,
+    /// Who was at work in the last picture, and whether she read the log.
+    attended: Option<(OperatorId, bool)>,
     /// Whether it was opened at a barred station.
     unclean: bool,
     /// Break-glass openings that the ledger must tell of, by the wall clock's time.
@@ -61,6 +63,7 @@ pub(crate) struct Seen {
     pub(crate) emergency: bool,
     pub(crate) unclean: bool,
     pub(crate) held: bool,
+    pub(crate) drill: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,6 +71,7 @@ enum Kind {
     Attended,
     Challenge,
     CleanUp,
+    Drill,
     Quarantine,
     Vacant,
 }
@@ -123,6 +127,7 @@ impl Promises {
             Phase::Attended(_) => Kind::Attended,
             Phase::Challenge(_) => Kind::Challenge,
             Phase::CleanUp(_) => Kind::CleanUp,
+            Phase::Drill(_) => Kind::Drill,
             Phase::Quarantine(_) => Kind::Quarantine,
             Phase::Vacant(_) => Kind::Vacant,
             Phase::OutOfService(why) => return broken("a running driver", why),
@@ -138,6 +143,7 @@ impl Promises {
         if changed && is == Kind::CleanUp && !covered_first(calls) {
             return broken("covered first", &format!("a clean-up began with {calls:?}"));
         }
+        self.drilled(was, is, scene, calls)?;
         let emergency = matches!(&scene.phase, Phase::Attended(at_work) if at_work.emergency);
         if was == Some(Kind::CleanUp) && changed && is == Kind::Attended {
             return broken("one operator", "a session opened without a challenge");
@@ -185,6 +191,28 @@ impl Promises {
                 };
                 if let Some(app) = world.apps().iter().find(|app| !permitted(app)) {
                     return broken("one operator", &format!("{operator:?} was given {app:?}"));
+                }
+            }
+            Phase::Drill(drill) => {
+                if changed {
+                    self.seen.drill = true;
+                    receipt_before(said)?;
+                    let who = operator(&drill.by)?;
+                    if who != SUE.id {
+                        return broken("a drill", &format!("{who:?} has one held"));
+                    }
+                }
+                let foreign: Vec<_> =
+                    world.readable().into_iter().filter(|whose| !whose.is_drill()).collect();
+                if !foreign.is_empty() {
+                    return broken("a drill", &format!("is held over what is {foreign:?}'s"));
+                }
+                let opened = said.lock().unwrap().turns.last() == Some(&Ack::Opened(OperatorId::DRILL));
+                if !world.readable().is_empty() && !opened {
+                    return broken("a drill", "something was planted before its opening was durable");
+                }
+                if let (true, Some(capsule)) = (!world.inside().is_empty(), world.capsule()) {
+                    let _ = self.used.insert(capsule);
                 }
             }
             Phase::Vacant(_) | Phase::Challenge(_) => {
@@ -235,6 +263,33 @@ impl Promises {
             return broken("the log", "it was opened without its supervisor's PIN");
         }
         self.reads = shows;
+        Ok(())
+    }
+
+    /// A drill is begun by a supervisor who reads the log, is never shown, plants only while it is held, and
+    /// is left for a clean-up.
+    fn drilled(&mut self, was: Option<Kind>, is: Kind, scene: &Scene, calls: &[Call]) -> Result<(), Broken> {
+        let attended = std::mem::take(&mut self.attended);
+        if let Phase::Attended(at_work) = &scene.phase {
+            self.attended = Some((operator(&at_work.name)?, at_work.log.is_some()));
+        }
+        let for_a_drill = matches!(&scene.phase, Phase::CleanUp(clean_up)
+            if clean_up.trigger == cleanshift::handoff::Trigger::Drill);
+        if was == Some(Kind::Attended) && for_a_drill && attended != Some((SUE.id, true)) {
+            return broken("a drill", &format!("{attended:?} has ended a session for it"));
+        }
+        if is == Kind::Drill && !matches!(was, Some(Kind::Drill | Kind::CleanUp)) {
+            return broken("a drill", "began without a clean-up before it");
+        }
+        if was == Some(Kind::Drill) && !matches!(is, Kind::Drill | Kind::CleanUp) {
+            return broken("a drill", "was left for something else than a clean-up");
+        }
+        if is == Kind::Drill && calls.contains(&Call::Views) {
+            return broken("a drill", "its session was shown");
+        }
+        if calls.contains(&Call::Drill) && is != Kind::Drill {
+            return broken("a drill", "something was planted while none is held");
+        }
         Ok(())
     }
 
@@ -403,6 +458,9 @@ const NAMES: [&str; 5] = ["ana.ruiz", "ben.osei", "cho.park", "sue.lind", "tom.b
 fn operator(name: &str) -> Result<OperatorId, Broken> {
     if matches!(name, "Emergency access" | "break-glass") {
         return Ok(OperatorId::EMERGENCY);
+    }
+    if matches!(name, "Drill" | "drill") {
+        return Ok(OperatorId::DRILL);
     }
     let place = NAMES.iter().position(|known| *known == name);
     let place = place.ok_or_else(|| format!("one operator: {name} is nobody here"))?;

@@ -99,6 +99,7 @@ pub(crate) struct Tally {
     pub(crate) held: u64,
     pub(crate) restarts: u64,
     pub(crate) suspends: u64,
+    pub(crate) drills: u64,
 }
 
 impl Tally {
@@ -118,6 +119,7 @@ impl Tally {
         self.held += other.held;
         self.restarts += other.restarts;
         self.suspends += other.suspends;
+        self.drills += other.drills;
     }
 }
 
@@ -236,6 +238,7 @@ impl Ward {
             pins: Arc::new(RehearsedPins::new(directory, rows, Box::new(ground::stored))),
             capsules: self.world.clone(),
             gates: self.world.clone(),
+            drill: self.world.clone(),
             screen: self.world.clone(),
             idle: self.world.clone(),
             search: witness.clone(),
@@ -554,6 +557,7 @@ impl Ward {
         self.tally.emergencies += u64::from(seen.emergency);
         self.tally.barred += u64::from(seen.unclean);
         self.tally.held += u64::from(seen.held);
+        self.tally.drills += u64::from(seen.drill);
         Ok(())
     }
 
@@ -650,8 +654,13 @@ pub(crate) fn label(scene: &Scene) -> String {
             let guest = clean_up.guest.as_ref().map(|guest| format!(", {}: {:?}", guest.name, guest.ask));
             format!("clean-up ({:?}){}", clean_up.trigger, guest.unwrap_or_default())
         }
+        Phase::Drill(drill) => format!("drill by {}", drill.by),
         Phase::OutOfService(why) => format!("out of service: {why}"),
         Phase::Quarantine(barred) => format!("quarantine: {}", barred.findings.join(" ")),
+        Phase::Vacant(vacant) if vacant.drilled.is_some() => {
+            let verdict = vacant.drilled.as_ref().map(|report| report.verdict.word());
+            format!("vacant, drill: {}", verdict.unwrap_or_default())
+        }
         Phase::Vacant(vacant) if vacant.ready => "vacant, ready".to_owned(),
         Phase::Vacant(_) => "vacant".to_owned(),
     }

@@ -19,6 +19,8 @@ use crate::ground::SUE;
 pub(crate) struct Acknowledged {
     /// Number and leaf of the newest entry.
     pub(crate) newest: Option<(u64, [u8; 32])>,
+    /// What the drills came to that were entered.
+    pub(crate) drills: Vec<String>,
     /// Openings and handoffs, in order.
     pub(crate) turns: Vec<Ack>,
     /// The newest entry was acknowledged before the disk had all of it.
@@ -111,7 +113,7 @@ impl Ledger for Witness {
             Body::Discontinuity(_) => self.said().untold = true,
             Body::Change { .. }
             | Body::Core { .. }
-            | Body::Drill(_)
+            | Body::Drill { .. }
             | Body::Handoff(_)
             | Body::Noted(_)
             | Body::Started { .. }
@@ -124,6 +126,10 @@ impl Ledger for Witness {
         said.unsynced = !self.disk.synced("station.db-wal");
         match &entry.body {
             Body::Core { record: Record::Opened(operator), .. } => said.turns.push(Ack::Opened(*operator)),
+            Body::Core { record: Record::DrillOpened(_), .. } => {
+                said.turns.push(Ack::Opened(OperatorId::DRILL));
+            }
+            Body::Drill { came_to, .. } => said.drills.push(came_to.clone()),
             Body::Handoff(facts) => {
                 said.turns.push(Ack::Handoff { clean: clean(facts) });
             }
@@ -138,11 +144,7 @@ impl Ledger for Witness {
             }
             Body::Core { record: Record::Restarted(_), .. } => said.restart = true,
             Body::Noted(noted) => said.overreached |= noted.by.id != SUE.id,
-            Body::Core { .. }
-            | Body::Change { .. }
-            | Body::Drill(_)
-            | Body::Started { .. }
-            | Body::Stopped => {}
+            Body::Core { .. } | Body::Change { .. } | Body::Started { .. } | Body::Stopped => {}
         }
         Ok(written)
     }

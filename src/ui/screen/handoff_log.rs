@@ -80,6 +80,9 @@ pub fn stops(look: Look<'_>, scene: &LogScene) -> Vec<Message> {
         if !scene.media.is_empty() {
             stops.push(Message::Log(LogMessage::Menu(Some(Menu::Export))));
         }
+        if scene.drill {
+            stops.push(Message::Wish(Wish::Drill));
+        }
         stops.push(Message::Wish(Wish::CloseLog));
     }
     if let Some(menu) = log.menu {
@@ -174,6 +177,10 @@ fn head<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
     if !scene.media.is_empty() {
         let export = Touch::new(look, Kind::Quiet, Message::Log(LogMessage::Menu(Some(Menu::Export))));
         ways = ways.push(export.width(look.px(160.0)).with_icon(Icon::Export, "Export"));
+    }
+    if scene.drill {
+        let drill = Touch::new(look, Kind::Quiet, Message::Wish(Wish::Drill)).width(look.px(160.0));
+        ways = ways.push(drill.with_icon(Icon::ShieldTick, "Run drill"));
     }
     ways = ways.push(close.with_icon(Icon::Close, "Close"));
     let told = column![say(count, look.px(20.0), STRONG, colours.ink), soft(look, zone)];

@@ -8,6 +8,14 @@ const REASON: usize = 120;
 
 impl Driver {
     pub(super) fn receive(&mut self, item: Inbox) {
+        // What is due comes before what is new: after a sleep nothing more of a session is shown first.
+        if let Some(Station::Attended(_)) = &self.station
+            && let Some(due) =
+                self.station.as_ref().and_then(|station| station.deadline(&self.settings.rules))
+            && due <= self.ports.clock.now()
+        {
+            self.time_came();
+        }
         // A handoff's times count from the moment at which its cause was seen, not handled.
         self.arrived_us = match &item {
             Inbox::Reader(_, at_us) | Inbox::Shown(_, _, at_us) => *at_us,
@@ -75,8 +83,16 @@ impl Driver {
             Inbox::Drilled(turn, part, done) => self.drilled(turn, part, done),
             Inbox::Log(news) => self.log_news(news),
             Inbox::Looked(turn, answers, search) => {
-                self.searched(search);
+                // A look that answers after its time, or twice, says nothing of what stands now: what was
+                // found since must not be painted over by it.
+                let asked =
+                    matches!(&self.station, Some(Station::CleanUp(clean_up)) if clean_up.turn == turn);
                 let finding = judge(&answers);
+                if !asked {
+                    self.tell(Event::Looked(turn, finding));
+                    return;
+                }
+                self.searched(search);
                 if let Some(handoff) = &mut self.book.handoff {
                     handoff.after = answers;
                     handoff.rounds = handoff.rounds.saturating_add(1);
@@ -270,7 +286,12 @@ impl Driver {
             Wish::Cancel => self.tell(Event::Cancelled),
             Wish::CloseLog => self.tell(Event::LogClosed),
             Wish::CloseWindow(window) => self.tell(Event::AppWished(AppWish::Close(window))),
-            Wish::Drill => self.tell(Event::DrillWished),
+            // Its button is on the log's screen: what is not shown yet cannot have been pressed.
+            Wish::Drill => {
+                if self.log.as_ref().is_some_and(|log| log.ready) {
+                    self.tell(Event::DrillWished);
+                }
+            }
             Wish::DrillSeen => self.result_seen(),
             Wish::Emergency => {
                 // Asked for once more, it is not begun anew.

@@ -53,7 +53,7 @@ pub fn asked() -> Option<ExitCode> {
 /// What a planter beside a station does not plant on the host, because it would stay or cost something:
 /// why.
 pub const WITHHELD: [(u8, &str); 4] = [
-    (4, "on the host it would take the place of the account's own jobs"),
+    (4, "on the host it would stand among the account's own jobs"),
     (17, "on the host a job could not be told from others when it is taken back"),
     (20, "on the host the shell lets none of its programs leave a core"),
     (21, "on the host a line could not be taken out of the log again"),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::handoff::PinAnswer;
+use crate::handoff::planted::{self, Bug};
 
 /// The longest reason for emergency access, in characters.
 const REASON: usize = 120;
@@ -288,7 +289,7 @@ impl Driver {
             Wish::CloseWindow(window) => self.tell(Event::AppWished(AppWish::Close(window))),
             // Its button is on the log's screen: what is not shown yet cannot have been pressed.
             Wish::Drill => {
-                if self.log.as_ref().is_some_and(|log| log.ready) {
+                if self.log.as_ref().is_some_and(|log| log.ready) || planted::is(Bug::DrillUnasked) {
                     self.tell(Event::DrillWished);
                 }
             }

@@ -113,7 +113,6 @@ impl Promises {
     }
 
     /// After every step.
-    #[expect(clippy::too_many_arguments, reason = "a promise is about all of the world")]
     pub(crate) fn kept(
         &mut self,
         now: u64,

@@ -54,7 +54,10 @@ def signed_head(note, key):
 def main(key, *files):
     key = pathlib.Path(key).read_text("utf-8") if pathlib.Path(key).exists() else key
     if files[0].endswith(".jsonl"):
-        leaves = [leaf(line) for line in pathlib.Path(files[0]).read_bytes().splitlines()]
+        lines = pathlib.Path(files[0]).read_bytes().splitlines()
+        leaves, there = [leaf(line) for line in lines], [json.loads(line)["index"] for line in lines]
+        if gap := next((at for at, index in enumerate(there) if at != index), None):
+            sys.exit(f"not shown: entry {gap} is not in this file; what was pruned leaves no root: take proofs, or station.db")
         note = pathlib.Path(files[1]).read_text("utf-8")
         size, head = signed_head(note.split("\n\n", 1)[1] if note.startswith("c2sp.org/tlog-proof@") else note, key)
         if len(leaves) < size or root(leaves[:size]) != head:

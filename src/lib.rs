@@ -49,7 +49,7 @@
 //! | how the view of the log finds entries, draws a day and tells the controls | `store/index.rs`, `search.rs`, `day.rs`, `controls.rs`; [`ports::Search`] |
 //! | how the log looks, and its keys | `ui/log.rs`, `ui/log_keys.rs`, `ui/screen/handoff_log.rs`, `log_*.rs` |
 //! | what can go wrong in a simulated day, and what must hold | `tests/shift/day.rs`, `promises.rs`, [`platform::rehearsal`] |
-//! | what a drill plants, and where it looks | `platform/linux/plant.rs`, [`ctl::drill`] |
+//! | what a drill plants, and where it looks | `platform/linux/plant.rs`, `platform/linux/drill/`, [`ctl::drill`] |
 //! | a screen, a word on a screen, a colour | [`ui`] |
 //! | where a test can let the shell fail (feature `faults`) | `platform/linux/faults.rs` |
 //! | a command of `cleanshiftctl`, the demo | [`ctl`] |

@@ -15,6 +15,7 @@ use crate::driver::scene::{Look, Phase, Scene, StationFacts};
 use crate::driver::{Driver, Settings, Wish};
 use crate::pin::PinPad;
 use crate::platform::linux::clock::HostClock;
+use crate::platform::linux::drill::{self, StationDrill};
 use crate::platform::linux::medium::Mounted;
 use crate::platform::linux::sleep::{self, Sleep};
 use crate::platform::linux::station::LinuxStation;
@@ -129,7 +130,10 @@ impl Parts {
         let rows: Arc<dyn RosterRows> = store.clone();
         let in_use = rows.all()?.iter().any(|row| row.pin.is_some()) || !store.codes()?.is_empty();
         let (pepper, home) = Pepper::open(state, &policy.station.name, host::has_keyring(), in_use)?;
-        let station = LinuxStation::open(policy, &places::runtime(state), &host::init_program()?)?;
+        // What a drill of a shell that was killed has planted must be gone before it could count as old.
+        drill::sweep(state)?;
+        let init = host::init_program()?;
+        let station = LinuxStation::open(policy, &places::runtime(state), &init)?;
         let codes: Arc<dyn CodeRows> = store.clone();
         let rules = roster_rules(policy);
         let directory = Arc::new(Directory::new(rows, codes, Arc::clone(&clock), pepper, rules));
@@ -139,6 +143,7 @@ impl Parts {
         capabilities.push(("sleep".to_owned(), sleep::report(&sleep)));
         station.report(capabilities);
         let ports = Ports {
+            drill: StationDrill::new(station.clone(), Arc::clone(&clock), &init, state)?,
             clock,
             roster: directory.clone(),
             pins: directory,

@@ -13,6 +13,8 @@
     reason = "what fails in a test ends the test, and a test starts programs of its own"
 )]
 
+#[path = "exports/kept.rs"]
+mod kept;
 #[path = "exports/month.rs"]
 mod month;
 
@@ -48,21 +50,26 @@ fn ground() -> Arc<Ground> {
         return ground;
     }
     let root = tempfile::tempdir().unwrap();
-    let month = month::write(&root.path().join("state"));
+    let month = month::write(root.path());
     let dir = root.path().join("out");
     fs::create_dir(&dir).unwrap();
-    let key = said(&log(&month.dir, &["key"]));
-    let ground = Arc::new(Ground { month, dir, key: key.trim().to_owned(), _root: root });
+    let key = month.keys[1].clone();
+    let ground = Arc::new(Ground { month, dir, key, _root: root });
     *shared = Arc::downgrade(&ground);
     ground
 }
 
 fn log(state: &Path, arguments: &[&str]) -> Output {
+    log_in("UTC", state, arguments)
+}
+
+/// The same in another time zone.
+fn log_in(zone: &str, state: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_cleanshiftctl"))
         .args(["log", "--state"])
         .arg(state)
         .args(arguments)
-        .env("TZ", "UTC")
+        .env("TZ", zone)
         .stdin(Stdio::null())
         .output()
         .unwrap()
@@ -83,10 +90,19 @@ fn refusal(output: &Output) -> (i32, String) {
 impl Ground {
     /// Exports the month in this form, into a file or directory of this name.
     fn export(&self, format: &str, name: &str, more: &[&str]) -> PathBuf {
+        self.export_of(&self.month.dir, format, name, more)
+    }
+
+    /// The same of the month before anything of it was pruned.
+    fn whole(&self, format: &str, name: &str, more: &[&str]) -> PathBuf {
+        self.export_of(&self.month.whole, format, name, more)
+    }
+
+    fn export_of(&self, state: &Path, format: &str, name: &str, more: &[&str]) -> PathBuf {
         let out = self.dir.join(name);
         let place = out.display().to_string();
         let arguments = [&["export", "--format", format, "--force", "--out", &place], more].concat();
-        said(&log(&self.month.dir, &arguments));
+        said(&log(state, &arguments));
         out
     }
 
@@ -148,10 +164,17 @@ fn python(arguments: &[&Path]) -> Output {
     Command::new(program).arg(own("packaging/verify_proof.py")).args(arguments).output().unwrap()
 }
 
+/// The proofs in a directory, in their order; what one key hands over to the next is none of them.
+fn proofs_in(dir: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
+    let mut files: Vec<_> = files.filter(|file| file.extension().unwrap() == "tlog-proof").collect();
+    files.sort();
+    files
+}
+
 /// The checkpoint of a proof of the newest tree, as a file beside an export.
 fn checkpoint_beside(ground: &Ground, export: &Path, proofs: &Path) -> PathBuf {
-    let proof = fs::read_dir(proofs).unwrap().next().unwrap().unwrap().path();
-    let text = fs::read_to_string(proof).unwrap();
+    let text = fs::read_to_string(&proofs_in(proofs)[0]).unwrap();
     let place = export.with_extension("checkpoint");
     fs::write(&place, text.split_once("\n\n").unwrap().1).unwrap();
     assert!(ground.month.dir.exists());
@@ -182,25 +205,30 @@ fn the_month_has_everything_in_it() {
     }
     assert!(receipts.iter().any(|receipt| receipt["held"].as_array().is_some_and(|held| !held.is_empty())));
     assert_eq!(receipts[0]["station"], STATION);
-    assert!(said(&log(&ground.month.dir, &["verify", "--key", &ground.key])).starts_with("whole: "));
+    let verified = said(&log(&ground.month.dir, &["verify", "--key", &ground.key]));
+    let pruned = format!("pruned below the anchor at {} entries: hashes only", ground.month.anchored);
+    assert!(verified.starts_with("whole: ") && verified.contains(&pruned), "{verified}");
 }
 
 #[test]
 fn validators_of_others_take_every_export() {
     let ground = ground();
     let entries = ground.receipts("good.jsonl", &[]).len();
-    let proofs = ground.export("proof", "good-proofs", &[]);
+    let proofs = ground.whole("proof", "good-proofs", &[]);
     let files: Vec<(&str, PathBuf)> = ["jsonl", "csv", "fhir", "ocsf", "syslog"]
         .map(|form| (form, ground.export(form, &format!("good-all.{form}"), &[])))
         .to_vec();
-    let tree = files[0].1.clone();
+    let tree = ground.whole("jsonl", "good-tree.jsonl", &[]);
+    let leaves = fs::read_to_string(&tree).unwrap().lines().count();
+    assert!(leaves > entries + 30, "nothing was pruned: {leaves}, {entries}");
     checkpoint_beside(&ground, &tree, &proofs);
     let empty = ground.export("fhir", "good-empty.fhir", &["--from", "2200-01-01"]);
-    let found = ground.judge(&[files, vec![("tree", tree)]].concat());
+    let found = ground.judge(&[files, vec![("tree", tree.clone())]].concat());
     assert_eq!(found.len(), 7, "five forms, the tree, and the bundle once more");
     for judgement in found {
         assert_eq!(judgement.problems, Vec::<String>::new(), "{}", judgement.file.display());
-        assert_eq!(judgement.entries, entries, "{}", judgement.file.display());
+        let many = if judgement.file == tree { leaves } else { entries };
+        assert_eq!(judgement.entries, many, "{}", judgement.file.display());
     }
     for judgement in ground.judge(&[("fhir", empty)]) {
         assert_eq!((judgement.entries, judgement.problems.len()), (0, 0), "a bundle of nothing");
@@ -225,11 +253,13 @@ fn meaning(receipt: &Value) -> (u64, u64, [&'static str; 4]) {
         "released" => (2004, 3, ["110113", "110135", "U", "0"]),
         "roster" => (3004, 3, ["110113", "110137", "U", "0"]),
         "policy" | "key" => (3004, 3, ["110113", "110129", "U", "0"]),
-        "viewed" => (3004, 2, ["110101", "", "R", "0"]),
+        "viewed" | "anchored" => (3004, 2, ["110101", "", "R", "0"]),
+        "annotated" | "attested" => (3004, 3, ["110101", "", "U", "0"]),
+        "exported" => (3004, 2, ["110106", "", "R", "0"]),
+        "pruned" => (3004, 4, ["110101", "", "D", "0"]),
         "started" => (6002, 3, ["110100", "110120", "E", "0"]),
         "stopped" => (6002, 4, ["110100", "110121", "E", "0"]),
         "restarted" => (6002, 5, ["110100", "110121", "E", "0"]),
-        "anchored" => (0, 99, ["110101", "", "E", "0"]),
         "discontinuity" => (0, 99, ["110113", "110133", "E", "8"]),
         "drill" if receipt["note"].as_str().unwrap().starts_with("clean") => {
             (0, 99, ["110100", "", "E", "0"])
@@ -279,6 +309,12 @@ fn each_entry_is_told_as_what_it_is() {
         assert!(!names || agents.iter().any(|agent| agent["type"]["coding"][0]["code"] == "IRCP"));
         let details = audit["entity"][0]["detail"].as_array().unwrap();
         assert!(details.iter().any(|detail| detail["type"] == "checkpoint"));
+        if let Some(about) = receipt["about"]["entry"].as_u64() {
+            assert_eq!(event["unmapped"]["about"], about);
+            assert!(
+                line.contains(&format!(" about=\"{about}\"")) && details.iter().any(|d| d["type"] == "about")
+            );
+        }
         // The same leaf everywhere: it is what leads from an event to its receipt.
         let leaf = text(&event["metadata"]["uid"]);
         assert_eq!(text(&audit["entity"][0]["what"]["identifier"]["value"]), leaf);
@@ -317,14 +353,14 @@ const SPOILED: [Spoiled; 21] = [
     spoil("csv", "csv", "a cell too few", "\r\n1,", "\r\n"),
     spoil("csv", "csv", "a formula", ",\"'=cmd", ",\"=cmd"),
     spoil("fhir", "fhir.resources", "no time", r#""recorded":"#, r#""recorder":"#),
-    spoil("fhir", "fhir.resources", "a bad instant", r#""recorded":"2030"#, r#""recorded":"20x0"#),
+    spoil("fhir", "fhir.resources", "a bad instant", r#""recorded":"2020"#, r#""recorded":"20x0"#),
     spoil("fhir", "fhir.resources", "no source", r#""source":"#, r#""sorce":"#),
     spoil("fhir", "fhir", "an unknown action", r#""action":"E""#, r#""action":"Z""#),
     spoil("fhir", "fhir", "an unknown outcome", r#""outcome":"0""#, r#""outcome":"99""#),
     spoil("fhir", "fhir", "a code by a wrong name", r#""display":"Login""#, r#""display":"Logon""#),
     spoil("ocsf", "ocsf-json-schema", "an unknown activity", r#""activity_id":1,"#, r#""activity_id":77,"#),
     spoil("ocsf", "ocsf-json-schema", "nobody logs on", r#""user":{"full_name""#, r#""usr":{"full_name""#),
-    spoil("ocsf", "ocsf-json-schema", "a time in words", r#""time":19"#, r#""time":"now","tmie":19"#),
+    spoil("ocsf", "ocsf-json-schema", "a time in words", r#""time":15"#, r#""time":"now","tmie":15"#),
     spoil("ocsf", "py-ocsf-models", "an unknown severity", r#""severity_id":1"#, r#""severity_id":42"#),
     spoil("ocsf", "py-ocsf-models", "no product", r#""product":{"#, r#""prodct":{"#),
     spoil("syslog", "syslog-rfc5424-parser", "no priority", "<86>1 ", "1 "),
@@ -346,13 +382,13 @@ const fn spoil(
 #[test]
 fn each_validator_refuses_a_spoiled_file() {
     let ground = ground();
-    let proofs = ground.export("proof", "spoil-proofs", &[]);
+    let proofs = ground.whole("proof", "spoil-proofs", &[]);
     // Two days are enough for all but the tree.
     let days = |form: &str| {
-        fs::read_to_string(ground.export(form, &format!("spoil.{form}"), &["--to", "2030-03-18"]))
+        fs::read_to_string(ground.whole(form, &format!("spoil.{form}"), &["--to", "2020-03-18"]))
     };
     let forms = ["jsonl", "csv", "fhir", "ocsf", "syslog"].map(|form| (form, days(form).unwrap()));
-    let everything = fs::read_to_string(ground.export("jsonl", "spoil-all.jsonl", &[])).unwrap();
+    let everything = fs::read_to_string(ground.whole("jsonl", "spoil-all.jsonl", &[])).unwrap();
     let forms = [&forms[..], &[("tree", everything)]].concat();
     let mut files = Vec::new();
     for (number, spoiled) in SPOILED.iter().enumerate() {
@@ -365,7 +401,7 @@ fn each_validator_refuses_a_spoiled_file() {
         checkpoint_beside(&ground, &place, &proofs);
         files.push((spoiled.form, place));
     }
-    let signed = ground.export("jsonl", "spoiled-signature.jsonl", &[]);
+    let signed = ground.whole("jsonl", "spoiled-signature.jsonl", &[]);
     let checkpoint = checkpoint_beside(&ground, &signed, &proofs);
     let text = fs::read_to_string(&checkpoint).unwrap();
     let size = text.lines().nth(1).unwrap();
@@ -391,8 +427,7 @@ fn each_validator_refuses_a_spoiled_file() {
 fn every_receipt_proves_itself_to_two_verifiers() {
     let ground = ground();
     let proofs = ground.export("proof", "proofs", &[]);
-    let mut files: Vec<_> = fs::read_dir(&proofs).unwrap().map(|file| file.unwrap().path()).collect();
-    files.sort();
+    let files = proofs_in(&proofs);
     assert_eq!(files.len(), ground.receipts("proofs.jsonl", &[]).len());
     let all: Vec<&Path> =
         [Path::new(&ground.key)].into_iter().chain(files.iter().map(PathBuf::as_path)).collect();
@@ -414,7 +449,7 @@ fn every_receipt_proves_itself_to_two_verifiers() {
 fn a_changed_proof_and_another_key_are_refused_by_both() {
     let ground = ground();
     let proofs = ground.export("proof", "changed-proofs", &["--operator", "operator.1"]);
-    let file = fs::read_dir(&proofs).unwrap().next().unwrap().unwrap().path();
+    let file = proofs_in(&proofs).swap_remove(0);
     let whole = fs::read_to_string(&file).unwrap();
     let lines: Vec<&str> = whole.lines().collect();
     let changed = ground.dir.join("changed.tlog-proof");
@@ -455,15 +490,16 @@ fn a_changed_proof_and_another_key_are_refused_by_both() {
 #[test]
 fn a_whole_export_stands_under_a_checkpoint_that_was_kept() {
     let ground = ground();
-    let export = ground.export("jsonl", "kept.jsonl", &[]);
-    let proofs = ground.export("proof", "kept-proofs", &["--from", "2030-03-17", "--to", "2030-03-18"]);
+    let export = ground.whole("jsonl", "kept.jsonl", &[]);
+    let proofs = ground.whole("proof", "kept-proofs", &["--from", "2020-03-17", "--to", "2020-03-18"]);
     let checkpoint = checkpoint_beside(&ground, &export, &proofs);
     let key = Path::new(&ground.key);
     let entries = fs::read_to_string(&export).unwrap().lines().count();
     let told = said(&python(&[key, &export, &checkpoint]));
     assert_eq!(told.trim(), format!("whole: {entries} of {entries} entries stand under the checkpoint"));
-    // An older checkpoint covers the first entries.
-    let shown = said(&log(&ground.month.dir, &["show", "99", "--json"]));
+    // An older checkpoint covers the first entries; the key before has signed it.
+    let key = Path::new(&ground.month.keys[0]);
+    let shown = said(&log(&ground.month.whole, &["show", "99", "--json"]));
     let shown: Value = serde_json::from_str(&shown).unwrap();
     fs::write(&checkpoint, shown["checkpoint"].as_str().unwrap()).unwrap();
     let told = said(&python(&[key, &export, &checkpoint]));
@@ -472,7 +508,7 @@ fn a_whole_export_stands_under_a_checkpoint_that_was_kept() {
         ("a dropped row", (|lines: &mut Vec<String>| drop(lines.remove(7))) as fn(&mut Vec<String>)),
         ("a swapped pair", |lines| lines.swap(20, 21)),
         ("a truncated tail", |lines| lines.truncate(99)),
-        ("a flipped byte", |lines| lines[50] = lines[50].replacen("2030", "2031", 1)),
+        ("a flipped byte", |lines| lines[50] = lines[50].replacen("2020", "2021", 1)),
     ] {
         let mut lines: Vec<String> =
             fs::read_to_string(&export).unwrap().lines().map(str::to_owned).collect();
@@ -493,14 +529,14 @@ fn filters_take_what_they_say() {
     let all = ground.receipts("filter-all.jsonl", &[]);
     let count = |is: &dyn Fn(&Value) -> bool| all.iter().filter(|receipt| is(receipt)).count();
     let utc = |receipt: &Value| receipt["at"]["utc"].as_str().unwrap().to_owned();
-    let day = ground.receipts("filter-day.jsonl", &["--from", "2030-03-20", "--to", "2030-03-20"]);
-    assert!(!day.is_empty() && day.iter().all(|receipt| utc(receipt).starts_with("2030-03-20")));
-    assert_eq!(day.len(), count(&|receipt| utc(receipt).starts_with("2030-03-20")));
-    let instants = ["--from", "2030-03-20T20:00:00+02:00", "--to", "2030-03-20T18:20:00Z"];
+    let day = ground.receipts("filter-day.jsonl", &["--from", "2020-03-20", "--to", "2020-03-20"]);
+    assert!(!day.is_empty() && day.iter().all(|receipt| utc(receipt).starts_with("2020-03-20")));
+    assert_eq!(day.len(), count(&|receipt| utc(receipt).starts_with("2020-03-20")));
+    let instants = ["--from", "2020-03-20T20:00:00+02:00", "--to", "2020-03-20T18:20:00Z"];
     let hours = ground.receipts("filter-hours.jsonl", &instants);
     let within = |receipt: &Value| {
         let utc = utc(receipt);
-        utc.as_str() >= "2030-03-20T18:00" && utc.as_str() < "2030-03-20T18:20" && utc.starts_with("2030")
+        utc.as_str() >= "2020-03-20T18:00" && utc.as_str() < "2020-03-20T18:20" && utc.starts_with("2020")
     };
     assert!(hours.len() > 3 && hours.len() == count(&within), "{} entries", hours.len());
     let hers = ground.receipts("filter-hers.jsonl", &["--operator", "operator.5"]);
@@ -515,8 +551,8 @@ fn filters_take_what_they_say() {
     assert!(String::from_utf8_lossy(&elsewhere.stderr).contains("no entry is of this time"));
     for (arguments, help) in [
         (&["--from", "yesterday"][..], "write a day as 2026-11-23"),
-        (&["--from", "2030-03-20T07:00:00"], "write a day as 2026-11-23"),
-        (&["--from", "2030-03-21", "--to", "2030-03-20"], "--from is not before --to"),
+        (&["--from", "2020-03-20T07:00:00"], "write a day as 2026-11-23"),
+        (&["--from", "2020-03-21", "--to", "2020-03-20"], "--from is not before --to"),
         (&["--force"], "--out"),
     ] {
         let all = [&["export", "--format", "csv"], arguments].concat();
@@ -563,18 +599,18 @@ fn an_export_is_private_whole_or_not_there_and_replaces_nothing_unasked() {
     // An entry that is not what was written ends the export, and nothing of it is left.
     let text = "replace(CAST(json AS TEXT), 'opened', 'closed')";
     for (change, what) in [
-        (format!("UPDATE ledger SET json = CAST({text} AS BLOB) WHERE number = 8"), "entry 8 was edited"),
-        ("DELETE FROM ledger WHERE number = 8".to_owned(), "entry 9 does not follow"),
+        (format!("UPDATE ledger SET json = CAST({text} AS BLOB) WHERE number = 6"), "entry 6 was edited"),
+        ("DELETE FROM ledger WHERE number = 6".to_owned(), "entry 7 does not follow"),
         (
-            "UPDATE ledger SET number = -1 WHERE number = 8; UPDATE ledger SET number = 8 WHERE number = 10; \
-             UPDATE ledger SET number = 10 WHERE number = -1"
+            "UPDATE ledger SET number = -1 WHERE number = 6; UPDATE ledger SET number = 6 WHERE number = 8; \
+             UPDATE ledger SET number = 8 WHERE number = -1"
                 .to_owned(),
-            "entry 8 was reordered",
+            "entry 6 was reordered",
         ),
     ] {
         let copy = tempfile::tempdir().unwrap();
-        fs::copy(ground.month.dir.join("station.db"), copy.path().join("station.db")).unwrap();
-        let _ = fs::copy(ground.month.dir.join("station.db-wal"), copy.path().join("station.db-wal"));
+        fs::copy(ground.month.whole.join("station.db"), copy.path().join("station.db")).unwrap();
+        let _ = fs::copy(ground.month.whole.join("station.db-wal"), copy.path().join("station.db-wal"));
         let db = rusqlite::Connection::open(copy.path().join("station.db")).unwrap();
         db.execute_batch(&change).unwrap();
         drop(db);
@@ -592,6 +628,31 @@ fn an_export_is_private_whole_or_not_there_and_replaces_nothing_unasked() {
     let mut left: Vec<_> = fs::read_dir(root.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["log.csv", "proofs"], "something was left behind");
+}
+
+#[test]
+fn people_are_told_in_which_zone_a_time_is() {
+    let ground = ground();
+    let list = |zone: &str| said(&log_in(zone, &ground.month.whole, &["list", "--all"]));
+    let heading =
+        |list: &str| list.lines().next().unwrap().split("  ").map(str::to_owned).collect::<Vec<_>>();
+    let (utc, far) = (list("UTC"), list("JST-9"));
+    assert!(heading(&utc).iter().any(|cell| cell.trim() == "when (UTC)"), "{:?}", heading(&utc));
+    assert!(heading(&far).iter().any(|cell| cell.trim() == "when (JST)"), "{:?}", heading(&far));
+    // The store has written the first entry now; the second is of the month.
+    assert!(utc.lines().nth(2).unwrap().contains("2020-03-17 17:46:45"), "{utc}");
+    assert!(far.lines().nth(2).unwrap().contains("2020-03-18 02:46:45"), "{far}");
+    // Where there are summer and winter in one list, both are named.
+    let seasons = list("CET-1CEST,M3.5.0,M10.5.0/3");
+    assert!(heading(&seasons).iter().any(|cell| cell.trim() == "when (CEST/CET)"), "{:?}", heading(&seasons));
+    let handoff = ["show", "8"];
+    let shown = said(&log_in("JST-9", &ground.month.whole, &handoff));
+    let place = shown.lines().find(|line| line.starts_with("Entry 8 of ")).unwrap();
+    assert!(place.contains("Z (2020-03-18 0") && place.ends_with(" JST)"), "{place}");
+    // A gate that did not look took no time.
+    let gate =
+        |number: &str| shown.lines().rev().find(|line| line.contains(number)).unwrap().trim_end().to_owned();
+    assert!(gate("gate 17 ").ends_with("  –") && gate("gate 18 ").ends_with("  18 µs"), "{shown}");
 }
 
 #[test]
@@ -651,10 +712,12 @@ fn controls_are_told_with_what_was_planted() {
         "AU-8",
         "AU-9(3)",
         "AU-10",
+        "AU-11",
         "AU-12",
         "PR.AA-01",
         "PR.AA-03",
         "PR.AA-05",
+        "PR.DS-01",
         "2.1 (3)",
         "164.312(a)(2)(i)",
         "164.312(a)(2)(ii)",
@@ -695,9 +758,21 @@ fn controls_are_told_with_what_was_planted() {
     assert_eq!(odd("AU-12", "could not be written"), planted.discontinuity);
     assert_eq!(odd("164.312(a)(2)(ii)", "no reason"), planted.break_glass[1..]);
     assert_eq!(odd("NHI2:2025", "secrets"), planted.secrets);
-    for id in ["AU-9(3)", "164.312(c)(1)"] {
+    for id in ["AU-9(3)", "AU-11", "PR.DS-01", "164.312(c)(1)"] {
         assert_eq!(control(id)["exceptions"].as_array().unwrap().len(), 0, "{id}");
     }
+    let counted = |id: &str, what: &str| {
+        let counts = control(id)["counts"].as_array().unwrap();
+        counts.iter().find(|count| count["what"].as_str().unwrap().contains(what)).expect(what)["count"]
+            .clone()
+    };
+    for id in ["AU-9(3)", "AU-11", "PR.DS-01", "164.312(c)(1)"] {
+        assert_eq!(counted(id, "said to be kept elsewhere"), 1, "{id}");
+        assert_eq!(counted(id, "largest of them covers"), ground.month.anchored, "{id}");
+    }
+    // Of the first day, the entries that name the key and the policy in force keep their text.
+    assert_eq!(counted("AU-11", "whose text was pruned"), ground.month.anchored - 2);
+    assert_eq!(counted("AU-11", "that they lie below"), ground.month.anchored);
     // The counts are those of the receipts; of many entries the first are named.
     let receipts = ground.receipts("controls.jsonl", &[]);
     let barred = receipts.iter().filter(|receipt| receipt["kind"] == "quarantine");
@@ -718,14 +793,14 @@ fn controls_are_told_with_what_was_planted() {
 #[test]
 fn controls_of_a_time_know_what_was_before_it_and_name_a_broken_ledger() {
     let ground = ground();
-    let day = ["controls", "--from", "2030-03-20", "--to", "2030-03-20"];
+    let day = ["controls", "--from", "2020-03-20", "--to", "2020-03-20"];
     let text = said(&log(&ground.month.dir, &day));
     assert!(text.contains("AC-12  Session Termination") && text.contains("not shown"), "{text}");
     assert!(!text.contains("EXCEPTION   a session opened"), "{text}");
     assert!(text.contains("No evidence here for") && text.contains("NHI3:2025"));
     let copy = tempfile::tempdir().unwrap();
-    fs::copy(ground.month.dir.join("station.db"), copy.path().join("station.db")).unwrap();
-    let _ = fs::copy(ground.month.dir.join("station.db-wal"), copy.path().join("station.db-wal"));
+    fs::copy(ground.month.whole.join("station.db"), copy.path().join("station.db")).unwrap();
+    let _ = fs::copy(ground.month.whole.join("station.db-wal"), copy.path().join("station.db-wal"));
     let db = rusqlite::Connection::open(copy.path().join("station.db")).unwrap();
     assert_eq!(db.execute("DELETE FROM ledger WHERE number = 40", []).unwrap(), 1);
     drop(db);

@@ -188,6 +188,7 @@ fn controls_screens() -> Vec<(String, Screens)> {
             total: 1_000_000,
             verdict: Some(Ok(1_000_000)),
             media: vec!["/media/ward/USB STICK".to_owned()],
+            drill: true,
             ..scenes::log_controls(None)
         };
         all.push((format!("log-controls-million-{}", size.0), controls(million, Look::Light, size)));

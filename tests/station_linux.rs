@@ -11,6 +11,8 @@
     reason = "what fails in a test ends the test, and a test starts programs of its own"
 )]
 
+#[path = "station_linux/drill.rs"]
+mod drill;
 #[path = "station_linux/emergency.rs"]
 mod emergency;
 #[path = "station_linux/ground.rs"]

@@ -7,6 +7,7 @@ mod keep;
 mod qr;
 mod verify;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -205,11 +206,23 @@ fn list(store: &Store, as_json: bool, limit: usize, out: &mut String) -> Result<
         return Ok(0);
     }
     let zone = TimeZone::system();
-    let head = ["#", "when", "kind", "who", "trigger", "closed/forced", "clean in", "verdict"];
+    let when = format!("when ({})", zone_name(&entries, &zone));
+    let head = ["#", &when, "kind", "who", "trigger", "closed/forced", "clean in", "verdict"];
     let mut rows = vec![head.map(str::to_owned)];
     rows.extend(entries.iter().map(|entry| row(entry, &zone)));
     table(&rows, out);
     Ok(0)
+}
+
+/// The zone that the times of these entries are told in: `CET`, or `CEST/CET` where there are summer and
+/// winter among them.
+fn zone_name(entries: &[Written], zone: &TimeZone) -> String {
+    let receipts = entries.iter().filter_map(|entry| Receipt::read(&entry.json).ok());
+    let names: BTreeSet<String> = receipts
+        .filter_map(|receipt| receipt.at.utc.parse::<jiff::Timestamp>().ok())
+        .map(|at| zone.to_offset_info(at).abbreviation().to_owned())
+        .collect();
+    names.into_iter().collect::<Vec<_>>().join("/")
 }
 
 fn row(entry: &Written, zone: &TimeZone) -> [String; 8] {
@@ -322,7 +335,9 @@ fn none_such(store: &Store, index: u64) -> PortError {
 
 fn facts(receipt: &Receipt, out: &mut String) {
     let _ = writeln!(out, "{}.", sentence(receipt));
-    let _ = writeln!(out, "\nEntry {} of {}, {}", receipt.index, escape(&receipt.station), receipt.at.utc);
+    let at = local(&receipt.at, &TimeZone::system(), "%Y-%m-%d %H:%M:%S %Z");
+    let (index, station) = (receipt.index, escape(&receipt.station));
+    let _ = writeln!(out, "\nEntry {index} of {station}, {} ({at})", escape(&receipt.at.utc));
     if let Some(facts) = &receipt.handoff {
         let _ = writeln!(out, "  covered after  {} µs", facts.covered_after_us);
         let _ = writeln!(out, "  rounds         {}", facts.rounds);
@@ -344,6 +359,13 @@ fn facts(receipt: &Receipt, out: &mut String) {
         let or_none = |hash: &str| if hash.is_empty() { "nothing".to_owned() } else { escape(hash) };
         let _ = writeln!(out, "  before  {}", or_none(&change.before));
         let _ = writeln!(out, "  after   {}", or_none(&change.after));
+    }
+    if let Some(about) = &receipt.about {
+        let _ = writeln!(out, "  about   entry {}, its leaf {}", about.entry, escape(&about.leaf));
+    }
+    if let Some(anchor) = &receipt.anchor {
+        let _ = writeln!(out, "  checkpoint over  {} entries", anchor.size);
+        let _ = writeln!(out, "  its root         {}", escape(&anchor.root));
     }
     if !receipt.policy.is_empty() {
         let _ = writeln!(out, "\nPolicy {}", escape(&receipt.policy));
@@ -371,7 +393,7 @@ fn gates(title: &str, gates: &[GateSaw], out: &mut String) {
             escape(&gate.answer),
             escape(&gate.saw),
             escape(&gate.method),
-            format!("{} µs", gate.took_us),
+            if gate.took_us == 0 { "–".to_owned() } else { format!("{} µs", gate.took_us) },
         ]
     }));
     table(&rows, out);

@@ -16,6 +16,8 @@ use super::scene::{CleanSummary, ReceiptScene};
 /// and a short PIN checked by the station is a password of one factor: this is less than AAL2
 /// (NIST SP 800-63B, requirement A-01).
 const UID_AND_PIN: &str = "UID+PIN: identification, below AAL2";
+/// Nobody sits at a drill's session, which is never shown.
+const NOBODY: &str = "nobody: a drill, whose session is not shown";
 /// A code that several people may know proves nobody (requirement A-12: break-glass is the exception).
 const CODE_ALONE: &str = "break-glass code: no person identified";
 
@@ -89,6 +91,8 @@ impl Book {
         self.people.get(&id).cloned().unwrap_or_else(|| {
             let (key, name) = if id.is_emergency() {
                 ("break-glass".to_owned(), "Emergency access".to_owned())
+            } else if id.is_drill() {
+                ("drill".to_owned(), "Drill".to_owned())
             } else {
                 (format!("#{}", id.0), format!("Operator {}", id.0))
             };
@@ -109,6 +113,14 @@ impl Book {
             Record::Denied(id, Denial::WrongPin) if id.is_emergency() => {
                 self.core(record, Some(id), "wrong break-glass code".to_owned())
             }
+            Record::DrillOpened(by) => {
+                let by = self.person(by);
+                let note =
+                    format!("a drill, started by {} ({}) after her PIN was found right", by.name, by.key);
+                self.core(record, Some(OperatorId::DRILL), note)
+            }
+            // What it came to is added by whoever has added it up.
+            Record::Drilled(by) => Body::Drill { by: Some(self.person(by)), came_to: String::new() },
             Record::Denied(id, denial) => self.core(record, Some(id), denial_note(denial)),
             Record::Opened(id) => self.core(record, Some(id), UID_AND_PIN.to_owned()),
             Record::Released(id) | Record::Restarted(id) | Record::Viewed(id) => {
@@ -159,6 +171,7 @@ impl Book {
             |us: Option<u64>| Duration::from_micros(us.unwrap_or(now_us).saturating_sub(gathered.began_us));
         let assurance = match &gathered.outgoing {
             Some(person) if person.id.is_emergency() => CODE_ALONE,
+            Some(person) if person.id.is_drill() => NOBODY,
             Some(_) => UID_AND_PIN,
             None => "",
         };

@@ -27,6 +27,7 @@ pub(super) fn before_start(settings: &Settings, clock: &dyn Clock) -> Scene {
             began_ms: now.0,
             steps: Vec::new(),
             guest: None,
+            drill: None,
         }),
     }
 }
@@ -40,7 +41,9 @@ pub(super) fn scene(driver: &Driver) -> Scene {
             clean: driver.book.clean.clone(),
             ready: vacant.common.capsule == crate::handoff::station::Capsule::Ready,
             emergency: offered(driver),
+            drilled: driver.drilled.clone(),
         }),
+        Some(Station::Drill(_)) => Phase::Drill(driver.drill_scene().unwrap_or_default()),
         Some(Station::Challenge(challenge)) => Phase::Challenge(pin(driver, &challenge.guest, None)),
         Some(Station::Attended(attended)) => Phase::Attended(Box::new(at_work(driver, attended))),
         Some(Station::CleanUp(clean_up)) => Phase::CleanUp(cleaning(driver, clean_up)),
@@ -152,6 +155,7 @@ fn cleaning(driver: &Driver, clean_up: &CleanUp) -> CleanUpScene {
         began_ms: driver.book.handoff.as_ref().map_or(0, |gathered| gathered.began_us / 1000),
         guest: clean_up.guest.map(|guest| pin(driver, &guest, Some(steps.clone()))),
         steps,
+        drill: driver.drill_scene(),
     }
 }
 
@@ -234,8 +238,13 @@ pub(super) fn label(phase: &Phase) -> String {
         Phase::CleanUp(scene) => {
             scene.guest.as_ref().map_or("clean-up".to_owned(), |guest| format!("clean-up, {}", pin(guest)))
         }
+        Phase::Drill(_) => "drill".to_owned(),
         Phase::OutOfService(_) => "out of service".to_owned(),
         Phase::Quarantine(_) => "quarantine".to_owned(),
+        Phase::Vacant(scene) if scene.drilled.is_some() && scene.ready => {
+            "vacant, drill result, ready".to_owned()
+        }
+        Phase::Vacant(scene) if scene.drilled.is_some() => "vacant, drill result".to_owned(),
         Phase::Vacant(scene) if scene.ready => "vacant, ready".to_owned(),
         Phase::Vacant(_) => "vacant".to_owned(),
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::drill::Drilling;
 use super::inbox::Inbox;
 use super::scene::AppState;
 use super::{Driver, INTENT_PATIENCE, NOTICE};
@@ -29,15 +30,14 @@ impl Driver {
                     });
                 }
                 Effect::Cover => self.cover(),
+                Effect::Drill(turn, part) => self.drill_part(turn, part),
+                Effect::EndDrill => self.end_drill(),
                 Effect::ForgetPin => {
                     self.pad.wipe();
                     self.first_pin = None;
                     self.pin_problem = None;
                 }
-                Effect::Look(turn) => {
-                    let gates = self.ports.gates.clone();
-                    self.after_intent(Intent::Look, move || Inbox::Looked(turn, gates.look()));
-                }
+                Effect::Look(turn) => self.look(turn),
                 Effect::Notify(notice) => self.notify(notice),
                 Effect::Prepare(turn) => {
                     let capsules = self.ports.capsules.clone();
@@ -119,8 +119,10 @@ impl Driver {
         let opens = match record {
             Record::Opened(operator) => Some(operator),
             Record::BreakGlass => Some(OperatorId::EMERGENCY),
+            Record::DrillOpened(_) => Some(OperatorId::DRILL),
             Record::BadgeUnknown
             | Record::Denied(..)
+            | Record::Drilled(_)
             | Record::Handoff(..)
             | Record::Quarantined(_)
             | Record::Released(_)
@@ -135,6 +137,16 @@ impl Driver {
                 let person: Person = self.book.person(operator);
                 self.hands.in_order(self.intent(Intent::Open(person, at.clone())));
             }
+        }
+        if let Record::DrillOpened(by) = record {
+            self.drilling = Some(Drilling::begin(self.book.person(by), now_us / 1000));
+        }
+        if let Record::Drilled(by) = record {
+            let by = Some(self.book.person(by));
+            let entry = Entry { at, body: Body::Drill { by, came_to: self.drill_over() } };
+            self.drill_entry = Some(turn);
+            self.append(Some(turn), entry);
+            return;
         }
         let shared = self.ports.capsules.shared();
         let entry = self.book.entry(record, at, now_us, shared);

@@ -27,6 +27,8 @@ impl Held {
             Record::Denied(id, Denial::WrongPin | Denial::Unchecked) => id.is_emergency(),
             Record::BadgeUnknown
             | Record::Denied(..)
+            | Record::Drilled(_)
+            | Record::DrillOpened(_)
             | Record::Handoff(..)
             | Record::Opened(_)
             | Record::Quarantined(_)
@@ -81,7 +83,7 @@ impl Held {
             Body::Change { .. }
             | Body::Core { .. }
             | Body::Discontinuity(_)
-            | Body::Drill(_)
+            | Body::Drill { .. }
             | Body::Handoff(_)
             | Body::Noted(_)
             | Body::Started { .. }

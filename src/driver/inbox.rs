@@ -2,9 +2,10 @@
 
 use super::log::LogNews;
 use super::scene::Wish;
-use crate::handoff::{Event, PinVerified, Turn};
+use crate::handoff::{DrillPart, Event, PinVerified, Turn};
 use crate::ports::{
-    CapsuleNews, Closing, Destroyed, GateAnswer, Person, PinProblem, ReaderEvent, Result, Shown, Written,
+    CapsuleNews, Closing, Destroyed, DrillRow, DrillSearch, GateAnswer, Person, PinProblem, ReaderEvent,
+    Result, Shown, Written,
 };
 
 /// Something that came in, closed to whoever carries it: a rehearsal may keep it back, or hand it
@@ -19,6 +20,7 @@ impl Item {
         match &self.0 {
             Inbox::Closed(..)
             | Inbox::Destroyed(..)
+            | Inbox::Drilled(..)
             | Inbox::Looked(..)
             | Inbox::PinSet(..)
             | Inbox::Prepared(..)
@@ -54,8 +56,10 @@ pub(super) enum Inbox {
     Codes(Result<bool>),
     /// The operators whose badges are disabled.
     Disabled(Result<Vec<Person>>),
-    /// The gates have looked.
-    Looked(Turn, Vec<GateAnswer>),
+    /// A part of a drill is done, or could not be.
+    Drilled(Turn, DrillPart, Result<Vec<DrillRow>>),
+    /// The gates have looked, and what a drill has planted was searched for.
+    Looked(Turn, Vec<GateAnswer>, DrillSearch),
     /// Whose code was found right.
     Met(Person),
     /// The capsule tells something.

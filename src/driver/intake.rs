@@ -16,6 +16,7 @@ impl Driver {
             | Inbox::Codes(_)
             | Inbox::Destroyed(..)
             | Inbox::Disabled(_)
+            | Inbox::Drilled(..)
             | Inbox::Log(_)
             | Inbox::Looked(..)
             | Inbox::Met(_)
@@ -71,8 +72,10 @@ impl Driver {
                 self.disabled =
                     people.unwrap_or_default().into_iter().map(|person| (person.id.0, person.name)).collect();
             }
+            Inbox::Drilled(turn, part, done) => self.drilled(turn, part, done),
             Inbox::Log(news) => self.log_news(news),
-            Inbox::Looked(turn, answers) => {
+            Inbox::Looked(turn, answers, search) => {
+                self.searched(search);
                 let finding = judge(&answers);
                 if let Some(handoff) = &mut self.book.handoff {
                     handoff.after = answers;
@@ -124,6 +127,7 @@ impl Driver {
                 {
                     self.book.receipt = Some((written.index, written.leaf));
                 }
+                self.drill_entered(turn, written.is_ok());
                 self.tell(Event::Recorded(turn, written.is_ok()));
                 if written.is_ok()
                     && let Some(held) = self.held.begin_telling()
@@ -266,6 +270,8 @@ impl Driver {
             Wish::Cancel => self.tell(Event::Cancelled),
             Wish::CloseLog => self.tell(Event::LogClosed),
             Wish::CloseWindow(window) => self.tell(Event::AppWished(AppWish::Close(window))),
+            Wish::Drill => self.tell(Event::DrillWished),
+            Wish::DrillSeen => self.result_seen(),
             Wish::Emergency => {
                 // Asked for once more, it is not begun anew.
                 if !self.guest().is_some_and(|guest| guest.is_emergency()) {

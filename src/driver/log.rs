@@ -87,6 +87,7 @@ impl Driver {
                 Station::Attended(_)
                 | Station::Challenge(_)
                 | Station::CleanUp(_)
+                | Station::Drill(_)
                 | Station::Quarantine(_)
                 | Station::Vacant(_),
             )
@@ -98,7 +99,7 @@ impl Driver {
         let open = self.reads_log().is_some();
         if open && self.log.is_none() {
             self.log = Some(Reading {
-                scene: LogScene::default(),
+                scene: LogScene { drill: self.settings.rules.supervisors.drill, ..LogScene::default() },
                 ready: false,
                 numbers: Numbers::All(0),
                 find: 0,

@@ -8,6 +8,7 @@
 
 mod book;
 mod compose;
+mod drill;
 mod effects;
 mod held;
 mod inbox;
@@ -40,18 +41,21 @@ use crate::ports::{
 };
 
 use book::{Book, Gathering};
+use drill::Drilling;
 use held::Held;
 use inbox::Inbox;
 use log::Reading;
 use phase::PhaseName;
 use readers::Readers;
-use scene::{AppState, StationFacts};
+use scene::{AppState, DrillReport, StationFacts};
 use threads::Threads;
 
 /// How long a notice stands, milliseconds.
 const NOTICE: u64 = 4_000;
 /// How long the opening screen tells of the clean-up before it, milliseconds.
 const FRESH: u64 = 2_000;
+/// How long the result of a drill stands at a station that nobody touches, milliseconds.
+const RESULT: u64 = 5 * 60_000;
 /// How often idle is asked for while the warning stands, milliseconds.
 const WARNED_POLL: u64 = 200;
 /// How long a step waits for its intent to be durable before it goes on without: a hung disk must
@@ -112,6 +116,12 @@ pub struct Driver {
     pin_problem: Option<String>,
     book: Book,
     held: Held,
+    /// The drill that is held, what the last one came to, until when that is shown, and the question whose
+    /// answer says whether it is entered.
+    drilling: Option<Drilling>,
+    drilled: Option<Arc<DrillReport>>,
+    drilled_until: Option<Moment>,
+    drill_entry: Option<Turn>,
     emergency: bool,
     readers: Readers,
     reader_there: bool,
@@ -185,6 +195,10 @@ impl Driver {
             pin_problem: None,
             book,
             held: Held::default(),
+            drilling: None,
+            drilled: None,
+            drilled_until: None,
+            drill_entry: None,
             emergency: false,
             readers: Readers::default(),
             reader_there: true,
@@ -301,7 +315,7 @@ impl Driver {
         let poll = warned.then(|| self.ports.clock.now().after(WARNED_POLL));
         let notice = self.notice.map(|(_, until)| until);
         let prune = matches!(station, Station::Vacant(_)).then_some(self.prune_after);
-        let own = [poll, notice, self.fresh_until, prune];
+        let own = [poll, notice, self.fresh_until, self.drilled_until, prune];
         own.into_iter().chain([station.deadline(&self.settings.rules)]).flatten().min()
     }
 
@@ -314,6 +328,9 @@ impl Driver {
         }
         if self.fresh_until.is_some_and(|until| until <= now) {
             self.fresh_until = None;
+        }
+        if self.drilled_until.is_some_and(|until| until <= now) {
+            self.result_seen();
         }
         if matches!(self.station, Some(Station::Attended(_))) {
             let idle = self.ports.idle.clone();
@@ -388,7 +405,11 @@ impl Driver {
         let emergency = |station: &Option<Station>| match station {
             Some(Station::CleanUp(clean_up)) => clean_up.outgoing == Some(OperatorId::EMERGENCY),
             Some(
-                Station::Attended(_) | Station::Challenge(_) | Station::Quarantine(_) | Station::Vacant(_),
+                Station::Attended(_)
+                | Station::Challenge(_)
+                | Station::Drill(_)
+                | Station::Quarantine(_)
+                | Station::Vacant(_),
             )
             | None => false,
         };
@@ -409,6 +430,12 @@ impl Driver {
             PhaseName::Vacant | PhaseName::Challenge if was == PhaseName::CleanUp => {
                 let utc_ms = self.ports.clock.stamp().utc_ms;
                 self.book.finish(utc_ms, self.settings.show_names);
+            }
+            PhaseName::Drill => {
+                // Its own opening stands in the book already.
+                let opened = self.book.opened.take();
+                self.book.finish(self.ports.clock.stamp().utc_ms, self.settings.show_names);
+                self.book.opened = opened;
             }
             // What an earlier badge was told is not said to whoever comes next.
             PhaseName::Challenge if was == PhaseName::Vacant => self.notice = None,
@@ -451,6 +478,7 @@ impl Driver {
     }
 
     fn publish(&mut self) {
+        self.follow_result();
         let scene = compose::scene(self);
         let (was, is) = (compose::label(&self.scenes.borrow().phase), compose::label(&scene.phase));
         if was != is {
@@ -459,7 +487,7 @@ impl Driver {
         }
         drop(self.scenes.send_replace(scene));
         match &self.station {
-            None | Some(Station::Attended(_) | Station::CleanUp(_)) => {}
+            None | Some(Station::Attended(_) | Station::CleanUp(_) | Station::Drill(_)) => {}
             Some(Station::Challenge(_) | Station::Quarantine(_) | Station::Vacant(_)) => {
                 self.sleeping.clear();
             }
@@ -475,7 +503,7 @@ impl Driver {
                 LogView::Pin(guest) => Some(guest),
                 LogView::Asked(_) | LogView::Closed | LogView::Open => None,
             },
-            Station::Vacant(_) => None,
+            Station::Drill(_) | Station::Vacant(_) => None,
         }
     }
 }

@@ -8,6 +8,7 @@ pub(super) enum PhaseName {
     Attended,
     Challenge,
     CleanUp,
+    Drill,
     Quarantine,
     Vacant,
 }
@@ -18,6 +19,7 @@ impl PhaseName {
             Station::Attended(_) => Self::Attended,
             Station::Challenge(_) => Self::Challenge,
             Station::CleanUp(_) => Self::CleanUp,
+            Station::Drill(_) => Self::Drill,
             Station::Quarantine(_) => Self::Quarantine,
             Station::Vacant(_) => Self::Vacant,
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::handoff::{App, BadgeMode, Notice, Trigger, Window};
 pub use crate::ports::controls::{Control, Controls};
-pub use crate::ports::{Answer, Day, GateAnswer, Question, Verdict, Written};
+pub use crate::ports::{Answer, Day, DrillRow, GateAnswer, Question, Sight, Verdict, Written};
 
 /// The picture of the station.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +74,8 @@ pub enum Phase {
     Attended(Box<AttendedScene>),
     /// A session has ended, and the station is being made ready.
     CleanUp(CleanUpScene),
+    /// A drill is held.
+    Drill(DrillScene),
     /// The station is not clean.
     Quarantine(QuarantineScene),
     /// The station cannot run: wrong policy, unfit host. The text is what `cleanshiftctl` prints.
@@ -89,6 +91,116 @@ pub struct VacantScene {
     pub ready: bool,
     /// Whether emergency access is offered.
     pub emergency: bool,
+    /// What the drill came to that was just held, until somebody has seen it.
+    pub drilled: Option<Arc<DrillReport>>,
+}
+
+/// A drill is held, at its place among the steps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DrillScene {
+    /// The name of the supervisor who started it.
+    pub by: String,
+    /// When (shell clock) it began.
+    pub began_ms: u64,
+    /// The steps.
+    pub steps: Vec<DrillStepScene>,
+    /// Whether it was told to end.
+    pub stopping: bool,
+}
+
+/// One line of a drill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrillStepScene {
+    /// Which step.
+    pub step: DrillStep,
+    /// How far it is.
+    pub state: StepState,
+}
+
+/// The steps of a drill, as people see them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrillStep {
+    /// Its opening entry is written.
+    Opened,
+    /// Traces are planted on the host, looked for, and taken back.
+    OnTheHost,
+    /// Its session is made.
+    Made,
+    /// Traces are planted in the session, and looked for.
+    Inside,
+    /// The session is handed off.
+    HandedOff,
+    /// The gates look, and every trace is searched for by other ways.
+    Searched,
+    /// Receipt and result are entered.
+    Entered,
+}
+
+impl DrillStep {
+    /// All of them, in their order.
+    pub const ALL: [Self; 7] = [
+        Self::Opened,
+        Self::OnTheHost,
+        Self::Made,
+        Self::Inside,
+        Self::HandedOff,
+        Self::Searched,
+        Self::Entered,
+    ];
+}
+
+/// What a drill came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrillReport {
+    /// The name of the supervisor who started it.
+    pub by: String,
+    /// When it was over, in UTC milliseconds.
+    pub at_utc_ms: i64,
+    /// The verdict.
+    pub verdict: DrillVerdict,
+    /// A row for each class; none where nothing was planted.
+    pub rows: Vec<DrilledRow>,
+    /// What else people must know to judge it, in sentences.
+    pub notes: Vec<String>,
+    /// Whether its entry is durable; `None` while it is being written.
+    pub entered: Option<bool>,
+}
+
+/// What a drill came to, in a word. What is left weighs more than what was not seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrillVerdict {
+    /// It was ended before it had planted and searched for everything.
+    BrokenOff,
+    /// Everything was seen, and nothing is left.
+    Clean,
+    /// Something was not seen where it was: it proves nothing about that class.
+    ControlFailed,
+    /// Something is left, or the station did not come clean.
+    Residue,
+}
+
+impl DrillVerdict {
+    /// Its word in the ledger.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::BrokenOff => "broken-off",
+            Self::Clean => "clean",
+            Self::ControlFailed => "control-failed",
+            Self::Residue => "residue",
+        }
+    }
+}
+
+/// What became of one class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrilledRow {
+    /// What was planted of it and who saw it.
+    pub row: DrillRow,
+    /// The gravest answer of its gates after the handoff; `None` where they were not asked.
+    pub answer: Option<Answer>,
+    /// Where the search has found something of it afterwards.
+    pub left: Vec<String>,
 }
 
 /// What a finished clean-up found, counted by kind of answer (promise 4).
@@ -262,6 +374,8 @@ pub struct LogScene {
     pub exported: Option<Result<String, String>>,
     /// Which controls the entries are evidence for, where that was asked.
     pub controls: Option<ControlsScene>,
+    /// Whether she may have a drill held from here.
+    pub drill: bool,
 }
 
 /// Which controls the entries of a time are evidence for.
@@ -357,6 +471,8 @@ pub struct CleanUpScene {
     pub steps: Vec<StepScene>,
     /// Somebody who waits and may type already.
     pub guest: Option<PinScene>,
+    /// The drill that it ends.
+    pub drill: Option<DrillScene>,
 }
 
 /// One line of the clean-up.
@@ -428,6 +544,10 @@ pub enum Wish {
     CloseLog,
     /// Close a window.
     CloseWindow(Window),
+    /// Have a drill held.
+    Drill,
+    /// What the drill came to was seen.
+    DrillSeen,
     /// Ask for emergency access.
     Emergency,
     /// Let this operator's disabled badge work again.

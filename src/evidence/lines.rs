@@ -3,6 +3,7 @@
 
 use super::against::Kept;
 use super::checkpoint::{Signature, StationKey};
+use super::pruned::Pruned;
 use super::receipt::Receipt;
 use super::tree::{Frontier, Hash, leaf_hash};
 use super::verify::{Bad, Fault};
@@ -14,6 +15,8 @@ pub struct Lines {
     pub from: u64,
     /// How many hold, from the first one on.
     pub entries: u64,
+    /// How many between them are not there, and an entry says that they were pruned.
+    pub pruned: u64,
     /// The first one that does not.
     pub first_bad: Option<Bad>,
     /// Whether a checkpoint, signed by the key that the auditor has brought, covers them.
@@ -33,10 +36,14 @@ impl Lines {
         if let Some(bad) = &self.first_bad {
             return format!("broken at entry {}: {}", bad.index, bad.what);
         }
-        let range = match self.entries {
-            0 => "no receipts".to_owned(),
-            1 => format!("1 receipt, entry {}", self.from),
-            more => format!("{more} receipts, entries {} to {}", self.from, self.from + more - 1),
+        let last = (self.from + self.entries + self.pruned).saturating_sub(1);
+        let range = match (self.entries, self.pruned) {
+            (0, _) => "no receipts".to_owned(),
+            (1, 0) => format!("1 receipt, entry {}", self.from),
+            (more, 0) => format!("{more} receipts, entries {} to {last}", self.from),
+            (more, pruned) => {
+                format!("{more} receipts of the entries {} to {last}, {pruned} in between pruned", self.from)
+            }
         };
         match (self.in_tree, self.key_checked) {
             (true, true) => format!("whole: {range}, covered by a checkpoint signed with this key"),
@@ -57,7 +64,15 @@ pub fn verify<'a>(
 ) -> Result<Lines, String> {
     let mut found = Lines::default();
     let mut walk = Walk::default();
-    for line in lines.filter(|line| !line.is_empty()) {
+    let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+    // What was pruned is told after it.
+    let told = |line: &&[u8]| std::str::from_utf8(line).is_ok_and(|text| text.contains(r#""kind":"pruned""#));
+    for receipt in lines.iter().copied().filter(|line| told(line)).filter_map(|line| Receipt::read(line).ok())
+    {
+        // One that contradicts itself covers nothing.
+        let _ = walk.pruned.told(receipt.index, &receipt.kind, receipt.anchor.as_ref());
+    }
+    for line in lines {
         if let Err(bad) = walk.take(line, &mut found) {
             found.first_bad = Some(bad);
             return Ok(found);
@@ -74,7 +89,15 @@ pub fn verify<'a>(
             found.from
         ));
     }
-    let end = found.from + found.entries;
+    if let Some(gap) = walk.gap {
+        found.notes.push(format!(
+            "{} entries are not in this file, from entry {gap} on: an entry in it says that they were pruned; without \
+             their hashes no root can be worked out, so that nothing here shows the entries from {gap} on to be in the \
+             station's tree; take single proofs, or verify station.db",
+            found.pruned
+        ));
+    }
+    let end = found.from + found.entries + found.pruned;
     for kept in checkpoints {
         walk.covered(kept, key, end, &mut found);
         if found.first_bad.is_some() {
@@ -99,13 +122,18 @@ struct Walk {
     tree: Frontier,
     /// The roots after each receipt, where the first one is there.
     roots: Vec<Hash>,
-    previous: String,
+    /// The leaf of the receipt before; none at the beginning and after a gap.
+    previous: Option<String>,
     keys: Vec<StationKey>,
+    /// What the receipts say was pruned.
+    pruned: Pruned,
+    /// The first entry that is not there because it was pruned.
+    gap: Option<u64>,
 }
 
 impl Walk {
     fn take(&mut self, line: &[u8], found: &mut Lines) -> Result<(), Bad> {
-        let index = found.from + found.entries;
+        let index = found.from + found.entries + found.pruned;
         let bad = |fault, what: String| Bad { index, fault, what };
         let receipt =
             Receipt::read(line).map_err(|error| bad(Fault::Edited, format!("edited: failed to {error}")))?;
@@ -114,6 +142,10 @@ impl Walk {
         }
         if found.entries == 0 {
             found.from = receipt.index;
+        } else if receipt.index > index && self.pruned.unsaid_within(index, receipt.index).is_none() {
+            found.pruned += receipt.index - index;
+            let _ = self.gap.get_or_insert(index);
+            self.previous = None;
         } else if receipt.index != index {
             let (fault, what) = if receipt.index > index {
                 let what = format!(
@@ -126,12 +158,16 @@ impl Walk {
             };
             return Err(bad(fault, what));
         }
-        if (found.entries > 0 || receipt.index == 0) && receipt.previous != self.previous {
+        let follows = match &self.previous {
+            Some(previous) => receipt.previous == *previous,
+            None => receipt.index > 0 || receipt.previous.is_empty(),
+        };
+        if !follows {
             let what = "edited: it does not follow from the entry before, one of the two was changed";
             return Err(bad(Fault::Edited, what.to_owned()));
         }
         let leaf = leaf_hash(line);
-        if found.from == 0 {
+        if found.from == 0 && self.gap.is_none() {
             self.tree.push(leaf);
             self.roots.push(self.tree.root());
         }
@@ -140,7 +176,7 @@ impl Walk {
         {
             self.keys.push(key);
         }
-        self.previous = hex::encode(leaf);
+        self.previous = Some(hex::encode(leaf));
         found.entries += 1;
         Ok(())
     }
@@ -163,7 +199,7 @@ impl Walk {
             }
             Signature::Good | Signature::Other => {}
         }
-        if found.from > 0 {
+        if found.from > 0 || self.gap.is_some_and(|gap| kept.size > gap) {
             found.against.push((kept.size, false));
             return;
         }

@@ -159,6 +159,17 @@ impl Proof {
         }
         Ok(Proven { receipt, leaf, size, root: root.0, key_checked: key.is_some() })
     }
+
+    /// The key to which this one hands over, where this is the proof of the entry that says so against its own
+    /// checkpoint, which both have signed.
+    #[must_use]
+    pub fn hands_over(&self, from: &StationKey) -> Option<StationKey> {
+        let receipt = self.check(Some(from)).ok()?.receipt;
+        let next = StationKey::read(&receipt.note).ok().filter(|_| receipt.kind == "key")?;
+        let named = receipt.change.is_some_and(|change| change.after == next.fingerprint());
+        let both = next.origin() == from.origin() && next.check(&self.checkpoint) == Signature::Good;
+        (named && both).then_some(next)
+    }
 }
 
 /// The hashes of a whole tree, from which any entry can be proved: 64 bytes for each entry, and
@@ -212,7 +223,15 @@ impl Prover {
     /// # Errors
     /// A fragment, when there is no such entry.
     pub fn path(&self, index: u64) -> Result<Vec<Hash>, String> {
-        let path = prove_record(self.size, index, &self.nodes);
+        self.path_below(index, self.size)
+    }
+
+    /// The way from this entry's leaf to the root of the tree as it was with so many entries.
+    ///
+    /// # Errors
+    /// A fragment, when there is no such entry below it.
+    pub fn path_below(&self, index: u64, size: u64) -> Result<Vec<Hash>, String> {
+        let path = prove_record(size, index, &self.nodes);
         path.map(|path| path.iter().map(|hash| hash.0).collect())
             .map_err(|error| format!("prove entry {index}: {error}"))
     }
@@ -292,6 +311,36 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_key_hands_over_by_the_entry_that_both_have_signed_alone() {
+        let [old, new, other] = [7, 8, 9].map(|seed| StationSeal::new(origin("S"), &[seed; 32]));
+        let key = |seal: &StationSeal| StationKey::read(&seal.public()).unwrap();
+        let proof = |kind: &str, named: &StationSeal, signed: &dyn Fn(&Hash) -> String| {
+            let (text, after) = (key(named).text().to_owned(), key(named).fingerprint());
+            let change = format!(
+                r#"{{"at":{{"boot_id":"b","boot_ms":1,"utc":"2026-11-23T07:42:10.123Z"}},"change":{{"after":"{after}","before":"","by":"it","deed":"change the station's key"}},"index":2,"kind":"{kind}","note":"{text}","previous":"","schema":"cleanshift/receipt/1","station":"S"}}"#
+            );
+            let mut prover = Prover::default();
+            let leaves = [leaf_hash(&json(0)), leaf_hash(&json(1)), leaf_hash(change.as_bytes()), [5; 32]];
+            leaves.iter().for_each(|leaf| prover.push(*leaf).unwrap());
+            let mut frontier = Frontier::default();
+            leaves[..3].iter().for_each(|leaf| frontier.push(*leaf));
+            let path = prover.path_below(2, 3).unwrap();
+            Proof { index: 2, json: change.into_bytes(), path, checkpoint: signed(&frontier.root()) }
+        };
+        let both = |root: &Hash| old.sign_over_to(&new, 3, root).unwrap();
+        assert_eq!(proof("key", &new, &both).hands_over(&key(&old)), Some(key(&new)));
+        assert_eq!(proof("policy", &new, &both).hands_over(&key(&old)), None, "no change of the key");
+        assert_eq!(proof("key", &other, &both).hands_over(&key(&old)), None, "the one named has not signed");
+        assert_eq!(proof("key", &new, &both).hands_over(&key(&other)), None, "another station's auditor");
+        let alone = |root: &Hash| new.sign(3, root).unwrap();
+        assert_eq!(proof("key", &new, &alone).hands_over(&key(&old)), None, "the old one has not signed");
+        let mut changed = proof("key", &new, &both);
+        changed.json =
+            String::from_utf8(changed.json).unwrap().replace(r#""by":"it""#, r#""by":"me""#).into_bytes();
+        assert_eq!(changed.hands_over(&key(&old)), None, "not the entry that was signed");
     }
 
     #[test]

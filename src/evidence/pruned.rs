@@ -5,7 +5,7 @@ use super::receipt::AnchorFacts;
 use super::tree::Hash;
 
 /// What a ledger says of its anchors and of what was pruned below them, and what is without text.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pruned {
     /// Ranges of entries without text, in their order: the first, and the one after the last.
     gaps: Vec<(u64, u64)>,
@@ -25,6 +25,7 @@ pub struct Anchored {
 }
 
 /// An entry of kind `pruned`.
+#[derive(Clone, Debug)]
 struct Claim {
     index: u64,
     from: u64,
@@ -82,23 +83,31 @@ impl Pruned {
 
     /// The first entry whose text is missing without a word of it.
     pub(super) fn unsaid(&self) -> Option<u64> {
-        self.gaps.iter().find_map(|(from, upto)| {
-            let mut index = *from;
-            // Each claim that covers the place takes it further; where none does, nobody has said it.
-            while index < *upto {
-                let covers = |claim: &&Claim| claim.from <= index && index < claim.upto;
-                index = match self.claims.iter().filter(covers).map(|claim| claim.upto).max() {
-                    Some(next) => next,
-                    None => return Some(index),
-                };
+        self.gaps.iter().find_map(|(from, upto)| self.unsaid_within(*from, *upto))
+    }
+
+    /// The first entry of these of which no entry says that it was pruned.
+    pub(super) fn unsaid_within(&self, from: u64, upto: u64) -> Option<u64> {
+        let mut index = from;
+        // Each claim that covers the place takes it further; where none does, nobody has said it.
+        while index < upto {
+            let covers = |claim: &&Claim| claim.from <= index && index < claim.upto;
+            match self.claims.iter().filter(covers).map(|claim| claim.upto).max() {
+                Some(next) => index = next,
+                None => return Some(index),
             }
-            None
-        })
+        }
+        None
     }
 
     /// The first entry that prunes below a checkpoint that no entry says is kept elsewhere.
     pub(super) fn unanchored(&self) -> Option<u64> {
         self.claims.iter().find(|claim| !claim.anchored).map(|claim| claim.index)
+    }
+
+    /// The anchor that covers the most entries.
+    pub(super) fn highest(&self) -> Option<u64> {
+        self.anchors.iter().map(|anchor| anchor.size).max()
     }
 
     /// The lowest anchor that covers all that is without text.

@@ -119,7 +119,10 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
             let held = number(receipt.held.len(), "entry", "entries");
             format!("{held} of before {at} could not be written when it happened, and is told now")
         }
-        "drill" => format!("A drill was held at {at}{because}"),
+        "drill" => match &who {
+            Some(who) => format!("{who} had a drill held at {at}{because}"),
+            None => format!("A drill was held at {at}{because}"),
+        },
         "viewed" => format!("{name} opened the handoff log at {at}"),
         "annotated" => format!("{name} wrote at {at} about {}{because}", entry_of(receipt)),
         "attested" => format!("{name} looked at {} at {at}, and stands for it{because}", entry_of(receipt)),
@@ -209,6 +212,7 @@ fn because(trigger: &str, incoming: Option<&str>) -> String {
         "tap-out" => "because the badge was tapped again".to_owned(),
         "takeover" => format!("because {} tapped in", incoming.unwrap_or("somebody else")),
         "idle" => "because nobody touched the station".to_owned(),
+        "drill" => "for a drill".to_owned(),
         "ended" => "by its own end button".to_owned(),
         "expired" => "because its time was over".to_owned(),
         "reader-lost" => "because the badge reader was lost".to_owned(),

@@ -10,6 +10,11 @@ pub enum Effect {
     CheckPin(Turn, OperatorId),
     /// Cover the session: from now on no pixel and no keystroke of it is reachable. Done at once.
     Cover,
+    /// Do this part of a drill. Answer: `Drilled`.
+    Drill(Turn, DrillPart),
+    /// End whatever of a drill is under way, and take back what it has planted. Done at once, as far as
+    /// anybody waits for it; the gates tell whether anything is left.
+    EndDrill,
     /// Forget whatever stands in the PIN's home. Done at once.
     ForgetPin,
     /// Let every gate look for traces of the last session. Answer: `Looked`.
@@ -42,6 +47,15 @@ pub enum Step {
     AskApps,
     /// Destroy the capsule and see that it is gone.
     Destroy,
+}
+
+/// A part of a drill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DrillPart {
+    /// Plant in the capsule that stands, and look into it.
+    Contained,
+    /// Plant on the host, and ask the gates, while no capsule stands.
+    Escaped,
 }
 
 /// A wish about an app.

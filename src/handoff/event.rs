@@ -19,6 +19,10 @@ pub enum Event {
     Cancelled,
     /// The capsule ended by itself: its init, its display or its broker died.
     CapsuleLost,
+    /// The answer to [`super::Effect::Drill`]: the part is done (true) or could not be (false).
+    Drilled(Turn, bool),
+    /// A supervisor who reads the log asks for a drill.
+    DrillWished,
     /// Somebody asks for emergency access, without a badge.
     EmergencyWished,
     /// The attended session is ended from the shell's bar.

@@ -21,6 +21,9 @@
 //!    +------------------------------------+  badge-out, takeover, idle, ended, ...
 //! ```
 //!
+//! A sixth phase, Drill, stands beside Attended: a session of nobody's that is never shown, between the
+//! clean-up after a supervisor's session and a clean-up of its own.
+//!
 //! Reading order: this file for the words, [`event`] and [`effect`] for what goes in and out,
 //! [`station`] for the rules.
 
@@ -34,12 +37,12 @@ pub mod record;
 pub mod rules;
 pub mod station;
 
-pub use effect::{AppWish, Effect, Notice, Step};
+pub use effect::{AppWish, DrillPart, Effect, Notice, Step};
 pub use event::{Event, Finding, PinAnswer, Presented, Refusal};
 pub use operator::{Operator, OperatorId, PinVerified, Roles};
 pub use record::{Record, Trigger};
 pub use rules::{BadgeMode, EmergencyAccess, Rules, SupervisorRights};
-pub use station::{Attended, Challenge, CleanUp, Guest, Quarantine, Reason, Station, Vacant};
+pub use station::{Attended, Challenge, CleanUp, Drill, Guest, Quarantine, Reason, Station, Vacant};
 
 /// A point in time: milliseconds since the shell started, on a clock that also counts suspend
 /// (CLOCK_BOOTTIME) and never goes backwards.

@@ -9,11 +9,19 @@ pub struct OperatorId(pub u32);
 impl OperatorId {
     /// Nobody on the roster: whoever uses the break-glass code. The roster never gives this number.
     pub const EMERGENCY: Self = Self(u32::MAX);
+    /// Nobody at all: in whose name a drill's session is held. The roster never gives this number either.
+    pub const DRILL: Self = Self(u32::MAX - 1);
 
     /// Whether this is whoever uses the break-glass code.
     #[must_use]
     pub fn is_emergency(self) -> bool {
         self == Self::EMERGENCY
+    }
+
+    /// Whether this is nobody, in whose name a drill's session is held.
+    #[must_use]
+    pub fn is_drill(self) -> bool {
+        self == Self::DRILL
     }
 }
 

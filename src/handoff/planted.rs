@@ -16,6 +16,12 @@ pub enum Bug {
     CoverMissing,
     /// A cover that was not confirmed kills nothing.
     CoverUnconfirmed,
+    /// A drill is not left for whoever wants to work.
+    DrillKeepsWaiting,
+    /// A drill's session is shown.
+    DrillUncovered,
+    /// Anybody who is at work may have a drill held.
+    DrillUnasked,
     /// An opening has two ends when its receipt was late.
     EndedTwice,
     /// A thread that comes late acts on the next capsule.
@@ -57,11 +63,14 @@ pub enum Bug {
 }
 
 /// Every bug of the core.
-pub const ALL: [Bug; 17] = [
+pub const ALL: [Bug; 20] = [
     Bug::BadgeOutIgnored,
     Bug::BreakGlassEndless,
     Bug::CoverLate,
     Bug::CoverMissing,
+    Bug::DrillKeepsWaiting,
+    Bug::DrillUncovered,
+    Bug::DrillUnasked,
     Bug::LaunchUnchecked,
     Bug::LogUnasked,
     Bug::QuarantineToVacant,

@@ -11,6 +11,10 @@ pub enum Record {
     BadgeUnknown,
     /// A session is about to open for whoever has used a break-glass code.
     BreakGlass,
+    /// A drill that this supervisor has started is over: what it came to is added by the driver.
+    Drilled(OperatorId),
+    /// A session of nobody's is about to open for a drill, which this supervisor has started.
+    DrillOpened(OperatorId),
     /// A handoff is complete: every gate attested. `None` where nobody's session was open.
     Handoff(Option<OperatorId>, Trigger),
     /// A session is about to open for this operator.
@@ -43,6 +47,8 @@ pub enum Denial {
 pub enum Trigger {
     /// The badge left the reader (hold mode).
     BadgeOut,
+    /// A drill: the session before it was ended for it, or it has planted all that it plants.
+    Drill,
     /// The session was ended from the bar.
     Ended,
     /// The operator's time, on the roster or at one sitting, is over.

@@ -56,6 +56,8 @@ pub struct SupervisorRights {
     pub release: bool,
     /// They may enable a disabled badge.
     pub enable_badge: bool,
+    /// They may have a drill held, from the handoff log.
+    pub drill: bool,
 }
 
 /// What leaving the badge on the reader, and tapping it, mean at this station.

@@ -39,7 +39,10 @@
 //! the account can look, by `tests/station_linux/memory.rs::nobody_reads_the_shell`.
 //!
 //! That each gate sees what it is for is shown by `tests/gates.rs` on really planted objects; that a
-//! handoff leaves none of them by `tests/drill.rs`, which looks in ways of its own; that no gate and no
+//! handoff leaves none of them by `tests/drill.rs`, which looks in ways of its own; that the drill of the
+//! station's own screen is never shown, keeps nobody waiting and leaves nothing, even by a shell that dies,
+//! by `tests/station_linux/drill.rs::a_supervisor_has_a_drill_held_and_nothing_is_left` and
+//! `tests/station_linux/drill.rs::a_shell_that_dies_with_its_guard_is_cleaned_up_after_by_the_next`; that no gate and no
 //! step could be left out unnoticed by `tests/sabotage.rs`. What CUPS, cron and at keep is counted by
 //! the looker and cleared on real services in `tests/brokers.rs`.
 //!

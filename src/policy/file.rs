@@ -171,11 +171,13 @@ pub struct Supervisors {
     pub release: bool,
     /// They may enable a disabled badge.
     pub enable_badge: bool,
+    /// They may have a drill held from the log: traces are planted on purpose, seen, and removed.
+    pub drill: bool,
 }
 
 impl Default for Supervisors {
     fn default() -> Self {
-        Self { roles: Vec::new(), read_log: true, release: true, enable_badge: true }
+        Self { roles: Vec::new(), read_log: true, release: true, enable_badge: true, drill: true }
     }
 }
 

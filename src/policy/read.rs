@@ -351,6 +351,7 @@ impl Check {
             read_log: file.supervisors.read_log,
             release: file.supervisors.release,
             enable_badge: file.supervisors.enable_badge,
+            drill: file.supervisors.drill,
         };
         Rules {
             supervisors,

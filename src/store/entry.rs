@@ -32,8 +32,21 @@ pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
                 let reason = reason_words(*reason);
                 receipt.note = if note.is_empty() { reason.to_owned() } else { format!("{reason}: {note}") };
             }
-            if let Record::Opened(operator) = record {
-                let person = person.clone().unwrap_or_else(|| unnamed(*operator));
+            let opened = match record {
+                Record::Opened(operator) => Some(*operator),
+                Record::DrillOpened(_) => Some(OperatorId::DRILL),
+                Record::BadgeUnknown
+                | Record::BreakGlass
+                | Record::Denied(..)
+                | Record::Drilled(_)
+                | Record::Handoff(..)
+                | Record::Quarantined(_)
+                | Record::Released(_)
+                | Record::Restarted(_)
+                | Record::Viewed(_) => None,
+            };
+            if let Some(operator) = opened {
+                let person = person.clone().unwrap_or_else(|| unnamed(operator));
                 means = Means::Opened(person, entry.at.clone());
             }
         }
@@ -69,8 +82,9 @@ pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
                 after: after.clone(),
             });
         }
-        Body::Drill(came_to) => {
+        Body::Drill { by, came_to } => {
             receipt.kind = "drill".to_owned();
+            receipt.operator = by.as_ref().map(who);
             receipt.note.clone_from(came_to);
         }
         Body::Started { version, policy, capabilities: found } => {
@@ -109,7 +123,9 @@ pub(super) fn has_reserve(entry: &Entry) -> bool {
         Body::BreakGlass { .. } | Body::Discontinuity(_) => true,
         Body::Core { person, .. } => person.as_ref().is_some_and(|person| person.id.is_emergency()),
         Body::Handoff(facts) => facts.outgoing.as_ref().is_some_and(|person| person.id.is_emergency()),
-        Body::Change { .. } | Body::Drill(_) | Body::Noted(_) | Body::Started { .. } | Body::Stopped => false,
+        Body::Change { .. } | Body::Drill { .. } | Body::Noted(_) | Body::Started { .. } | Body::Stopped => {
+            false
+        }
     }
 }
 
@@ -187,12 +203,12 @@ fn kind(record: Record) -> Result<&'static str> {
         Record::BadgeUnknown => "badge-unknown",
         Record::BreakGlass => "break-glass",
         Record::Restarted(_) => "restarted",
-        Record::Opened(_) => "opened",
+        Record::Opened(_) | Record::DrillOpened(_) => "opened",
         Record::Quarantined(_) => "quarantine",
         Record::Released(_) => "released",
         Record::Viewed(_) => "viewed",
-        Record::Handoff(..) => {
-            return Err(PortError::new("write the entry: a handoff came without its facts"));
+        Record::Drilled(_) | Record::Handoff(..) => {
+            return Err(PortError::new("write the entry: a handoff or a drill came without its facts"));
         }
     })
 }
@@ -212,6 +228,7 @@ fn reason_words(reason: Reason) -> &'static str {
 pub(super) fn trigger(trigger: Trigger) -> &'static str {
     match trigger {
         Trigger::BadgeOut => "badge-out",
+        Trigger::Drill => "drill",
         Trigger::Ended => "ended",
         Trigger::Expired => "expired",
         Trigger::Fault => "fault",

@@ -151,7 +151,7 @@ pub const KINDS: [(&str, &[&str]); 6] = [
 ];
 
 /// The causes that can be asked for, as receipts write them.
-pub const CAUSES: [&str; 12] = [
+pub const CAUSES: [&str; 13] = [
     "badge-out",
     "takeover",
     "tap-out",
@@ -160,6 +160,7 @@ pub const CAUSES: [&str; 12] = [
     "expired",
     "suspend",
     "reader-lost",
+    "drill",
     "maintenance",
     "fault",
     "fresh-start",
@@ -531,6 +532,7 @@ pub fn cause(trigger: &str) -> String {
         "tap-out" => "badge tapped again".to_owned(),
         "takeover" => "taken over".to_owned(),
         "idle" => "nobody there".to_owned(),
+        "drill" => "for a drill".to_owned(),
         "ended" => "ended".to_owned(),
         "expired" => "time over".to_owned(),
         "reader-lost" => "reader lost".to_owned(),

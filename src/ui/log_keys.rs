@@ -21,6 +21,7 @@ impl App {
             }
             Phase::Challenge(_)
             | Phase::CleanUp(_)
+            | Phase::Drill(_)
             | Phase::OutOfService(_)
             | Phase::Quarantine(_)
             | Phase::Vacant(_) => false,

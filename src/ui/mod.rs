@@ -283,7 +283,7 @@ impl App {
             Phase::Attended(scene) => (None, screen::attended::next_change(scene, now)),
             Phase::Challenge(pin) => (minute(), screen::challenge::next_change(pin, now)),
             Phase::CleanUp(scene) => (minute(), screen::clean_up::next_change(scene, now)),
-            Phase::OutOfService(_) | Phase::Vacant(_) => (minute(), None),
+            Phase::Drill(_) | Phase::OutOfService(_) | Phase::Vacant(_) => (minute(), None),
             Phase::Quarantine(scene) => (minute(), screen::quarantine::next_change(scene, now)),
         };
         let next = [clock, own].into_iter().flatten().min()?;
@@ -508,6 +508,9 @@ impl App {
         if screen::asked(&self.scene.phase).is_some() {
             return self.wish(Wish::Cancel);
         }
+        if matches!(&self.scene.phase, Phase::Vacant(scene) if scene.drilled.is_some()) {
+            return self.wish(Wish::DrillSeen);
+        }
         let Phase::Attended(scene) = &self.scene.phase else {
             return;
         };
@@ -550,6 +553,7 @@ fn held_of(scene: &Scene) -> Option<&str> {
         Phase::Attended(attended) => attended.held.as_deref(),
         Phase::Challenge(_)
         | Phase::CleanUp(_)
+        | Phase::Drill(_)
         | Phase::OutOfService(_)
         | Phase::Quarantine(_)
         | Phase::Vacant(_) => None,
@@ -573,6 +577,7 @@ pub(crate) fn log_of(scene: &Scene) -> Option<&crate::driver::scene::LogScene> {
         Phase::Attended(attended) => attended.log.as_deref(),
         Phase::Challenge(_)
         | Phase::CleanUp(_)
+        | Phase::Drill(_)
         | Phase::OutOfService(_)
         | Phase::Quarantine(_)
         | Phase::Vacant(_) => None,

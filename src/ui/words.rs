@@ -158,6 +158,7 @@ pub fn ended(name: Option<&str>) -> String {
 pub fn because(trigger: Trigger) -> &'static str {
     match trigger {
         Trigger::BadgeOut => "The badge was taken.",
+        Trigger::Drill => "A drill is held at this station.",
         Trigger::Ended => "It was ended from the bar.",
         Trigger::Expired => "The time for it is over.",
         Trigger::Fault => "Something inside the station failed.",

@@ -1,23 +1,26 @@
 //! A month of a station with everything in it that a ledger can hold: every kind of entry, every trigger,
 //! every reason, denial and verdict, a clock that jumps, and names that were chosen to break whatever
-//! reads them. It is written by the real store, and is the same each time but for the station's key.
+//! reads them. It is written by the real store, and is the same each time but for the station's key and for
+//! what is done to the ledger at its end, by the real commands: a checkpoint is anchored, the key is changed,
+//! and the first day is pruned.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use cleanshift::evidence::Kept;
 use cleanshift::handoff::record::{Denial, Record, Trigger};
 use cleanshift::handoff::{OperatorId, Reason, Refusal};
 use cleanshift::ports::{
-    Answer, BadgeUid, Body, Entry, GateAnswer, Handoff, Ledger as _, Person, RosterRow, RosterRows as _,
-    Stamp,
+    Answer, BadgeUid, Body, Entry, GateAnswer, Handoff, Ledger as _, Note, Noted, Person, RosterRow,
+    RosterRows as _, Stamp,
 };
 use cleanshift::store::Store;
 
 /// The station's name: what must be quoted, escaped or encoded somewhere.
 pub(crate) const STATION: &str = "Ward 4 \"B\" ]\\ Zoë 東京";
 
-pub(crate) const TRIGGERS: [(Trigger, &str); 12] = [
+pub(crate) const TRIGGERS: [(Trigger, &str); 13] = [
     (Trigger::BadgeOut, "badge-out"),
     (Trigger::TapOut, "tap-out"),
     (Trigger::Takeover, "takeover"),
@@ -27,24 +30,29 @@ pub(crate) const TRIGGERS: [(Trigger, &str); 12] = [
     (Trigger::ReaderLost, "reader-lost"),
     (Trigger::Suspend, "suspend"),
     (Trigger::Maintenance, "maintenance"),
+    (Trigger::Drill, "drill"),
     (Trigger::Fault, "fault"),
     (Trigger::FreshStart, "fresh-start"),
     (Trigger::Recovery, "recovery"),
 ];
 
 /// Every kind of entry.
-pub(crate) const KINDS: [&str; 18] = [
+pub(crate) const KINDS: [&str; 22] = [
     "anchored",
+    "annotated",
+    "attested",
     "badge-unknown",
     "break-glass",
     "denied",
     "disabled",
     "discontinuity",
     "drill",
+    "exported",
     "handoff",
     "key",
     "opened",
     "policy",
+    "pruned",
     "quarantine",
     "released",
     "restarted",
@@ -80,10 +88,36 @@ pub(crate) fn names() -> Vec<String> {
     names
 }
 
+/// The policy of this station. The month lies years before any clock that this runs under.
+pub(crate) const POLICY: &str = r#"
+roles = ["nurse", "lead"]
+[station]
+name = "Ward 4 \"B\" ]\\ Zoë 東京"
+[badge]
+mode = "hold"
+[supervisors]
+roles = ["lead"]
+[log]
+keep = "30 d"
+"#;
+
+/// A station's state after its month.
 pub(crate) struct Month {
+    /// With its first day pruned.
     pub(crate) dir: PathBuf,
+    /// The same ledger before that: only the entry that says so is not in it.
+    pub(crate) whole: PathBuf,
     /// The numbers of entries that are exceptions, as they were planted.
     pub(crate) odd: Odd,
+    /// How many entries the checkpoint is over that was anchored: the first day's.
+    pub(crate) anchored: u64,
+    /// The station's key before it was changed, and after.
+    pub(crate) keys: [String; 2],
+}
+
+/// The month as it is written.
+struct Writing {
+    odd: Odd,
     store: Store,
     seconds: i64,
     written: u64,
@@ -123,7 +157,8 @@ fn gates(answer: impl Fn(u8) -> Answer) -> Vec<GateAnswer> {
         answer: answer(class),
         saw: if class == 13 { names[1].clone() } else { "0 of 3 \"seen\"".to_owned() },
         method: "init pidfd".to_owned(),
-        took: Duration::from_micros(u64::from(class)),
+        // A class that does not exist here is not looked at.
+        took: Duration::from_micros(if class == 17 { 0 } else { u64::from(class) }),
     };
     (1..=28).map(gate).collect()
 }
@@ -136,11 +171,11 @@ fn usual(class: u8) -> Answer {
     }
 }
 
-impl Month {
+impl Writing {
     fn at(&self) -> Stamp {
         let boot = self.seconds / 700_000;
         Stamp {
-            utc_ms: 1_900_000_000_000 + self.seconds * 1000 + 7,
+            utc_ms: 1_584_467_200_000 + self.seconds * 1000 + 7,
             boot_ms: u64::try_from(self.seconds).unwrap() * 1000,
             boot_id: format!("0b1e-{boot}"),
         }
@@ -190,7 +225,7 @@ impl Month {
             shared: vec!["/srv/\"shared\" ]\\".to_owned()],
             capabilities: vec![("userns".to_owned(), "yes".to_owned())],
             assurance: "UID+PIN: identification, below AAL2".to_owned(),
-            policy: "ab".repeat(32),
+            policy: policy_hash(),
         }
     }
 
@@ -230,42 +265,79 @@ impl Month {
     }
 
     fn started(&mut self) {
-        let policy = "ab".repeat(32);
+        let policy = policy_hash();
         let capabilities = vec![("swap".to_owned(), "none".to_owned())];
         self.put(Body::Started { version: "0.1.0".to_owned(), policy, capabilities });
     }
 }
 
-/// Writes the month into this directory.
-pub(crate) fn write(dir: &Path) -> Month {
-    let store = Store::open(dir, STATION).unwrap();
-    let mut month = Month { dir: dir.to_owned(), odd: Odd::default(), store, seconds: 0, written: 1 };
+fn policy_hash() -> String {
+    cleanshift::policy::hash(POLICY.as_bytes())
+}
+
+/// Writes the month into this directory, which is there.
+pub(crate) fn write(root: &Path) -> Month {
+    let (dir, whole) = (root.join("state"), root.join("whole"));
+    fs::write(root.join("policy.toml"), POLICY).unwrap();
+    let store = Store::open(&dir, STATION).unwrap();
+    let mut month = Writing { odd: Odd::default(), store, seconds: 0, written: 1 };
     month.seconds += 5;
-    assert!(month.store.note_policy(&"ab".repeat(32), "it", &month.at()).unwrap().is_some());
+    assert!(month.store.note_policy(&policy_hash(), "it", &month.at()).unwrap().is_some());
+    // The store itself has written the first entry, which is of now.
+    month.odd.clock_back.push(month.written);
     month.written += 1;
     month.roster("ana.ruiz", "it", "add ana.ruiz");
-    // A key that takes over, and a checkpoint that is kept elsewhere.
-    month.store.rotate_key("it", &month.at()).unwrap();
-    let newest = month.store.page(None, 1).unwrap().remove(0);
-    let kept = Kept::read_all(&newest.checkpoint).unwrap().remove(0);
-    month.store.anchor(&kept, &names()[8], "it", &month.at()).unwrap();
-    month.written += 2;
     month.started();
     month.handoff(None, Trigger::FreshStart);
+    let mut kept = None;
     for day in 0..30 {
         month.seconds = month.seconds.max(day * 86_400);
         for (place, (trigger, _)) in TRIGGERS.iter().enumerate() {
             month.session(usize::try_from(day).unwrap() * 3 + place, *trigger);
         }
         ordinary(&mut month, day);
+        if day == 0 {
+            kept = month.store.page(None, 1).unwrap().pop();
+        }
     }
     odd(&mut month);
     month.put(Body::Stopped);
-    month
+    let (odd, kept) = (month.odd, kept.unwrap());
+    drop(month.store);
+    let key = || told(&dir, &["key"]).trim().to_owned();
+    let before = key();
+    told(&dir, &["rotate-key"]);
+    let keys = [before, key()];
+    let anchored = told(&dir, &["anchor", &kept.checkpoint, "--place", &names()[8]]);
+    assert!(anchored.contains(&format!("over {} entries is kept elsewhere", kept.index + 1)), "{anchored}");
+    fs::create_dir(&whole).unwrap();
+    for file in fs::read_dir(&dir).unwrap().map(Result::unwrap) {
+        fs::copy(file.path(), whole.join(file.file_name())).unwrap();
+    }
+    let pruned = told(&dir, &["prune"]);
+    assert!(pruned.starts_with("The text of "), "{pruned}");
+    Month { dir, whole, odd, anchored: kept.index + 1, keys }
+}
+
+/// What `cleanshiftctl log …` said on this station. A command that another test is starting just now holds this
+/// one's lock from fork to exec: that of no shell is taken for a shell's.
+fn told(state: &Path, arguments: &[&str]) -> String {
+    for _ in 0..50 {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cleanshiftctl"));
+        command.arg("--policy").arg(state.with_file_name("policy.toml")).arg("--state").arg(state);
+        let ran = command.arg("log").args(arguments).output().unwrap();
+        let error = String::from_utf8(ran.stderr).unwrap();
+        if !error.contains("another Cleanshift is running") {
+            assert!(ran.status.success(), "{arguments:?}: {error}");
+            return String::from_utf8(ran.stdout).unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("the store stays locked")
 }
 
 /// What belongs to a station's days and is an exception to nothing.
-fn ordinary(month: &mut Month, day: i64) {
+fn ordinary(month: &mut Writing, day: i64) {
     let who = person(usize::try_from(day).unwrap());
     let reasons = [
         Reason::NotDestroyed,
@@ -301,6 +373,15 @@ fn ordinary(month: &mut Month, day: i64) {
         }
         2 => {
             month.core(Record::Viewed(who.id), Some(who.clone()), "");
+            for (what, text) in [
+                (Note::Annotated, names()[1].as_str()),
+                (Note::Attested, ""),
+                (Note::Exported, "9 entries to \"A\" ]"),
+            ] {
+                let about = (what != Note::Exported).then_some(month.written - 3);
+                let text = text.to_owned();
+                month.put(Body::Noted(Noted { what, by: who.clone(), about, text }));
+            }
             month.core(Record::Restarted(who.id), Some(who), "");
             month.put(Body::Stopped);
             month.started();
@@ -312,16 +393,19 @@ fn ordinary(month: &mut Month, day: i64) {
             month.roster("cleo.day", &names()[3], "import 12 operators");
         }
         4 => {
-            month.put(Body::Drill("clean: planted in 19 of 28 classes, 0 left".to_owned()));
+            month.put(Body::Drill {
+                by: Some(person(3)),
+                came_to: "clean: planted in 19 of 28 classes, 0 left".to_owned(),
+            });
         }
         _ => month.roster("dana.fox", "it", "remove dana.fox"),
     }
 }
 
 /// What an auditor must be told of, once each or twice.
-fn odd(month: &mut Month) {
+fn odd(month: &mut Writing) {
     // A drill that found something; a handoff that was not clean, and one that was covered late.
-    let drill = month.put(Body::Drill("residue: 1 left in class 9".to_owned()));
+    let drill = month.put(Body::Drill { by: None, came_to: "residue: 1 left in class 9".to_owned() });
     month.odd.drill.push(drill);
     let (ana, who) = (person(0), person(1));
     month.opened(&who);

@@ -6,6 +6,7 @@ use cleanshift::handoff::{
     Record, Rules, Station, Step, Trigger, Turn,
 };
 
+use super::drill::{drill, may_drill};
 use super::relative::guest;
 
 /// Whoever uses a break-glass code.
@@ -90,14 +91,14 @@ pub(super) fn check(
         ensure(right, "2: only a right PIN verifies")?;
     }
     // 3. Out of CleanUp only with Attested, after the receipt is durable.
-    let settled = matches!(after, Station::Vacant(_) | Station::Challenge(_));
+    let settled = matches!(after, Station::Vacant(_) | Station::Challenge(_) | Station::Drill(_));
     match before {
         Station::CleanUp(clean_up) if settled => {
             let durable = clean_up.doing == Doing::Receipt && event == Event::Recorded(clean_up.turn, true);
             ensure(durable, "3: out of CleanUp only after the durable receipt")?;
         }
         Station::Quarantine(_) | Station::Attended(_) => ensure(!settled, "3: only CleanUp leads to Vacant")?,
-        Station::CleanUp(_) | Station::Challenge(_) | Station::Vacant(_) => {}
+        Station::CleanUp(_) | Station::Challenge(_) | Station::Drill(_) | Station::Vacant(_) => {}
     }
     if let (Station::CleanUp(was), Station::CleanUp(is)) = (before, after)
         && is.doing == Doing::Receipt
@@ -215,6 +216,7 @@ pub(super) fn check(
                 Some(Trigger::TapOut)
             }
             Event::EndWished => Some(Trigger::Ended),
+            Event::DrillWished if may_drill(attended, rules) => Some(Trigger::Drill),
             Event::ReaderLost => Some(Trigger::ReaderLost),
             Event::CapsuleLost => Some(Trigger::Fault),
             Event::Stopping => Some(Trigger::Maintenance),
@@ -249,6 +251,7 @@ pub(super) fn check(
             )?;
         }
     }
+    drill(before, at, event, after, effects, rules)?;
     // Break-glass is never disabled: whoever has the right code gets in, wherever it is asked for.
     if event == Event::EmergencyWished && rules.emergency.is_some() {
         let offered = match before {
@@ -313,7 +316,8 @@ pub(super) fn check(
     }
     // An answer to a question that nobody asked changes nothing.
     let answer = match event {
-        Event::Looked(turn, _)
+        Event::Drilled(turn, _)
+        | Event::Looked(turn, _)
         | Event::PinChanged(turn, _)
         | Event::PinChecked(turn, _)
         | Event::Prepared(turn, _)

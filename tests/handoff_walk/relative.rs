@@ -1,7 +1,7 @@
 //! Moves a state back to where the walk began, so that the states that differ in time and in the
 //! numbers of their questions alone are one.
 
-use cleanshift::handoff::station::{Capsule, Common, LogView, Stage};
+use cleanshift::handoff::station::{Capsule, Common, DrillDoing, LogView, Stage};
 use cleanshift::handoff::{Guest, Moment, Station, Turn};
 
 /// The moment at which every edge begins.
@@ -16,6 +16,7 @@ fn common(station: &mut Station) -> &mut Common {
         Station::Attended(phase) => &mut phase.common,
         Station::Challenge(phase) => &mut phase.common,
         Station::CleanUp(phase) => &mut phase.common,
+        Station::Drill(phase) => &mut phase.common,
         Station::Quarantine(phase) => &mut phase.common,
         Station::Vacant(phase) => &mut phase.common,
     }
@@ -31,7 +32,7 @@ fn guest_mut(station: &mut Station) -> Option<&mut Guest> {
             LogView::Pin(guest) => Some(guest),
             LogView::Asked(_) | LogView::Closed | LogView::Open => None,
         },
-        Station::Vacant(_) => None,
+        Station::Drill(_) | Station::Vacant(_) => None,
     }
 }
 
@@ -45,7 +46,7 @@ pub(super) fn guest(station: &Station) -> Option<Guest> {
             LogView::Pin(guest) => Some(guest),
             LogView::Asked(_) | LogView::Closed | LogView::Open => None,
         },
-        Station::Vacant(_) => None,
+        Station::Drill(_) | Station::Vacant(_) => None,
     }
 }
 
@@ -66,6 +67,10 @@ fn turns(station: &mut Station, visit: &mut impl FnMut(&mut Turn)) {
             }
         }
         Station::CleanUp(phase) => visit(&mut phase.turn),
+        Station::Drill(phase) => match &mut phase.doing {
+            DrillDoing::Recording(turn) | DrillDoing::Part(turn, _) => visit(turn),
+            DrillDoing::Building => {}
+        },
         Station::Challenge(_) | Station::Quarantine(_) | Station::Vacant(_) => {}
     }
 }
@@ -90,6 +95,7 @@ fn moments(station: &mut Station, visit: &mut impl FnMut(&mut Moment)) {
             }
         }
         Station::CleanUp(phase) => visit(&mut phase.until),
+        Station::Drill(phase) => visit(&mut phase.until),
         Station::Quarantine(phase) => visit(&mut phase.until),
         Station::Challenge(_) | Station::Vacant(_) => {}
     }

@@ -7,7 +7,7 @@ use cleanshift::handoff::{
 
 use super::relative::{NOW, outstanding};
 
-fn operator(id: u32) -> Operator {
+pub(super) fn operator(id: u32) -> Operator {
     Operator {
         id: OperatorId(id),
         roles: Roles(if id == 1 { 0b01 } else { 0b11 }),
@@ -23,12 +23,17 @@ pub(crate) enum Small {
     Tap,
     /// Badges are held; supervisors may do all.
     Hold,
-    /// The same with break-glass, and with shorter times and fewer people, so that it stays small.
+    /// Badges are tapped, and supervisors may have drills held; with shorter times and fewer people.
+    DrillTap,
+    /// The same with badges that are held.
+    DrillHold,
+    /// Held badges with break-glass, and with shorter times and fewer people, so that it stays small.
     BreakGlass,
 }
 
 /// Every small station.
-pub(crate) const ALL_SMALL: [Small; 3] = [Small::Tap, Small::Hold, Small::BreakGlass];
+pub(crate) const ALL_SMALL: [Small; 5] =
+    [Small::DrillTap, Small::DrillHold, Small::BreakGlass, Small::Tap, Small::Hold];
 
 /// The rules of a small station.
 pub(super) fn rules(small: Small) -> Rules {
@@ -45,6 +50,23 @@ pub(super) fn rules(small: Small) -> Rules {
             quarantine_pause: 1,
             emergency: Some(EmergencyAccess { roles: Roles(0b10), longest: 2, patience: 1 }),
             ..rules(Small::Hold)
+        };
+    }
+    if matches!(small, Small::DrillTap | Small::DrillHold) {
+        let held = rules(Small::Hold);
+        return Rules {
+            badge_mode: if small == Small::DrillTap { BadgeMode::Tap } else { BadgeMode::Hold },
+            idle: 2,
+            warning: 1,
+            absolute: 3,
+            patience: 1,
+            log_idle: 1,
+            grace: 0,
+            step_limit: 1,
+            retries: 0,
+            quarantine_pause: 1,
+            supervisors: SupervisorRights { drill: true, ..held.supervisors },
+            ..held
         };
     }
     let badge_mode = if small == Small::Tap { BadgeMode::Tap } else { BadgeMode::Hold };
@@ -66,18 +88,24 @@ pub(super) fn rules(small: Small) -> Rules {
             read_log: badge_mode == BadgeMode::Hold,
             release: badge_mode == BadgeMode::Hold,
             enable_badge: badge_mode == BadgeMode::Hold,
+            // Drills are the business of walks of their own, which are small enough for them.
+            drill: false,
         },
         apps: vec![Roles(0b01), Roles(0b10)],
     }
 }
 
 /// Who has a badge: a nurse, another who may start more, and a supervisor.
-fn people(rules: &Rules) -> Vec<u32> {
-    if rules.emergency.is_some() { vec![3] } else { vec![1, 2, 3] }
+fn people(small: Small) -> Vec<u32> {
+    match small {
+        Small::BreakGlass => vec![3],
+        Small::DrillHold | Small::DrillTap => vec![2, 3],
+        Small::Hold | Small::Tap => vec![1, 2, 3],
+    }
 }
 
 /// Everything that can happen to a state, and when.
-pub(super) fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
+pub(super) fn events(station: &Station, small: Small, rules: &Rules) -> Vec<(Moment, Event)> {
     let mut list = vec![
         Event::Active(NOW),
         Event::AppWished(AppWish::Launch(App(0))),
@@ -91,6 +119,7 @@ pub(super) fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
         Event::BadgeIn(Presented::Unreadable),
         Event::Cancelled,
         Event::CapsuleLost,
+        Event::DrillWished,
         Event::EmergencyWished,
         Event::EndWished,
         Event::LogClosed,
@@ -105,7 +134,7 @@ pub(super) fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
         Event::TimeCame,
         Event::Unfinished,
     ];
-    for id in people(rules) {
+    for id in people(small) {
         list.push(Event::BadgeIn(Presented::Rostered(operator(id))));
         list.push(Event::BadgeOut(OperatorId(id)));
     }
@@ -114,6 +143,7 @@ pub(super) fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
     turns.push(Turn(200));
     for turn in turns {
         for answer in [true, false] {
+            list.push(Event::Drilled(turn, answer));
             list.push(Event::Prepared(turn, answer));
             list.push(Event::Recorded(turn, answer));
             list.push(Event::Stepped(turn, answer));
@@ -130,7 +160,7 @@ pub(super) fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
             list.push(Event::PinChecked(turn, answer));
         }
         list.push(Event::PinChanged(turn, None));
-        for id in people(rules).into_iter().chain(rules.emergency.map(|_| OperatorId::EMERGENCY.0)) {
+        for id in people(small).into_iter().chain(rules.emergency.map(|_| OperatorId::EMERGENCY.0)) {
             let proof = PinVerified::of(OperatorId(id));
             list.push(Event::PinChecked(turn, PinAnswer::Right(proof)));
             list.push(Event::PinChecked(turn, PinAnswer::OneTime(proof)));
@@ -144,6 +174,17 @@ pub(super) fn events(station: &Station, rules: &Rules) -> Vec<(Moment, Event)> {
                 event,
                 Event::Active(_)
                     | Event::LogWished
+                    | Event::PinChanged(..)
+                    | Event::PinChecked(_, PinAnswer::OneTime(_) | PinAnswer::Wrong { wait: 2, .. })
+            )
+        });
+    }
+    if matches!(small, Small::DrillTap | Small::DrillHold) {
+        // One-time PINs and touches are the other walks' business.
+        list.retain(|event| {
+            !matches!(
+                event,
+                Event::Active(_)
                     | Event::PinChanged(..)
                     | Event::PinChecked(_, PinAnswer::OneTime(_) | PinAnswer::Wrong { wait: 2, .. })
             )

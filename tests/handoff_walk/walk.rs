@@ -11,6 +11,7 @@
 )]
 
 mod check;
+mod drill;
 mod relative;
 mod small;
 
@@ -95,7 +96,7 @@ pub(crate) fn walk(small: Small) -> Result<Walked, String> {
     let mut noted = vec![u32::MAX];
     let mut from = 0;
     while let Some(before) = known.states.get(from as usize).cloned() {
-        for (at, event) in events(&before, &rules) {
+        for (at, event) in events(&before, small, &rules) {
             edges += 1;
             let (after, effects) = before.clone().handle(at, event, &rules);
             check(&before, at, event, &after, &effects, &rules)

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleanshift::driver::scene::{
-    AppState, AppTile, AttendedScene, CleanSummary, CleanUpScene, ControlsScene, EmergencyScene, LogScene,
-    Look, OpenScene, Phase, PinAsk, PinScene, QuarantineScene, ReceiptScene, Scene, StationFacts, StepName,
-    StepScene, StepState, VacantScene, WindowScene,
+    AppState, AppTile, AttendedScene, CleanSummary, CleanUpScene, ControlsScene, DrillReport, DrillScene,
+    DrillStep, DrillStepScene, DrillVerdict, DrilledRow, EmergencyScene, LogScene, Look, OpenScene, Phase,
+    PinAsk, PinScene, QuarantineScene, ReceiptScene, Scene, StationFacts, StepName, StepScene, StepState,
+    VacantScene, WindowScene,
 };
 use cleanshift::evidence::controls::{Tally, report};
 use cleanshift::evidence::leaf_hash;
@@ -15,7 +16,7 @@ use cleanshift::evidence::receipt::{
 };
 use cleanshift::handoff::{App, BadgeMode, Notice, Trigger, Window};
 use cleanshift::ports::controls::{Control, Controls, Elsewhere, Exception};
-use cleanshift::ports::{Answer, Day, Gap, GateAnswer, Held, Mark, Written};
+use cleanshift::ports::{Answer, Day, DrillRow, Gap, GateAnswer, Held, Mark, Sight, Written};
 
 /// 2026-11-23T07:42:10Z.
 pub(crate) const UTC: i64 = 1_795_419_730_000;
@@ -82,7 +83,103 @@ fn clean() -> CleanSummary {
 }
 
 pub(crate) fn vacant() -> Scene {
-    scene(Phase::Vacant(VacantScene { clean: Some(clean()), ready: true, emergency: false }))
+    scene(Phase::Vacant(VacantScene { clean: Some(clean()), ready: true, emergency: false, drilled: None }))
+}
+
+/// A drill under way, at the step of this number.
+pub(crate) fn drill_scene(by: &str, at: usize) -> DrillScene {
+    let steps = DrillStep::ALL.into_iter().enumerate().map(|(place, step)| DrillStepScene {
+        step,
+        state: match place.cmp(&at) {
+            std::cmp::Ordering::Less => StepState::Done,
+            std::cmp::Ordering::Equal => StepState::Now,
+            std::cmp::Ordering::Greater => StepState::Waiting,
+        },
+    });
+    DrillScene { by: by.to_owned(), began_ms: NOW - 4_000, steps: steps.collect(), stopping: false }
+}
+
+/// The classes of [`drilled`], in part.
+const CLASSES: [&str; 28] = [
+    "processes",
+    "user services",
+    "D-Bus and its services",
+    "scheduled jobs",
+    "X clipboard and root window",
+    "Wayland clipboard",
+    "clipboard managers",
+    "keyring",
+    "kernel keys",
+    "key agents and cards",
+    "Kerberos tickets",
+    "browser profiles",
+    "temporary files",
+    "System V and POSIX IPC",
+    "sockets and ports",
+    "recent files and histories",
+    "print jobs",
+    "mounted media",
+    "pictures and downloads",
+    "core dumps",
+    "system log",
+    "swap and hibernation",
+    "freed memory",
+    "graphics memory",
+    "network identity",
+    "learned input",
+    "files for other accounts",
+    "sign-ins elsewhere",
+];
+
+/// A station that shows what a drill came to.
+pub(crate) fn drilled(by: &str, verdict: DrillVerdict) -> Scene {
+    let row = |(place, name): (usize, &&str)| {
+        let class = u8::try_from(place + 1).unwrap();
+        let (escaped, contained) = match class {
+            4 | 6 | 17 | 18 | 20..=25 | 28 => (0, 0),
+            13 => (4, 4),
+            class => (1 + usize::from(class % 2), 1),
+        };
+        let missed = class == 9 && verdict == DrillVerdict::ControlFailed;
+        let left = class == 13 && verdict == DrillVerdict::Residue;
+        let sight = |there: usize| if there > 0 { Sight::Saw } else { Sight::Nothing };
+        let why_not = match class {
+            4 => "on the host it would take the place of the account's own jobs",
+            18 | 25 => "only root can plant it on the host",
+            22 | 23 => "only a setting of the host can answer",
+            _ => "",
+        };
+        DrilledRow {
+            row: DrillRow {
+                class,
+                name: (*name).to_owned(),
+                contained,
+                escaped,
+                why_not: why_not.to_owned(),
+                inside: sight(contained),
+                outside: if missed { Sight::Missed } else { sight(escaped) },
+                searched: sight(escaped),
+                missed: missed
+                    .then(|| "kernel keys says absent of key 284412".to_owned())
+                    .into_iter()
+                    .collect(),
+            },
+            answer: Some(match class {
+                22..=24 => Answer::Setting,
+                6 | 28 => Answer::NotApplicable,
+                13 if left => Answer::Present,
+                _ => Answer::Absent,
+            }),
+            left: left.then(|| "/tmp/left-canary".to_owned()).into_iter().collect(),
+        }
+    };
+    let notes = vec!["3 places may not be read by the station's account.".to_owned()];
+    let entered = Some(verdict != DrillVerdict::Residue);
+    let (by, at_utc_ms) = (by.to_owned(), UTC - 65_000);
+    let rows = CLASSES.iter().enumerate().map(row).collect();
+    let report = DrillReport { by, at_utc_ms, verdict, rows, notes, entered };
+    let drilled = Some(Arc::new(report));
+    scene(Phase::Vacant(VacantScene { clean: Some(clean()), ready: true, emergency: true, drilled }))
 }
 
 pub(crate) fn pin(name: &str) -> PinScene {
@@ -102,7 +199,7 @@ pub(crate) fn pin(name: &str) -> PinScene {
 
 /// A vacant station that offers emergency access.
 pub(crate) fn emergency_offered() -> Scene {
-    scene(Phase::Vacant(VacantScene { clean: Some(clean()), ready: true, emergency: true }))
+    scene(Phase::Vacant(VacantScene { clean: Some(clean()), ready: true, emergency: true, drilled: None }))
 }
 
 pub(crate) fn emergency_pin(reason: Option<&str>) -> PinScene {
@@ -160,6 +257,7 @@ pub(crate) fn clean_up(change: impl FnOnce(&mut CleanUpScene)) -> Scene {
         began_ms: NOW - 900,
         steps: steps(),
         guest: None,
+        drill: None,
     };
     change(&mut scene_part);
     scene(Phase::CleanUp(scene_part))
@@ -654,6 +752,20 @@ pub(crate) fn all() -> Vec<(&'static str, Scene, usize)> {
                 scene.guest = Some(PinScene { clean_up: Some(steps()), tries_left: Some(2), ..pin(LONG) });
             }),
             2,
+        ),
+        ("drill", scene(Phase::Drill(drill_scene("Sofia Lind", 1))), 0),
+        ("drill-long", scene(Phase::Drill(drill_scene(LONG, 3))), 0),
+        ("drill-ending", clean_up(|scene| scene.drill = Some(drill_scene("Sofia Lind", 5))), 0),
+        ("drill-clean", drilled("Sofia Lind", DrillVerdict::Clean), 0),
+        ("drill-control-failed", drilled("Sofia Lind", DrillVerdict::ControlFailed), 0),
+        ("drill-residue", drilled(LONG, DrillVerdict::Residue), 0),
+        (
+            "log-drill",
+            attended(|at_work| {
+                log_open(at_work);
+                at_work.log.as_mut().unwrap().drill = true;
+            }),
+            0,
         ),
         ("launcher", attended(|_| ()), 0),
         ("launcher-fresh", attended(fresh), 0),

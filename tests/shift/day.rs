@@ -80,6 +80,8 @@ impl Day {
         self.tries(&SUE, SUE.pin)?;
         self.ward.wish(Wish::OpenLog)?;
         self.ward.pass(1_000)?;
+        self.ward.wish(Wish::Drill)?;
+        self.ward.pass(15_000)?;
         self.leaves()?;
         self.ward.pass(5_000)?;
         self.ward.wish(Wish::Emergency)?;
@@ -192,6 +194,10 @@ impl Day {
                 }
                 None => self.barred(),
             },
+            Phase::Drill(_) => self.waits_for_a_drill(),
+            Phase::Vacant(vacant) if vacant.drilled.is_some() && self.ward.dice.one_in(4) => {
+                self.ward.wish(Wish::DrillSeen)
+            }
             Phase::Vacant(_) => self.waits(),
             Phase::OutOfService(_) => Ok(()),
         }
@@ -212,6 +218,22 @@ impl Day {
                 let who = self.somebody();
                 self.shows(who.badge)
             }
+        }
+    }
+
+    /// A drill is held, and somebody comes, or does not.
+    fn waits_for_a_drill(&mut self) -> Result<(), Broken> {
+        match self.ward.dice.below(12) {
+            0 => self.ward.wish(Wish::Cancel),
+            1 => self.leaves(),
+            2 | 3 => {
+                let who = self.somebody();
+                self.shows(who.badge)
+            }
+            4 => self.shows("DEADBEEF"),
+            5 => self.ward.wish(Wish::Stop),
+            6 => self.misfortune(),
+            _ => self.ward.pass(5_000),
         }
     }
 
@@ -375,6 +397,14 @@ impl Day {
                     PEOPLE.iter().find(|who| name.starts_with(&who_key(who)[..3])).copied().unwrap_or(&ANA);
                 self.shows(own.badge)
             }
+            18 if supervisor => {
+                self.ward.wish(Wish::OpenLog)?;
+                self.ward.pass(300)?;
+                self.ward.wish(Wish::Drill)?;
+                let wait = self.ward.dice.below(400);
+                self.ward.pass(wait)
+            }
+            17 => self.ward.wish(Wish::Drill),
             19..=21 if supervisor => {
                 self.ward.wish(Wish::OpenLog)?;
                 self.ward.pass(300)?;
@@ -382,7 +412,8 @@ impl Day {
                 let pin = if self.ward.dice.one_in(4) { "9999" } else { SUE.pin };
                 self.ward.types(pin)
             }
-            22 if supervisor => self.reads(),
+            // Whoever is no supervisor gets nothing of it.
+            22 => self.reads(),
             23 if supervisor => {
                 self.ward.wish(Wish::CloseLog)?;
                 let whom = 1 + u32::try_from(self.ward.dice.below(5)).unwrap();
@@ -414,7 +445,7 @@ impl Day {
     // -----------------------------------------------------------------------------------------
 
     fn misfortune(&mut self) -> Result<(), Broken> {
-        let which = self.ward.dice.below(28);
+        let which = self.ward.dice.below(30);
         let times = 1 + u32::try_from(self.ward.dice.below(3)).unwrap();
         let change = self.ward.disk.changes() + self.ward.dice.below(40);
         let weather = WEATHERS[usize::try_from(self.ward.dice.below(4)).unwrap()];
@@ -489,6 +520,8 @@ impl Day {
                     _ => Ok(()),
                 }
             }
+            28 => self.trouble("a drill will not take back what it plants", |trouble| trouble.drill = 1),
+            29 => self.trouble("a drill leaves what no gate sees", |trouble| trouble.hidden = times),
             25 => self.trouble("the machine will not start anew", |trouble| trouble.restart = 1),
             _ => {
                 if self.reader_back.is_some() {
@@ -624,8 +657,12 @@ impl Day {
             let row = cleanshift::ports::RosterRows::by_id(store, who.id).ok()??;
             (!row.disabled).then_some(())
         };
+        let (sue, ana) = (may(&&SUE).is_some(), may(&&ANA).is_some());
         let mut able =
             [&SUE, &ANA, &BEN].into_iter().filter(|who| may(who).is_some()).collect::<Vec<_>>().into_iter();
+        if sue && ana && self.ward.dice.one_in(3) {
+            self.holds_a_drill()?;
+        }
         let Some(first) = able.next() else { return Ok(()) };
         self.lets_in(first)?;
         self.ward.wish(Wish::Launch(App(0)))?;
@@ -646,6 +683,54 @@ impl Day {
             }
         }
         self.ward.pass(10_000)?;
+        self.vacant()
+    }
+
+    /// A supervisor has a drill held: it is left at once for somebody who comes, or comes to its end.
+    fn holds_a_drill(&mut self) -> Result<(), Broken> {
+        self.lets_in(&SUE)?;
+        self.ward.wish(Wish::OpenLog)?;
+        self.ward.pass(1_000)?;
+        self.ward.wish(Wish::Drill)?;
+        // In a rehearsal a drill may be over in a moment.
+        let over =
+            |day: &Self| matches!(day.phase(), Some(Phase::Vacant(vacant)) if vacant.drilled.is_some());
+        for _ in 0..2_000 {
+            if matches!(self.phase(), Some(Phase::Drill(_))) || over(self) {
+                break;
+            }
+            self.ward.pass(2)?;
+        }
+        let comes = !over(self) && self.ward.dice.one_in(2);
+        if !over(self) && !matches!(self.phase(), Some(Phase::Drill(_))) {
+            return Err(self.stuck("held for a drill"));
+        }
+        let verdict = if comes {
+            self.shows(ANA.badge)?;
+            self.ward.pass(4_000)?;
+            if !matches!(self.phase(), Some(Phase::Challenge(pin)) if pin.name.starts_with("ana")) {
+                return Err(self.stuck("left by a drill for whoever comes"));
+            }
+            self.ward.wish(Wish::Cancel)?;
+            "broken-off"
+        } else {
+            self.ward.pass(15_000)?;
+            match self.phase() {
+                Some(Phase::Vacant(vacant))
+                    if vacant.drilled.as_ref().is_some_and(|report| report.entered == Some(true)) => {}
+                _ => return Err(self.stuck("vacant with the result of a drill")),
+            }
+            self.ward.wish(Wish::DrillSeen)?;
+            "clean"
+        };
+        while !self.ward.lying.is_empty() {
+            self.leaves()?;
+        }
+        self.ward.pass(2_000)?;
+        let entered = self.ward.said.lock().unwrap().drills.last().cloned().unwrap_or_default();
+        if !entered.starts_with(verdict) {
+            return Err(format!("a drill: {verdict} was to be entered, and it says {entered}"));
+        }
         self.vacant()
     }
 

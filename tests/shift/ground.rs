@@ -140,7 +140,7 @@ pub(crate) fn rules(badge_mode: BadgeMode, grace: u64) -> Rules {
         quarantine_retries: 2,
         quarantine_pause: 10_000,
         emergency: Some(EmergencyAccess { roles: Roles(0b111), longest: EMERGENCY, patience: 180_000 }),
-        supervisors: SupervisorRights { read_log: true, release: true, enable_badge: true },
+        supervisors: SupervisorRights { read_log: true, release: true, enable_badge: true, drill: true },
         apps: vec![Roles(0b111), Roles(0b010), Roles(0b101)],
     }
 }

@@ -8,7 +8,6 @@ use cleanshift::driver::Scene;
 use cleanshift::driver::scene::Phase;
 use cleanshift::evidence::Receipt;
 use cleanshift::handoff::{OperatorId, Roles, Rules};
-use cleanshift::platform::rehearsal::disk::Disk;
 use cleanshift::platform::rehearsal::world::{Call, World};
 use cleanshift::ports::{CodeRows as _, Ledger as _, RosterRows as _};
 use cleanshift::store::Store;
@@ -22,6 +21,9 @@ use crate::witness::{Ack, Acknowledged};
 const KILLED_WITHIN: u64 = 1_000;
 /// How long after its time a break-glass session may still be seen, where the machine slept over it.
 const ENDED_WITHIN: u64 = 1_000;
+/// How long after its PIN the log may still open: as long as a PIN is waited for, and as a slow disk takes to
+/// write who reads it.
+const PROVED_WITHIN: u64 = 90_000;
 
 /// What the promises remember from one look to the next.
 #[derive(Default)]
@@ -30,6 +32,11 @@ pub(crate) struct Promises {
     pub(crate) label: String,
     /// The PIN that was typed last.
     pub(crate) typed: String,
+    /// When that was.
+    pub(crate) typed_at: u64,
+    /// When the session that runs was opened, and whether the log is read in it.
+    opened_at: u64,
+    reads: bool,
     was: Option<Kind>,
     /// Capsules in which a session was.
     used: BTreeSet<u64>,
@@ -38,6 +45,8 @@ pub(crate) struct Promises {
     /// Since when a break-glass session runs, and since when it is seen to be over.
     emergency_since: Option<u64>,
     overdue_since: Option<u64>,
+    /// Who was at work in the last picture, and whether she read the log.
+    attended: Option<(OperatorId, bool)>,
     /// Whether it was opened at a barred station.
     unclean: bool,
     /// Break-glass openings that the ledger must tell of, by the wall clock's time.
@@ -54,6 +63,7 @@ pub(crate) struct Seen {
     pub(crate) emergency: bool,
     pub(crate) unclean: bool,
     pub(crate) held: bool,
+    pub(crate) drill: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,6 +71,7 @@ enum Kind {
     Attended,
     Challenge,
     CleanUp,
+    Drill,
     Quarantine,
     Vacant,
 }
@@ -109,7 +120,6 @@ impl Promises {
         scene: &Scene,
         calls: &[Call],
         world: &World,
-        disk: &Disk,
         said: &Mutex<Acknowledged>,
         rules: &Rules,
     ) -> Result<(), Broken> {
@@ -117,6 +127,7 @@ impl Promises {
             Phase::Attended(_) => Kind::Attended,
             Phase::Challenge(_) => Kind::Challenge,
             Phase::CleanUp(_) => Kind::CleanUp,
+            Phase::Drill(_) => Kind::Drill,
             Phase::Quarantine(_) => Kind::Quarantine,
             Phase::Vacant(_) => Kind::Vacant,
             Phase::OutOfService(why) => return broken("a running driver", why),
@@ -132,6 +143,7 @@ impl Promises {
         if changed && is == Kind::CleanUp && !covered_first(calls) {
             return broken("covered first", &format!("a clean-up began with {calls:?}"));
         }
+        self.drilled(was, is, scene, calls)?;
         let emergency = matches!(&scene.phase, Phase::Attended(at_work) if at_work.emergency);
         if was == Some(Kind::CleanUp) && changed && is == Kind::Attended {
             return broken("one operator", "a session opened without a challenge");
@@ -146,9 +158,10 @@ impl Promises {
         match &scene.phase {
             Phase::Attended(at_work) => {
                 let operator = operator(&at_work.name)?;
+                self.read(now, changed, at_work.log.is_some(), said)?;
                 if changed {
                     self.seen.opened = true;
-                    self.opened(operator, world, disk, said)?;
+                    self.opened(operator, world, said)?;
                     if emergency {
                         self.emergency_since = Some(now);
                         self.owed.push(at_work.since_utc_ms);
@@ -180,6 +193,28 @@ impl Promises {
                     return broken("one operator", &format!("{operator:?} was given {app:?}"));
                 }
             }
+            Phase::Drill(drill) => {
+                if changed {
+                    self.seen.drill = true;
+                    receipt_before(said)?;
+                    let who = operator(&drill.by)?;
+                    if who != SUE.id {
+                        return broken("a drill", &format!("{who:?} has one held"));
+                    }
+                }
+                let foreign: Vec<_> =
+                    world.readable().into_iter().filter(|whose| !whose.is_drill()).collect();
+                if !foreign.is_empty() {
+                    return broken("a drill", &format!("is held over what is {foreign:?}'s"));
+                }
+                let opened = said.lock().unwrap().turns.last() == Some(&Ack::Opened(OperatorId::DRILL));
+                if !world.readable().is_empty() && !opened {
+                    return broken("a drill", "something was planted before its opening was durable");
+                }
+                if let (true, Some(capsule)) = (!world.inside().is_empty(), world.capsule()) {
+                    let _ = self.used.insert(capsule);
+                }
+            }
             Phase::Vacant(_) | Phase::Challenge(_) => {
                 if !world.readable().is_empty() {
                     return broken(
@@ -189,7 +224,7 @@ impl Promises {
                 }
                 if changed && was == Some(Kind::CleanUp) {
                     self.seen.vacated = true;
-                    receipt_before(disk, said)?;
+                    receipt_before(said)?;
                 }
             }
             Phase::Quarantine(barred) => {
@@ -212,6 +247,49 @@ impl Promises {
         } else {
             None
         });
+        Ok(())
+    }
+
+    /// The log opens for its supervisor's PIN, typed a short while ago or to open this very session.
+    fn read(&mut self, now: u64, opens: bool, shows: bool, said: &Mutex<Acknowledged>) -> Result<(), Broken> {
+        if opens {
+            (self.opened_at, self.reads) = (now, false);
+        }
+        if said.lock().unwrap().overreached {
+            return broken("the log", "somebody has written into it who is no supervisor");
+        }
+        let fresh = now - self.opened_at.max(self.typed_at) <= PROVED_WITHIN;
+        if shows && !std::mem::replace(&mut self.reads, shows) && !(fresh && self.typed == SUE.pin) {
+            return broken("the log", "it was opened without its supervisor's PIN");
+        }
+        self.reads = shows;
+        Ok(())
+    }
+
+    /// A drill is begun by a supervisor who reads the log, is never shown, plants only while it is held, and
+    /// is left for a clean-up.
+    fn drilled(&mut self, was: Option<Kind>, is: Kind, scene: &Scene, calls: &[Call]) -> Result<(), Broken> {
+        let attended = std::mem::take(&mut self.attended);
+        if let Phase::Attended(at_work) = &scene.phase {
+            self.attended = Some((operator(&at_work.name)?, at_work.log.is_some()));
+        }
+        let for_a_drill = matches!(&scene.phase, Phase::CleanUp(clean_up)
+            if clean_up.trigger == cleanshift::handoff::Trigger::Drill);
+        if was == Some(Kind::Attended) && for_a_drill && attended != Some((SUE.id, true)) {
+            return broken("a drill", &format!("{attended:?} has ended a session for it"));
+        }
+        if is == Kind::Drill && !matches!(was, Some(Kind::Drill | Kind::CleanUp)) {
+            return broken("a drill", "began without a clean-up before it");
+        }
+        if was == Some(Kind::Drill) && !matches!(is, Kind::Drill | Kind::CleanUp) {
+            return broken("a drill", "was left for something else than a clean-up");
+        }
+        if is == Kind::Drill && calls.contains(&Call::Views) {
+            return broken("a drill", "its session was shown");
+        }
+        if calls.contains(&Call::Drill) && is != Kind::Drill {
+            return broken("a drill", "something was planted while none is held");
+        }
         Ok(())
     }
 
@@ -245,7 +323,6 @@ impl Promises {
         &mut self,
         operator: OperatorId,
         world: &World,
-        disk: &Disk,
         said: &Mutex<Acknowledged>,
     ) -> Result<(), Broken> {
         let Some(capsule) = world.capsule() else {
@@ -282,7 +359,7 @@ impl Promises {
                 );
             }
         }
-        synced(disk)
+        synced(said)
     }
 
     /// After every start: nothing that was acknowledged is lost. After a power cut (`machine`) the ledger
@@ -359,19 +436,19 @@ fn verified(store: &Store) -> Result<(), Broken> {
 }
 
 /// The receipt of the session before is there, clean and durable.
-fn receipt_before(disk: &Disk, said: &Mutex<Acknowledged>) -> Result<(), Broken> {
+fn receipt_before(said: &Mutex<Acknowledged>) -> Result<(), Broken> {
     match said.lock().unwrap().turns.last() {
         Some(Ack::Handoff { clean: true }) => {}
         other => return broken("a receipt for every handoff", &format!("vacant after {other:?}")),
     }
-    synced(disk)
+    synced(said)
 }
 
-fn synced(disk: &Disk) -> Result<(), Broken> {
-    if disk.synced("station.db-wal") {
-        Ok(())
-    } else {
+fn synced(said: &Mutex<Acknowledged>) -> Result<(), Broken> {
+    if said.lock().unwrap().unsynced {
         broken("a receipt for every handoff", "what lets the station go on is not durable")
+    } else {
+        Ok(())
     }
 }
 
@@ -381,6 +458,9 @@ const NAMES: [&str; 5] = ["ana.ruiz", "ben.osei", "cho.park", "sue.lind", "tom.b
 fn operator(name: &str) -> Result<OperatorId, Broken> {
     if matches!(name, "Emergency access" | "break-glass") {
         return Ok(OperatorId::EMERGENCY);
+    }
+    if matches!(name, "Drill" | "drill") {
+        return Ok(OperatorId::DRILL);
     }
     let place = NAMES.iter().position(|known| *known == name);
     let place = place.ok_or_else(|| format!("one operator: {name} is nobody here"))?;

@@ -50,6 +50,8 @@ pub(crate) struct Ward {
     pub(crate) lying: BTreeMap<&'static str, &'static str>,
     /// The PIN that was typed last when one was asked for.
     pub(crate) typed: String,
+    /// When that was.
+    typed_at: u64,
     pub(crate) said: Arc<Mutex<Acknowledged>>,
     pub(crate) promises: Promises,
     /// What happened, where somebody wants to read it.
@@ -97,6 +99,7 @@ pub(crate) struct Tally {
     pub(crate) held: u64,
     pub(crate) restarts: u64,
     pub(crate) suspends: u64,
+    pub(crate) drills: u64,
 }
 
 impl Tally {
@@ -116,6 +119,7 @@ impl Tally {
         self.held += other.held;
         self.restarts += other.restarts;
         self.suspends += other.suspends;
+        self.drills += other.drills;
     }
 }
 
@@ -163,6 +167,7 @@ impl Ward {
             answered: 0,
             lying: BTreeMap::new(),
             typed: String::new(),
+            typed_at: 0,
             said: Arc::default(),
             promises: Promises::default(),
             trace: None,
@@ -212,7 +217,7 @@ impl Ward {
             Err(error) => return self.refused(&error.to_string()),
         };
         self.promises.recovered(&store, &self.said, self.calm, machine)?;
-        let witness = Arc::new(Witness::new(store, Arc::clone(&self.said)));
+        let witness = Arc::new(Witness::new(store, Arc::clone(&self.said), Arc::clone(&self.disk)));
         if let Err(error) = witness.store.note_policy(&"ab".repeat(32), "it", &self.clock.stamp()) {
             drop(witness);
             return self.refused(&error.to_string());
@@ -233,6 +238,7 @@ impl Ward {
             pins: Arc::new(RehearsedPins::new(directory, rows, Box::new(ground::stored))),
             capsules: self.world.clone(),
             gates: self.world.clone(),
+            drill: self.world.clone(),
             screen: self.world.clone(),
             idle: self.world.clone(),
             search: witness.clone(),
@@ -542,15 +548,8 @@ impl Ward {
             self.note(|| label);
         }
         self.promises.typed.clone_from(&self.typed);
-        self.promises.kept(
-            self.clock.world(),
-            &scene,
-            &calls,
-            &self.world,
-            &self.disk,
-            &self.said,
-            &self.rules,
-        )?;
+        self.promises.typed_at = self.typed_at;
+        self.promises.kept(self.clock.world(), &scene, &calls, &self.world, &self.said, &self.rules)?;
         let seen = self.promises.seen();
         self.tally.sessions += u64::from(seen.opened);
         self.tally.handoffs += u64::from(seen.vacated);
@@ -558,6 +557,7 @@ impl Ward {
         self.tally.emergencies += u64::from(seen.emergency);
         self.tally.barred += u64::from(seen.unclean);
         self.tally.held += u64::from(seen.held);
+        self.tally.drills += u64::from(seen.drill);
         Ok(())
     }
 
@@ -610,6 +610,7 @@ impl Ward {
         };
         if asked {
             pin.clone_into(&mut self.typed);
+            self.typed_at = self.clock.world();
         }
         if let Some(shell) = &self.shell {
             shell.ends.pad.wipe();
@@ -653,8 +654,13 @@ pub(crate) fn label(scene: &Scene) -> String {
             let guest = clean_up.guest.as_ref().map(|guest| format!(", {}: {:?}", guest.name, guest.ask));
             format!("clean-up ({:?}){}", clean_up.trigger, guest.unwrap_or_default())
         }
+        Phase::Drill(drill) => format!("drill by {}", drill.by),
         Phase::OutOfService(why) => format!("out of service: {why}"),
         Phase::Quarantine(barred) => format!("quarantine: {}", barred.findings.join(" ")),
+        Phase::Vacant(vacant) if vacant.drilled.is_some() => {
+            let verdict = vacant.drilled.as_ref().map(|report| report.verdict.word());
+            format!("vacant, drill: {}", verdict.unwrap_or_default())
+        }
         Phase::Vacant(vacant) if vacant.ready => "vacant, ready".to_owned(),
         Phase::Vacant(_) => "vacant".to_owned(),
     }

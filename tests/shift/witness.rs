@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use cleanshift::handoff::{OperatorId, Record};
+use cleanshift::platform::rehearsal::disk::Disk;
 use cleanshift::ports::controls::Controls;
 use cleanshift::ports::{
     Answer, BadgeUid, Body, CodeRow, CodeRows, Day, Entry, Found, Handoff, Intent, Ledger, Media, PinRow,
@@ -12,13 +13,19 @@ use cleanshift::ports::{
 };
 use cleanshift::store::Store;
 
+use crate::ground::SUE;
+
 /// What was acknowledged, over all shells of a day.
 #[derive(Default)]
 pub(crate) struct Acknowledged {
     /// Number and leaf of the newest entry.
     pub(crate) newest: Option<(u64, [u8; 32])>,
+    /// What the drills came to that were entered.
+    pub(crate) drills: Vec<String>,
     /// Openings and handoffs, in order.
     pub(crate) turns: Vec<Ack>,
+    /// The newest entry was acknowledged before the disk had all of it.
+    pub(crate) unsynced: bool,
     /// The emergency openings that the ledger tells of, as its own or as one that was held, by the wall
     /// clock's time.
     pub(crate) told: BTreeSet<i64>,
@@ -27,6 +34,8 @@ pub(crate) struct Acknowledged {
     pub(crate) emergency: Option<(i64, bool)>,
     /// One was asked for without a reason.
     pub(crate) unreasoned: bool,
+    /// Somebody has written into the log who is no supervisor.
+    pub(crate) overreached: bool,
     /// What was held was to be told, and could not be written.
     pub(crate) untold: bool,
     /// How often a shell asked for old entries to be pruned.
@@ -60,11 +69,12 @@ fn clean(facts: &Handoff) -> bool {
 pub(crate) struct Witness {
     pub(crate) store: Store,
     said: Arc<Mutex<Acknowledged>>,
+    disk: Arc<Disk>,
 }
 
 impl Witness {
-    pub(crate) fn new(store: Store, said: Arc<Mutex<Acknowledged>>) -> Self {
-        Self { store, said }
+    pub(crate) fn new(store: Store, said: Arc<Mutex<Acknowledged>>, disk: Arc<Disk>) -> Self {
+        Self { store, said, disk }
     }
 
     fn said(&self) -> MutexGuard<'_, Acknowledged> {
@@ -106,7 +116,7 @@ impl Ledger for Witness {
             Body::Discontinuity(_) => self.said().untold = true,
             Body::Change { .. }
             | Body::Core { .. }
-            | Body::Drill(_)
+            | Body::Drill { .. }
             | Body::Handoff(_)
             | Body::Noted(_)
             | Body::Started { .. }
@@ -115,8 +125,14 @@ impl Ledger for Witness {
         let written = self.store.append(entry)?;
         let mut said = self.said();
         said.newest = Some((written.index, written.leaf));
+        // Asked now: what is written later and fails may leave something that was never promised.
+        said.unsynced = !self.disk.synced("station.db-wal");
         match &entry.body {
             Body::Core { record: Record::Opened(operator), .. } => said.turns.push(Ack::Opened(*operator)),
+            Body::Core { record: Record::DrillOpened(_), .. } => {
+                said.turns.push(Ack::Opened(OperatorId::DRILL));
+            }
+            Body::Drill { came_to, .. } => said.drills.push(came_to.clone()),
             Body::Handoff(facts) => {
                 said.turns.push(Ack::Handoff { clean: clean(facts) });
             }
@@ -130,12 +146,8 @@ impl Ledger for Witness {
                 said.told.extend(openings.map(|held| held.at.utc_ms));
             }
             Body::Core { record: Record::Restarted(_), .. } => said.restart = true,
-            Body::Core { .. }
-            | Body::Change { .. }
-            | Body::Drill(_)
-            | Body::Noted(_)
-            | Body::Started { .. }
-            | Body::Stopped => {}
+            Body::Noted(noted) => said.overreached |= noted.by.id != SUE.id,
+            Body::Core { .. } | Body::Change { .. } | Body::Started { .. } | Body::Stopped => {}
         }
         Ok(written)
     }

@@ -8,28 +8,12 @@ use super::judge::{Judge, Said};
 use super::planted::{self, Planted, ROOT_ALONE};
 use super::search::{Found, search};
 use crate::ctl::demo::stage::Stage;
-use crate::platform::linux::reach::{self, DOORS};
+pub use crate::platform::linux::drill::control::Failure;
+use crate::platform::linux::drill::control::{self, Looks};
+use crate::ports::GateAnswer;
 
-/// Ways of an answer that are no look at the class itself, and are told as such.
-const BY_REACH: [&str; 3] = ["unreachable", "by construction", "another IPC namespace"];
-/// Who counts what only root may see. Where nothing of a class was planted, its "none" stands.
-const LOOKER: &str = "the looker's count";
-/// Gates whose clearing needs nothing but the account's own rights.
-const CLEARED: [&str; 4] =
-    ["kernel keys", "System V IPC", "Kerberos tickets", "clipboard of the station's display"];
 /// Classes that the planter may fail to plant on the host for want of a program or of rights.
 const MAY_FAIL: [u8; 4] = [12, 18, 20, 25];
-
-/// A gate that did not do what it was shown to need.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// Its class.
-    pub class: u8,
-    /// Its name.
-    pub gate: String,
-    /// What it did.
-    pub why: String,
-}
 
 /// What came of the controls.
 #[derive(Default)]
@@ -79,53 +63,20 @@ pub fn run_with(
     let planted = planted?;
     let (with, found, cleared) = seen.map_err(io::Error::other)?;
     let gone = judge.find()?;
-    let mut failures = Vec::new();
-    let mut by_reach = BTreeSet::new();
-    for said in before.iter().chain(&gone) {
-        if matches!(said.answer.as_str(), "present" | "unknown") {
-            fail(&mut failures, said, format!("says {} where nothing is planted: {}", said.answer, said.saw));
-        }
-    }
-    for said in &with {
-        let own: Vec<&Planted> =
-            planted.iter().filter(|planted| planted.done && planted.gate() == Some(&said.gate)).collect();
-        let reached = BY_REACH.contains(&said.method.as_str());
-        let excused = |planted: &Planted| {
+    let excused = |said: &GateAnswer| {
+        planted.iter().any(|planted| {
             planted.class == said.class
                 && !planted.done
                 && (planted.what == ROOT_ALONE || MAY_FAIL.contains(&planted.class))
-        };
-        match (said.answer.as_str(), own.first()) {
-            ("present", Some(_)) | ("not-applicable" | "setting", None) => {}
-            ("absent", None) if reached || said.method == LOOKER || planted.iter().any(excused) => {}
-            ("absent", None) => {
-                fail(&mut failures, said, "says absent, and was shown nothing that it could see".to_owned());
-            }
-            ("absent", Some(_)) if reached && door_open(said.class) => drop(by_reach.insert(said.class)),
-            (answer, Some(missed)) => fail(&mut failures, said, format!("says {answer} of {}", missed.what)),
-            (answer, None) => fail(&mut failures, said, format!("says {answer}: {}", said.saw)),
-        }
-    }
-    for said in cleared.iter().filter(|said| CLEARED.contains(&said.gate.as_str())) {
-        if said.answer == "present" {
-            fail(&mut failures, said, format!("does not clear what is this account's own: {}", said.saw));
-        }
-    }
-    for class in (1..=28).filter(|class| !with.iter().any(|said| said.class == *class)) {
-        failures.push(Failure {
-            class,
-            gate: "none".to_owned(),
-            why: "no gate answers for this class".to_owned(),
-        });
-    }
+        })
+    };
+    let answers = |said: &[Said]| said.iter().map(Said::answer).collect();
+    let looks = Looks {
+        before: answers(&before),
+        with: answers(&with),
+        cleared: answers(&cleared),
+        gone: answers(&gone),
+    };
+    let (failures, by_reach) = control::judge(&looks, &planted, &excused);
     Ok(Control { planted, failures, by_reach, found })
-}
-
-fn fail(failures: &mut Vec<Failure>, said: &Said, why: String) {
-    failures.push(Failure { class: said.class, gate: said.gate.clone(), why });
-}
-
-/// Whether a way that is not there inside is there outside: the probe is not blind.
-fn door_open(class: u8) -> bool {
-    DOORS.iter().any(|door| door.class == class && reach::open(door.place))
 }

@@ -13,15 +13,7 @@ use super::table::{CLASSES, Row, Sight, Table};
 use crate::ctl::demo::stage::Stage;
 use crate::platform::linux::canary::Side;
 use crate::platform::linux::capsule::random_hex;
-
-/// Classes that no program can plant: why.
-const NOT_PLANTED: [(u8, &str); 5] = [
-    (6, "a session has X alone, and no Wayland display runs here"),
-    (22, "only a setting of the host can answer"),
-    (23, "only a setting of the host can answer"),
-    (24, "graphics memory cannot be looked at by a program"),
-    (28, "this release signs nobody in elsewhere"),
-];
+use crate::platform::linux::drill::classes::NOT_PLANTED;
 
 /// Runs a drill on a stage that was set for it; `session_alone` leaves out the controls and the search.
 ///

@@ -8,13 +8,12 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use crate::platform::linux::drill::planted::FILES;
 use crate::platform::linux::gates::{Lookout, Remains};
 use crate::ports::{Answer, GateAnswer};
 
 /// What stands in the runtime directory for the socket of a session's display.
 pub(super) const SOCKET: &str = "x11-socket";
-/// What is mounted in the runtime directory for a session's own file system.
-pub(super) const FILES: &str = "session-files";
 
 /// A gate's answer, as the judge tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +28,27 @@ pub struct Said {
     pub saw: String,
     /// How it looked.
     pub method: String,
+}
+
+impl Said {
+    /// The answer as the gate gave it.
+    #[must_use]
+    pub fn answer(&self) -> GateAnswer {
+        GateAnswer {
+            class: self.class,
+            gate: self.gate.clone(),
+            answer: match self.answer.as_str() {
+                "absent" => Answer::Absent,
+                "not-applicable" => Answer::NotApplicable,
+                "present" => Answer::Present,
+                "setting" => Answer::Setting,
+                _ => Answer::Unknown,
+            },
+            saw: self.saw.clone(),
+            method: self.method.clone(),
+            took: std::time::Duration::ZERO,
+        }
+    }
 }
 
 /// A judge that runs; ends when dropped.

@@ -90,7 +90,7 @@ fn enter(table: &Table, state: &Path) -> std::io::Result<()> {
     let clock = crate::platform::linux::clock::HostClock::begin();
     let entry = crate::ports::Entry {
         at: crate::ports::Clock::stamp(&clock),
-        body: crate::ports::Body::Drill(table.summary()),
+        body: crate::ports::Body::Drill { by: None, came_to: table.summary() },
     };
     crate::ports::Ledger::append(&store, &entry).map(drop).map_err(failed)
 }

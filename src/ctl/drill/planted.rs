@@ -10,63 +10,10 @@ use std::process::Stdio;
 use super::judge::{FILES, SOCKET};
 use crate::ctl::demo::account::wait_for;
 use crate::ctl::demo::stage::Stage;
-use crate::platform::linux::canary::{REST, START, Side, canary, key};
-
-/// Why something was not planted by an ordinary account.
-pub const ROOT_ALONE: &str = "only root can plant it on the host";
-
-/// One thing that was planted, or why it was not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Planted {
-    /// The trace class.
-    pub class: u8,
-    /// Whether it was planted.
-    pub done: bool,
-    /// What, or why not.
-    pub what: String,
-}
-
-impl Planted {
-    /// The gate that must see it on the host; `None` for what only a search can find there.
-    #[must_use]
-    pub fn gate(&self) -> Option<&'static str> {
-        let path = Path::new(&self.what);
-        let shared = ["/tmp", "/var/tmp", "/dev/shm"].map(Path::new);
-        Some(match self.class {
-            1 => "processes",
-            2 => "user services",
-            3 => "D-Bus and its services",
-            4 => "scheduled jobs",
-            5 if path.ends_with(SOCKET) => "session display",
-            5 => "clipboard of the station's display",
-            6 => "Wayland displays",
-            7 => "clipboard managers",
-            8 => "keyring",
-            9 => "kernel keys",
-            10 => "key agents",
-            11 => "Kerberos tickets",
-            12 if path.ends_with(FILES) => "profiles and mounts",
-            12 => "browser profiles",
-            13 if path.parent().is_some_and(|parent| shared.contains(&parent)) => "temporary files",
-            13 if path.starts_with("/run/user") => "the account's runtime directory",
-            13 => "runtime directory",
-            14 if path.is_absolute() => "message queues",
-            14 => "System V IPC",
-            15 if self.what.starts_with('@') => "abstract sockets",
-            15 => "listening ports",
-            16 => "recent files and histories",
-            17 => "print jobs",
-            18 => "mounted media",
-            19 => "pictures and downloads",
-            20 if path.starts_with("/var") => "core dumps",
-            21 => "system log",
-            25 => "network identity",
-            26 => "learned input and preferences",
-            27 => "files for other accounts",
-            _ => return None,
-        })
-    }
-}
+use crate::platform::linux::canary::{START, Side, canary, key};
+use crate::platform::linux::drill::planted::read;
+pub use crate::platform::linux::drill::planted::{Planted, ROOT_ALONE};
+use crate::platform::linux::drill::search;
 
 /// Reads the planter's report, once it is whole.
 ///
@@ -77,14 +24,7 @@ pub fn report(path: &Path) -> io::Result<Vec<Planted>> {
     if !wait_for(|| text().contains("\tdone\n")) {
         return Err(io::Error::other(format!("the planter did not finish; it said:\n{}", text())));
     }
-    let lines = text();
-    let planted = lines.lines().filter_map(|line| {
-        let mut fields = line.splitn(3, '\t');
-        let class = fields.next()?.parse().ok()?;
-        let done = fields.next()? == "planted";
-        Some(Planted { class, done, what: fields.next()?.to_owned() })
-    });
-    Ok(planted.filter(|planted| planted.class != 0).collect())
+    Ok(read(&text()))
 }
 
 /// Plants on the host under the station's account, and, as root, what only root can plant.
@@ -156,7 +96,7 @@ fn as_root(stage: &Stage, seed: &str) -> Vec<Planted> {
     });
     say(12, mounted.map(|()| files.display().to_string()));
     let uid = stage.account.uid().to_string();
-    let tunnel = tunnel(seed);
+    let tunnel = search::tunnel(seed);
     let made = succeed("ip", &["tuntap", "add", "dev", &tunnel, "mode", "tun", "user", &uid]);
     say(25, made.map(|()| format!("a tunnel, {tunnel}")));
     let dumps = Path::new("/var/lib/systemd/coredump");
@@ -170,10 +110,6 @@ fn as_root(stage: &Stage, seed: &str) -> Vec<Planted> {
 
 fn media(seed: &str) -> PathBuf {
     Path::new("/media").join(canary(seed, Side::Escaped, 18))
-}
-
-pub(super) fn tunnel(seed: &str) -> String {
-    canary(seed, Side::Escaped, 25).chars().skip(START.len()).take(10).collect::<String>() + "cs"
 }
 
 fn core(seed: &str, uid: u32) -> PathBuf {
@@ -197,7 +133,7 @@ pub fn take_back(stage: &Stage, seed: &str, planted: &[Planted]) {
         let place = media(seed);
         let _ = succeed("umount", &[&place.display().to_string()]);
         let _ = fs::remove_dir(place);
-        let _ = succeed("ip", &["tuntap", "del", "dev", &tunnel(seed), "mode", "tun"]);
+        let _ = succeed("ip", &["tuntap", "del", "dev", &search::tunnel(seed), "mode", "tun"]);
         let _ = fs::remove_file(core(seed, stage.account.uid()));
     }
     end_marked(stage, seed);
@@ -286,6 +222,3 @@ fn end_marked(stage: &Stage, seed: &str) {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
-
-/// The longest word that a canary is.
-pub const LENGTH: usize = START.len() + REST;

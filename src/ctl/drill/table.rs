@@ -4,37 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-/// The classes, by number from 1 (requirements.md §2.2), as they stand in the table.
-pub const CLASSES: [&str; 28] = [
-    "processes",
-    "user services",
-    "D-Bus and its services",
-    "scheduled jobs",
-    "X clipboard and root window",
-    "Wayland clipboard",
-    "clipboard managers",
-    "keyring",
-    "kernel keys",
-    "key agents and cards",
-    "Kerberos tickets",
-    "browser profiles",
-    "temporary files",
-    "System V and POSIX IPC",
-    "sockets and ports",
-    "recent files and histories",
-    "print jobs",
-    "mounted media",
-    "pictures and downloads",
-    "core dumps",
-    "system log",
-    "swap and hibernation",
-    "freed memory",
-    "graphics memory",
-    "network identity",
-    "learned input",
-    "files for other accounts",
-    "sign-ins elsewhere",
-];
+pub use crate::platform::linux::drill::classes::{CLASSES, name};
 
 /// How a gate did on a canary that was put before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,10 +199,4 @@ impl Table {
         let _ = writeln!(text, "{}", self.summary());
         text
     }
-}
-
-/// A class's name.
-#[must_use]
-pub fn name(class: u8) -> &'static str {
-    usize::from(class).checked_sub(1).and_then(|place| CLASSES.get(place)).copied().unwrap_or("?")
 }

@@ -153,6 +153,8 @@ struct Written {
     pruned: u64,
     /// What an entry is that is not what was written into the ledger.
     damaged: Option<String>,
+    /// The entries that change the station's key, with their checkpoints.
+    changes: Vec<(u64, Vec<u8>, String)>,
 }
 
 /// Runs `log export`; the answer is the exit code.
@@ -256,6 +258,9 @@ fn each(
                 return Err(PortError::new(what));
             }
         };
+        if receipt.kind == "key" && receipt.index > 0 {
+            written.changes.push((stored.index, stored.json.to_vec(), stored.checkpoint.to_owned()));
+        }
         if !wanted.takes(&receipt) {
             return Ok(());
         }
@@ -282,7 +287,9 @@ fn whole(stored: &Stored<'_>, follows: Option<&str>) -> std::result::Result<Rece
     Ok(receipt)
 }
 
-/// Writes a proof of each wanted entry, all against the newest checkpoint.
+/// Writes a proof of each wanted entry, all against the newest checkpoint. Beside them, for whoever has an
+/// earlier one of the station's keys, each entry that changes the key against its own checkpoint, which the
+/// old key and the new one have signed.
 fn proofs(
     store: &Store,
     snapshot: &Snapshot,
@@ -306,7 +313,31 @@ fn proofs(
         let (index, json, checkpoint) = (stored.index, stored.json.to_vec(), checkpoint.clone());
         let proof = Proof { index, json, path, checkpoint };
         folder.write(&format!("{:07}-{}.tlog-proof", index, plain(&receipt.kind)), proof.text().as_bytes())
-    })
+    })?;
+    for (index, json, checkpoint) in written.changes.drain(..) {
+        let path = prover.path_below(index, index + 1).map_err(PortError::new)?;
+        let proof = Proof { index, json, path, checkpoint };
+        folder.write(&format!("{index:07}-key.{HANDOVER}"), proof.text().as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The end of the names of the files by which one key hands over to the next.
+const HANDOVER: &str = "handover";
+
+/// The keys to which this one has handed over, by the files beside a proof; itself first.
+fn successors(proof: &Path, key: crate::evidence::StationKey) -> Vec<crate::evidence::StationKey> {
+    let dir = proof.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let files = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path());
+    let mut files: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|end| end == HANDOVER)).collect();
+    files.sort();
+    let mut keys = vec![key];
+    for text in files.iter().filter_map(|path| std::fs::read_to_string(path).ok()) {
+        let next = Proof::read(&text).ok().and_then(|proof| proof.hands_over(keys.last()?));
+        keys.extend(next);
+    }
+    keys
 }
 
 /// What may stand in a file's name.
@@ -336,13 +367,24 @@ pub fn verify_proof(file: &Path, key: Option<&str>, as_json: bool) -> u8 {
         Ok(read) => read,
         Err(error) => return told(&error),
     };
-    let found = Proof::read(&text).and_then(|proof| proof.check(key.as_ref()));
+    let mut handed_over = false;
+    let found = Proof::read(&text).and_then(|proof| {
+        let keys = key.map_or_else(Vec::new, |key| successors(file, key));
+        let signs = |key: &&crate::evidence::StationKey| key.check(&proof.checkpoint) == Signature::Good;
+        let later = keys.iter().skip(1).find(signs);
+        handed_over = later.is_some() && !keys.first().is_some_and(|key| signs(&key));
+        proof.check(if handed_over { later } else { keys.first() })
+    });
     let out = match (&found, as_json) {
         (Ok(proven), false) => {
-            let note = if proven.key_checked {
-                ""
-            } else {
-                "note: without --key nobody vouches for the checkpoint; `cleanshiftctl log key` prints the station's\n"
+            let note = match (proven.key_checked, handed_over) {
+                (true, false) => "",
+                (true, true) => {
+                    "note: the key was changed since; the files .handover beside this one lead to the new one\n"
+                }
+                (false, _) => {
+                    "note: without --key nobody vouches for the checkpoint; `cleanshiftctl log key` prints the station's\n"
+                }
             };
             format!("{}\n{}.\n{note}", proven.sentence(), sentence(&proven.receipt))
         }
@@ -350,6 +392,7 @@ pub fn verify_proof(file: &Path, key: Option<&str>, as_json: bool) -> u8 {
             let told = json!({
                 "verdict": "whole",
                 "key_checked": proven.key_checked,
+                "handed_over": handed_over,
                 "entry": proven.receipt.index,
                 "entries": proven.size,
                 "leaf": hex::encode(proven.leaf),

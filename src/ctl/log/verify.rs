@@ -236,6 +236,7 @@ fn exported(
             "sentence": found.sentence(),
             "from": found.from,
             "entries": found.entries,
+            "pruned": found.pruned,
             "first_bad": found.first_bad.as_ref().map(bad_value),
             "key_checked": found.key_checked,
             "in_tree": found.in_tree,

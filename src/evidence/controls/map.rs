@@ -4,7 +4,7 @@
 use super::tally::{Odd, Tally};
 use super::{Control, Count, Elsewhere, Exception, Numbers, Report};
 use crate::evidence::verify::Verdict;
-use crate::evidence::words::{escape, seconds};
+use crate::evidence::words::escape;
 
 const NIST: &str = "NIST SP 800-53 Rev. 5";
 const CSF: &str = "NIST CSF 2.0";
@@ -20,7 +20,13 @@ pub fn report(tally: &Tally, verdict: Option<&Verdict>) -> Report {
     if let Some(bad) = verdict.and_then(|verdict| verdict.first_bad.as_ref()) {
         broken.push(bad.index);
     }
-    let all = Numbered { tally, odd: &tally.odd, broken };
+    let numbers = |index: Option<u64>| {
+        let mut numbers = Numbers::default();
+        index.into_iter().for_each(|index| numbers.push(index));
+        numbers
+    };
+    let (unsaid, unanchored) = (numbers(tally.keeping.unsaid()), numbers(tally.keeping.unanchored()));
+    let all = Numbered { tally, odd: &tally.odd, broken, unsaid, unanchored };
     Report {
         entries: tally.entries,
         range: tally.range,
@@ -55,13 +61,17 @@ struct Numbered<'a> {
     tally: &'a Tally,
     odd: &'a Odd,
     broken: Numbers,
+    /// The first text that is missing without a word of it.
+    unsaid: Numbers,
+    /// The first entry that prunes below a checkpoint of which nobody has said that it is kept elsewhere.
+    unanchored: Numbers,
 }
 
 fn count(what: &str, count: u64) -> Count {
     Count { what: what.to_owned(), count }
 }
 
-fn size(count: usize) -> u64 {
+pub(super) fn size(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
@@ -109,6 +119,16 @@ impl Numbered<'_> {
     fn kinds(&self) -> Vec<Count> {
         let kind = |(kind, many): (&String, &u64)| count(&format!("entries: {}", escape(kind)), *many);
         self.tally.kinds.iter().map(kind).collect()
+    }
+
+    fn anchors(&self) -> Vec<Count> {
+        vec![
+            count("checkpoints said to be kept elsewhere", self.tally.kind("anchored")),
+            count(
+                "entries that the largest of them covers",
+                self.tally.keeping.highest().unwrap_or_default(),
+            ),
+        ]
     }
 
     fn refused(&self) -> Vec<Count> {
@@ -230,6 +250,19 @@ impl Numbered<'_> {
         ]
     }
 
+    fn retention(&self) -> Vec<Count> {
+        let tally = self.tally;
+        let mut counts = vec![
+            count("entries whose text was pruned", tally.pruned),
+            count("entries that say what was pruned", tally.kind("pruned")),
+        ];
+        if let Some(below) = tally.keeping.below() {
+            counts.push(count("entries of the checkpoint kept elsewhere that they lie below", below));
+        }
+        counts.extend(self.anchors());
+        counts
+    }
+
     fn audit(&self) -> Vec<Control> {
         let (tally, o) = (self.tally, self.odd);
         let chain = [
@@ -261,11 +294,7 @@ impl Numbered<'_> {
                 "AU-9(3)",
                 "Protection of Audit Information | Cryptographic Protection",
                 "RFC 6962 tree over all entries, its head signed with Ed25519 in the same transaction",
-                [
-                    signed.clone(),
-                    vec![count("checkpoints that are said to be kept elsewhere", tally.kind("anchored"))],
-                ]
-                .concat(),
+                [signed.clone(), self.anchors()].concat(),
                 odd(&chain),
                 "a tail that was cut off together with its checkpoints, or a ledger rewritten by whoever has the station's key: keep a checkpoint elsewhere",
             ),
@@ -276,6 +305,21 @@ impl Numbered<'_> {
                 [signed, vec![count("operators named", size(tally.operators.len()))]].concat(),
                 odd(&[chain[0], chain[1], ("break-glass names a code, not a person", &o.break_glass)]),
                 "a signature of the operator's own: the station signs, and vouches for badge and PIN",
+            ),
+            nist(
+                "AU-11",
+                "Audit Record Retention",
+                "entries keep their text for ever, or as long as the policy says; then it is given up below a checkpoint that is kept elsewhere, and the hash stays",
+                self.retention(),
+                odd(&[
+                    ("text is missing, and no entry says that it was pruned", &self.unsaid),
+                    (
+                        "pruned below a checkpoint of which no entry says that it is kept elsewhere",
+                        &self.unanchored,
+                    ),
+                    ("it names no checkpoint over entries before it", &o.pruned_wrong),
+                ]),
+                "how long a law or a contract asks for; that a checkpoint still is where it was said to be kept",
             ),
             nist(
                 "AU-12",
@@ -345,6 +389,17 @@ impl Numbered<'_> {
                 "permissions inside the apps; that anybody has reviewed the policy",
             ),
         ];
+        controls.push(csf(
+            "PR.DS-01",
+            "The confidentiality, integrity, and availability of data-at-rest are protected",
+            "the log cannot be altered unseen: tree, chain and signatures, and checkpoints that are kept elsewhere",
+            [vec![count("entries", tally.entries)], self.anchors()].concat(),
+            odd(&[
+                ("verifying the ledger found this entry first", &self.broken),
+                ("text is missing, and no entry says that it was pruned", &self.unsaid),
+            ]),
+            "confidentiality and availability; data of the apps, of which the station keeps none",
+        ));
         controls.push(Control {
             framework: ZERO_TRUST,
             id: "2.1 (3)",
@@ -421,8 +476,8 @@ impl Numbered<'_> {
             hipaa(
                 "164.312(c)(1)",
                 "Integrity",
-                "the evidence cannot be altered unseen: tree, chain and signatures",
-                vec![count("entries", tally.entries)],
+                "the evidence cannot be altered unseen: tree, chain and signatures, and checkpoints that are kept elsewhere",
+                [vec![count("entries", tally.entries)], self.anchors()].concat(),
                 odd(&[
                     ("verifying the ledger found this entry first", &self.broken),
                     ("an entry does not follow from the one before", &o.unlinked),
@@ -526,50 +581,5 @@ impl Numbered<'_> {
                 "people who use the host's account beside the shell",
             ),
         ]
-    }
-}
-
-impl Report {
-    /// The report as text for people.
-    #[must_use]
-    pub fn text(&self) -> String {
-        use std::fmt::Write as _;
-        let mut out = String::new();
-        let range = self.range.map_or_else(String::new, |(first, last)| format!(", {first} to {last}"));
-        let _ = writeln!(out, "{} entries{range}", self.entries);
-        let verified = self.verified.as_deref().unwrap_or("not verified here: `cleanshiftctl log verify`");
-        let _ = writeln!(out, "ledger: {verified}");
-        let mut framework = "";
-        for control in &self.controls {
-            if control.framework != framework {
-                framework = control.framework;
-                let _ = writeln!(out, "\n{framework}");
-            }
-            let _ = writeln!(out, "\n  {}  {}", control.id, control.title);
-            let _ = writeln!(out, "    evidence    {}", control.evidence);
-            for count in &control.counts {
-                let told = match count.what.strip_suffix(", microseconds") {
-                    Some(what) => format!("{what}: {}", seconds(count.count)),
-                    None => format!("{}: {}", count.what, count.count),
-                };
-                let _ = writeln!(out, "    counted     {told}");
-            }
-            for odd in &control.exceptions {
-                let named: Vec<_> = odd.entries.iter().map(u64::to_string).collect();
-                let more = odd.count - size(odd.entries.len());
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                let entries = if odd.count == 1 { "entry" } else { "entries" };
-                let _ = writeln!(out, "    EXCEPTION   {}: {entries} {}{more}", odd.what, named.join(", "));
-            }
-            if control.exceptions.is_empty() {
-                let _ = writeln!(out, "    exceptions  none in these entries");
-            }
-            let _ = writeln!(out, "    not shown   {}", control.not_shown);
-        }
-        let _ = writeln!(out, "\nNo evidence here for");
-        for none in &self.none {
-            let _ = writeln!(out, "  {} {}  {}: {}", none.framework, none.id, none.title, none.why);
-        }
-        out
     }
 }

@@ -7,6 +7,7 @@
 
 mod map;
 mod tally;
+mod text;
 
 use serde::Serialize;
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::Numbers;
+use crate::evidence::pruned::Pruned;
 use crate::evidence::receipt::{HandoffFacts, Receipt};
 use crate::evidence::words::{Counts, counts};
 
@@ -33,6 +34,8 @@ pub struct Tally {
     pub(super) shared: u64,
     pub(super) held: u64,
     pub(super) pruned: u64,
+    /// What the ledger says of its anchors and of what was pruned.
+    pub(super) keeping: Pruned,
     pub(super) removed: u64,
     pub(super) pin_below_aal2: u64,
     pub(super) slowest_cover_us: u64,
@@ -58,6 +61,7 @@ pub(super) struct Odd {
     pub(super) not_clean: Numbers,
     pub(super) opened_beside: Numbers,
     pub(super) opened_unproved: Numbers,
+    pub(super) pruned_wrong: Numbers,
     pub(super) quarantine: Numbers,
     pub(super) secrets: Numbers,
     pub(super) unknown_badge: Numbers,
@@ -94,6 +98,12 @@ impl Tally {
     /// Takes the next entry where its text was pruned: its leaf alone is left.
     pub fn pruned(&mut self, index: u64, leaf: &[u8]) {
         self.pruned += 1;
+        self.keeping.gap(index);
+        self.lost(index, leaf);
+    }
+
+    /// An entry of which only the leaf is known.
+    fn lost(&mut self, index: u64, leaf: &[u8]) {
         // What happened in it nobody knows any more.
         (self.state.open, self.state.clean) = (None, None);
         (self.state.next, self.state.leaf) = (Some(index + 1), hex::encode(leaf));
@@ -101,8 +111,7 @@ impl Tally {
 
     /// Takes the next entry where its text cannot be read.
     pub fn unreadable(&mut self, index: u64, leaf: &[u8]) {
-        self.pruned(index, leaf);
-        self.pruned -= 1;
+        self.lost(index, leaf);
         self.odd.unreadable.push(index);
     }
 
@@ -122,8 +131,13 @@ impl Tally {
             }
             state.at = Some(at);
         }
+        let kind = receipt.kind.as_str();
+        let keeps = matches!(kind, "anchored" | "pruned");
+        if keeps && self.keeping.told(index, kind, receipt.anchor.as_ref()).is_err() {
+            odd.pruned_wrong.push(index);
+        }
         let key = receipt.operator.as_ref().map(|who| who.key.as_str());
-        match receipt.kind.as_str() {
+        match kind {
             "opened" => {
                 if let Some(open) = state.open {
                     odd.opened_beside.push(index);

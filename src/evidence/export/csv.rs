@@ -2,12 +2,12 @@
 //! spreadsheet: one that begins with `=`, `+`, `-` or `@` (or their full-width forms) has an
 //! apostrophe before it, as OWASP asks; tabs and line ends are escaped like every control.
 
-use super::{Item, clean};
+use super::{Item, clean, deed};
 use crate::evidence::receipt::{HandoffFacts, Who};
 use crate::evidence::words::{Counts, counts, escape};
 
 /// The columns. New ones are added at the end.
-const COLUMNS: [&str; 31] = [
+const COLUMNS: [&str; 32] = [
     "index",
     "utc",
     "station",
@@ -39,6 +39,7 @@ const COLUMNS: [&str; 31] = [
     "held",
     "sentence",
     "leaf",
+    "about",
 ];
 
 /// The first row.
@@ -57,7 +58,7 @@ pub fn row(entry: &Item<'_>) -> String {
     let operator = receipt.operator.as_ref();
     let handoff = receipt.handoff.as_ref();
     let incoming = handoff.and_then(|facts| facts.incoming.as_ref());
-    let (change, anchor) = (receipt.change.as_ref(), receipt.anchor.as_ref());
+    let (by, change) = deed(receipt).map_or_else(Default::default, |(by, deed)| (escape(by), escape(&deed)));
     let of = |tell: &dyn Fn(&HandoffFacts) -> String| handoff.map_or_else(none, tell);
     let counted = |tell: fn(Counts) -> usize| of(&|facts| tell(counts(&facts.after)).to_string());
     let forced = |gracefully: bool| {
@@ -89,15 +90,13 @@ pub fn row(entry: &Item<'_>) -> String {
         counted(|counts| counts.unknown),
         of(&|_| if clean(receipt) { "clean".to_owned() } else { "not clean".to_owned() }),
         of(&|facts| escape(&facts.assurance)),
-        change
-            .map(|change| &change.by)
-            .or(anchor.map(|anchor| &anchor.by))
-            .map_or_else(none, |by| escape(by)),
-        change.map_or_else(none, |change| escape(&change.deed)),
+        by,
+        change,
         escape(&receipt.note),
         if receipt.held.is_empty() { none() } else { receipt.held.len().to_string() },
         entry.sentence(),
         entry.leaf(),
+        receipt.about.as_ref().map_or_else(none, |about| about.entry.to_string()),
     ])
 }
 

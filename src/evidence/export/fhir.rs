@@ -15,8 +15,10 @@
 //! | roster | 110113 | 110137 User security Attributes Changed | U | 0 |
 //! | policy, key | 110113 | 110129 Security Configuration | U | 0 |
 //! | discontinuity | 110113 | 110133 Audit Recording Stopped, 110134 Started | E | 8 |
-//! | viewed | 110101 Audit Log Used | | R | 0 |
-//! | anchored, pruned | 110101 | | E, D | 0 |
+//! | viewed, anchored | 110101 Audit Log Used | | R | 0 |
+//! | annotated, attested | 110101 | | U | 0 |
+//! | pruned | 110101 | | D | 0 |
+//! | exported | 110106 Export | | R | 0 |
 //! | started | 110100 | 110120 Application Start | E | 0 |
 //! | stopped, restarted | 110100 | 110121 Application Stop | E | 0 |
 //!
@@ -27,7 +29,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Item, Outcome, outcome, rfc3339};
+use super::{Item, Outcome, by_itself, deed, outcome, rfc3339};
 use crate::evidence::checkpoint::origin;
 use crate::evidence::receipt::{Receipt, Who};
 use crate::evidence::words::escape;
@@ -109,9 +111,10 @@ fn codes(receipt: &Receipt) -> (&'static str, &'static [&'static str], &'static 
         "roster" => ("110113", &["110137"], "U"),
         "policy" | "key" => ("110113", &["110129"], "U"),
         "discontinuity" => ("110113", &["110133", "110134"], "E"),
-        "viewed" => ("110101", &[], "R"),
-        "anchored" => ("110101", &[], "E"),
+        "viewed" | "anchored" => ("110101", &[], "R"),
+        "annotated" | "attested" => ("110101", &[], "U"),
         "pruned" => ("110101", &[], "D"),
+        "exported" => ("110106", &[], "R"),
         "started" => ("110100", &["110120"], "E"),
         "stopped" | "restarted" => ("110100", &["110121"], "E"),
         _ => ("110100", &[], "E"),
@@ -122,6 +125,7 @@ fn codes(receipt: &Receipt) -> (&'static str, &'static [&'static str], &'static 
 fn dcm(code: &str) -> Value {
     let display = match code {
         "110101" => "Audit Log Used",
+        "110106" => "Export",
         "110113" => "Security Alert",
         "110114" => "User Authentication",
         "110120" => "Application Start",
@@ -168,8 +172,7 @@ fn agents(receipt: &Receipt) -> Value {
         agents.push(person(who, began));
         asked |= began;
     }
-    let change = receipt.change.as_ref().map(|change| &change.by);
-    if let Some(by) = change.or(receipt.anchor.as_ref().map(|anchor| &anchor.by)) {
+    if let Some((by, _)) = deed(receipt).filter(|_| !by_itself(receipt)) {
         let by = escape(by);
         agents.push(person(&Who { key: by.clone(), name: by, role: String::new() }, !asked));
         asked = true;

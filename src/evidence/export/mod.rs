@@ -20,6 +20,8 @@ pub mod fhir;
 pub mod ocsf;
 pub mod syslog;
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -113,21 +115,26 @@ impl Item<'_> {
         if let Some(handoff) = &receipt.handoff {
             facts.extend(handoff_facts(handoff, receipt.finished().is_some()));
         }
+        if let Some((by, deed)) = deed(receipt) {
+            facts.push(("changed_by", text(by)));
+            facts.push(("change", text(&deed)));
+        }
         if let Some(change) = &receipt.change {
-            facts.push(("changed_by", text(&change.by)));
-            facts.push(("change", text(&change.deed)));
             facts.push(("before", text(&change.before)));
             facts.push(("after", text(&change.after)));
         }
         if let Some(anchor) = &receipt.anchor {
-            facts.push(("anchored_by", text(&anchor.by)));
-            facts.push(("anchored_size", Fact::Number(anchor.size)));
-            facts.push(("anchored_root", text(&anchor.root)));
+            facts.push(("anchor_size", Fact::Number(anchor.size)));
+            facts.push(("anchor_root", text(&anchor.root)));
             if let Some(pruned) = &anchor.pruned {
                 facts.push(("pruned_from", Fact::Number(pruned.from)));
                 facts.push(("pruned_upto", Fact::Number(pruned.upto)));
                 facts.push(("keep_ms", Fact::Number(pruned.keep_ms)));
             }
+        }
+        if let Some(about) = &receipt.about {
+            facts.push(("about", Fact::Number(about.entry)));
+            facts.push(("about_leaf", text(&about.leaf)));
         }
         facts.push(("held", Fact::List(receipt.held.iter().map(held).collect())));
         facts.retain(|(_, fact)| match fact {
@@ -200,6 +207,29 @@ fn handoff_facts(handoff: &HandoffFacts, finished: bool) -> Vec<(&'static str, F
     ]
 }
 
+/// Who changed something or did something with the ledger, and what.
+fn deed(receipt: &Receipt) -> Option<(&str, Cow<'_, str>)> {
+    if let Some(change) = &receipt.change {
+        return Some((&change.by, Cow::Borrowed(&change.deed)));
+    }
+    let anchor = receipt.anchor.as_ref()?;
+    let deed = match &anchor.pruned {
+        Some(pruned) => format!(
+            "prune entries {} to {} below the checkpoint over {} entries",
+            pruned.from,
+            pruned.upto.saturating_sub(1),
+            anchor.size
+        ),
+        None => format!("keep the checkpoint over {} entries elsewhere", anchor.size),
+    };
+    Some((&anchor.by, Cow::Owned(deed)))
+}
+
+/// Whether nobody did it: the station prunes by itself, once a day.
+fn by_itself(receipt: &Receipt) -> bool {
+    receipt.kind == "pruned" && receipt.anchor.as_ref().is_some_and(|anchor| anchor.by == "station")
+}
+
 fn held(held: &super::receipt::Held) -> String {
     let who = held.operator.as_ref().map_or_else(String::new, |who| format!(" {}", escape(&who.key)));
     let note = if held.note.is_empty() { String::new() } else { format!(": {}", escape(&held.note)) };
@@ -213,9 +243,9 @@ fn held(held: &super::receipt::Held) -> String {
 /// How much an entry should be looked at; every form has its own numbers for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Weight {
-    /// The station's day: opened, handed off, started, stopped, read.
+    /// The station's day: opened, handed off, started, stopped, read, annotated.
     Ordinary,
-    /// Worth noticing: roster, policy or key was changed, a quarantine released, the log anchored or pruned.
+    /// Worth noticing: roster, policy or key was changed, a quarantine released, old entries pruned.
     Notice,
     /// Somebody was not let in.
     Refused,
@@ -291,7 +321,7 @@ pub struct Wanted {
     pub from: Option<Timestamp>,
     /// Before this instant.
     pub to: Option<Timestamp>,
-    /// Those that name this operator: hers, those in which she took over, changes that she made.
+    /// Those that name this operator: hers, those in which she took over, what she changed or pruned.
     pub operator: Option<String>,
     /// Those of this station.
     pub station: Option<String>,
@@ -322,4 +352,61 @@ fn names(receipt: &Receipt, key: &str) -> bool {
         || receipt.change.as_ref().is_some_and(|change| change.by == key)
         || receipt.anchor.as_ref().is_some_and(|anchor| anchor.by == key)
         || receipt.held.iter().any(|held| is(&held.operator))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::receipt::{AnchorFacts, PrunedFacts};
+
+    fn of_kind(kind: &str) -> Receipt {
+        let json = format!(
+            r#"{{"at":{{"boot_id":"b","boot_ms":1,"utc":"2026-11-23T07:42:10.123Z"}},"index":7,"kind":"{kind}","note":"read twice","operator":{{"key":"sofia","name":"Sofia","role":"Lead"}},"previous":"","schema":"cleanshift/receipt/1","station":"S"}}"#
+        );
+        Receipt::read(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_the_station_prunes_by_itself_nobody_did() {
+        let mut receipt = of_kind("pruned");
+        receipt.operator = None;
+        for (by, people) in [("it", 1), ("station", 0)] {
+            let pruned = Some(PrunedFacts { from: 2, upto: 5, keep_ms: 1 });
+            receipt.anchor = Some(AnchorFacts { by: by.to_owned(), size: 6, root: "ab".to_owned(), pruned });
+            let json = receipt.canonical();
+            let stored = Stored { index: 7, json: &json, leaf: &[1; 32], root: &[], checkpoint: "" };
+            let item = Item { stored: &stored, receipt: &receipt };
+            let audit = fhir::audit_event(&item);
+            let agents = audit["agent"].as_array().unwrap();
+            assert_eq!((agents.len(), &agents[0]["requestor"]), (people + 1, &true.into()), "{agents:?}");
+            let actor = &ocsf::event(&item)["actor"];
+            assert_eq!(
+                (actor["user"].is_object(), actor["app_name"].is_string()),
+                (people == 1, people == 0)
+            );
+            assert!(csv::row(&item).contains(&format!(",{by},prune entries 2 to 4 below")));
+        }
+    }
+
+    #[test]
+    fn what_a_supervisor_does_with_the_log_is_told_as_that() {
+        for (kind, activity, code, action) in [
+            ("viewed", 2, "110101", "R"),
+            ("annotated", 3, "110101", "U"),
+            ("attested", 3, "110101", "U"),
+            ("exported", 2, "110106", "R"),
+        ] {
+            let receipt = of_kind(kind);
+            let json = receipt.canonical();
+            let stored = Stored { index: 7, json: &json, leaf: &[1; 32], root: &[], checkpoint: "" };
+            let item = Item { stored: &stored, receipt: &receipt };
+            let event = ocsf::event(&item);
+            assert_eq!((&event["class_uid"], &event["activity_id"]), (&3004.into(), &activity.into()));
+            assert_eq!(event["actor"]["user"]["uid"], "sofia");
+            let audit = fhir::audit_event(&item);
+            assert_eq!((&audit["type"]["code"], &audit["action"]), (&code.into(), &action.into()));
+            assert_eq!((&audit["outcome"], &audit["agent"][0]["requestor"]), (&"0".into(), &true.into()));
+            assert_eq!(weight(&receipt), Weight::Ordinary);
+        }
+    }
 }

@@ -7,17 +7,18 @@
 //! | handoff | 3002 | 2 Logoff; 7 Account Switch in a takeover: `actor` had the station, `user` takes it |
 //! | disabled | 3001 Account Change | 5 Disable |
 //! | roster, policy, key | 3004 Entity Management | 3 Update |
-//! | viewed | 3004 | 2 Read |
+//! | viewed, anchored, exported | 3004 | 2 Read |
+//! | annotated, attested | 3004 | 3 Update |
 //! | pruned | 3004 | 4 Delete |
 //! | quarantine, released | 2004 Detection Finding | 1 Create, 3 Close |
 //! | started, stopped, restarted | 6002 Application Lifecycle | 3 Start, 4 Stop, 5 Restart |
-//! | handoff of nobody's session, drill, discontinuity, anchored, anything newer | 0 Base Event | 99 Other |
+//! | handoff of nobody's session, drill, discontinuity, anything newer | 0 Base Event | 99 Other |
 //!
 //! A badge's identifier and a PIN are never told as more than one factor (`is_mfa` is false).
 
 use serde_json::{Map, Value, json};
 
-use super::{Item, Outcome, Weight, instant, outcome, weight};
+use super::{Item, Outcome, Weight, by_itself, deed, instant, outcome, weight};
 use crate::evidence::checkpoint::origin;
 use crate::evidence::receipt::{Receipt, Who};
 use crate::evidence::words::escape;
@@ -139,8 +140,8 @@ fn class(receipt: &Receipt) -> Class {
         }
         "handoff" => iam(3002, "Authentication", 2, "Logoff"),
         "disabled" => iam(3001, "Account Change", 5, "Disable"),
-        "roster" | "policy" | "key" => iam(3004, "Entity Management", 3, "Update"),
-        "viewed" => iam(3004, "Entity Management", 2, "Read"),
+        "roster" | "policy" | "key" | "annotated" | "attested" => iam(3004, "Entity Management", 3, "Update"),
+        "viewed" | "anchored" | "exported" => iam(3004, "Entity Management", 2, "Read"),
         "pruned" => iam(3004, "Entity Management", 4, "Delete"),
         "quarantine" => found(1, "Create"),
         "released" => found(3, "Close"),
@@ -217,20 +218,23 @@ fn authentication(receipt: &Receipt) -> Value {
 }
 
 fn managed(receipt: &Receipt) -> Value {
+    let named = |by: &str| json!({ "user": { "uid": escape(by), "name": escape(by) } });
     let Some(change) = &receipt.change else {
         let log = json!({ "name": "handoff log", "type": "log", "type_id": 99 });
-        let by = receipt.anchor.as_ref().map(|anchor| escape(&anchor.by));
-        let by = by.map_or_else(|| user(receipt.operator.as_ref()), |by| json!({ "uid": by, "name": by }));
-        return json!({ "entity": log, "actor": { "user": by } });
+        let Some((by, deed)) = deed(receipt) else {
+            return json!({ "entity": log, "actor": { "user": user(receipt.operator.as_ref()) } });
+        };
+        let itself = json!({ "app_name": "Cleanshift", "app_uid": origin(&receipt.station) });
+        let actor = if by_itself(receipt) { itself } else { named(by) };
+        return json!({ "entity": log, "actor": actor, "comment": escape(&deed) });
     };
     let (type_id, kind) = if receipt.kind == "policy" { (5, "Policy") } else { (99, receipt.kind.as_str()) };
     let entity = |hash: &str| {
         let name = escape(&receipt.kind);
         json!({ "name": name, "type": escape(kind), "type_id": type_id, "version": escape(hash) })
     };
-    let by = escape(&change.by);
     json!({
-        "actor": { "user": { "uid": by, "name": by } },
+        "actor": named(&change.by),
         "entity": entity(&change.before),
         "entity_result": entity(&change.after),
         "comment": escape(&change.deed),

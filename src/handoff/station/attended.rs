@@ -69,7 +69,7 @@ impl Attended {
             Event::BadgeIn(Presented::Rostered(operator)) => {
                 let guest = Some(Guest::new(operator, now, rules));
                 let outgoing = Some(self.operator.id);
-                let ending = Ending { outgoing, trigger: Trigger::Takeover, guest, stopping: false };
+                let ending = Ending { outgoing, guest, ..Ending::nobody(Trigger::Takeover) };
                 clean_up(self.common, now, rules, ending)
             }
             Event::BadgeIn(presented) => {
@@ -78,6 +78,17 @@ impl Attended {
             }
             Event::BadgeOut(id) if id == self.operator.id && rules.badge_mode == BadgeMode::Hold => {
                 self.end(now, rules, Trigger::BadgeOut)
+            }
+            Event::DrillWished
+                if self.may_read_log(rules) && rules.supervisors.drill && self.log == LogView::Open
+                    || planted::is(Bug::DrillUnasked) =>
+            {
+                let ending = Ending {
+                    outgoing: Some(self.operator.id),
+                    drill: Some(DrillEnd::Follows(self.proof)),
+                    ..Ending::nobody(Trigger::Drill)
+                };
+                clean_up(self.common, now, rules, ending)
             }
             Event::EndWished => self.end(now, rules, Trigger::Ended),
             Event::LogClosed => self.close_log(),
@@ -99,7 +110,7 @@ impl Attended {
             }
             Event::Stopping => {
                 let outgoing = Some(self.operator.id);
-                let ending = Ending { outgoing, trigger: Trigger::Maintenance, guest: None, stopping: true };
+                let ending = Ending { outgoing, stopping: true, ..Ending::nobody(Trigger::Maintenance) };
                 clean_up(self.common, now, rules, ending)
             }
             Event::Suspending => self.end(now, rules, Trigger::Suspend),
@@ -108,6 +119,8 @@ impl Attended {
             | Event::BadgeOut(_)
             | Event::Cancelled
             | Event::CapsuleLost
+            | Event::Drilled(..)
+            | Event::DrillWished
             | Event::EmergencyWished
             | Event::LogWished
             | Event::Looked(..)
@@ -178,7 +191,7 @@ impl Attended {
 
     fn end(self, now: Moment, rules: &Rules, trigger: Trigger) -> Next {
         let outgoing = Some(self.operator.id);
-        clean_up(self.common, now, rules, Ending { outgoing, trigger, guest: None, stopping: false })
+        clean_up(self.common, now, rules, Ending { outgoing, ..Ending::nobody(trigger) })
     }
 
     /// When the session ends in any case.

@@ -67,7 +67,7 @@ impl Challenge {
             Event::Suspending => self.leave(now, rules, Trigger::Suspend),
             Event::Stopping => {
                 let outgoing = self.recording();
-                let ending = Ending { outgoing, trigger: Trigger::Maintenance, guest: None, stopping: true };
+                let ending = Ending { outgoing, stopping: true, ..Ending::nobody(Trigger::Maintenance) };
                 clean_up(self.common, now, rules, ending)
             }
             Event::TimeCame if self.guest.until <= now => match self.guest.stage {
@@ -91,6 +91,8 @@ impl Challenge {
             | Event::AppWished(_)
             | Event::BadgeOut(_)
             | Event::CapsuleLost
+            | Event::Drilled(..)
+            | Event::DrillWished
             | Event::EmergencyWished
             | Event::EndWished
             | Event::LogClosed
@@ -130,7 +132,7 @@ impl Challenge {
 
     fn clean_up(self, now: Moment, rules: &Rules, trigger: Trigger, guest: Option<Guest>) -> Next {
         let outgoing = self.recording();
-        clean_up(self.common, now, rules, Ending { outgoing, trigger, guest, stopping: false })
+        clean_up(self.common, now, rules, Ending { outgoing, guest, ..Ending::nobody(trigger) })
     }
 
     fn open_when_ready(mut self, now: Moment, rules: &Rules, mut effects: Vec<Effect>) -> Next {

@@ -8,6 +8,7 @@ pub(super) struct Ending {
     pub(super) outgoing: Option<OperatorId>,
     pub(super) trigger: Trigger,
     pub(super) guest: Option<Guest>,
+    pub(super) drill: Option<DrillEnd>,
     pub(super) stopping: bool,
 }
 
@@ -26,6 +27,7 @@ pub(super) fn clean_up(mut common: Common, now: Moment, rules: &Rules, ending: E
         round: 0,
         quarantine_rounds: 0,
         guest: ending.guest,
+        drill: ending.drill,
         stopping: ending.stopping,
     };
     let mut effects = vec![Effect::Cover, Effect::ForgetPin, Effect::Step(turn, step)];
@@ -93,7 +95,9 @@ impl CleanUp {
             }
             Event::BadgeIn(Presented::Rostered(operator)) if !self.stopping => {
                 self.guest = Some(Guest::new(operator, now, rules));
-                (Station::CleanUp(self), vec![Effect::ForgetPin])
+                let mut effects = vec![Effect::ForgetPin];
+                effects.extend(self.no_drill(now, rules));
+                (Station::CleanUp(self), effects)
             }
             Event::BadgeIn(
                 presented @ (Presented::Refused(..) | Presented::Unreadable | Presented::Unknown),
@@ -102,6 +106,9 @@ impl CleanUp {
                 (Station::CleanUp(self), effects)
             }
             Event::BadgeOut(id) if rules.badge_mode == BadgeMode::Hold => {
+                if self.follows().is_some_and(|proof| proof.operator() == id) {
+                    self.drill = None;
+                }
                 if self.guest.is_some_and(|guest| guest.operator.id == id) {
                     self.without_guest()
                 } else {
@@ -109,10 +116,18 @@ impl CleanUp {
                 }
             }
             Event::ReaderLost if self.guest.is_some_and(|guest| guest.is_emergency()) => self.on(),
-            Event::Cancelled | Event::ReaderLost | Event::Suspending => self.without_guest(),
+            Event::Cancelled | Event::ReaderLost | Event::Suspending => {
+                let ended = self.no_drill(now, rules);
+                let (station, mut effects) = self.without_guest();
+                effects.extend(ended);
+                (station, effects)
+            }
             Event::Stopping => {
                 self.stopping = true;
-                self.without_guest()
+                let ended = self.no_drill(now, rules);
+                let (station, mut effects) = self.without_guest();
+                effects.extend(ended);
+                (station, effects)
             }
             Event::Unfinished
                 if self.trigger == Trigger::FreshStart && !planted::is(Bug::UnfinishedForgotten) =>
@@ -125,6 +140,8 @@ impl CleanUp {
             | Event::BadgeIn(_)
             | Event::BadgeOut(_)
             | Event::CapsuleLost
+            | Event::Drilled(..)
+            | Event::DrillWished
             | Event::EmergencyWished
             | Event::EndWished
             | Event::LogClosed
@@ -145,6 +162,32 @@ impl CleanUp {
 
     fn on(self) -> Next {
         (Station::CleanUp(self), Vec::new())
+    }
+
+    /// The proof of the supervisor for whom a drill is to follow.
+    fn follows(&self) -> Option<PinVerified> {
+        match self.drill {
+            Some(DrillEnd::Follows(proof)) => Some(proof),
+            Some(DrillEnd::Ends(_)) | None => None,
+        }
+    }
+
+    /// Somebody or something does not wait for a drill: none follows, and one that ends is searched for no
+    /// longer.
+    fn no_drill(&mut self, now: Moment, rules: &Rules) -> Option<Effect> {
+        match self.drill {
+            Some(DrillEnd::Follows(_)) => {
+                self.drill = None;
+                None
+            }
+            Some(DrillEnd::Ends(_)) => {
+                if self.doing == Doing::Looking {
+                    self.until = self.until.min(now.after(rules.step_limit));
+                }
+                Some(Effect::EndDrill)
+            }
+            None => None,
+        }
     }
 
     /// The look was clean: the receipt is written before anything else.
@@ -172,7 +215,10 @@ impl CleanUp {
                 let turn = self.common.ask();
                 self.turn = turn;
                 self.doing = Doing::Looking;
-                self.until = now.after(rules.step_limit);
+                // After a drill that nobody waits behind, every canary is searched for by other ways too.
+                let searched = matches!(self.drill, Some(DrillEnd::Ends(_))) && self.guest.is_none();
+                let parts = if searched { drill::PART } else { 1 };
+                self.until = now.after(rules.step_limit.saturating_mul(parts));
                 (Station::CleanUp(self), vec![Effect::Look(turn)])
             }
             Doing::Step(Step::Destroy) => self.unclean(now, Reason::NotDestroyed, rules),
@@ -218,6 +264,7 @@ impl CleanUp {
 
     fn quarantine(mut self, now: Moment, reason: Reason, rules: &Rules) -> Next {
         let turn = self.common.ask();
+        let over = self.drill_over();
         let again = self.quarantine_rounds < rules.quarantine_retries;
         let release = rules.supervisors.release;
         let guest = self.guest.filter(|guest| {
@@ -236,24 +283,40 @@ impl CleanUp {
             restart: false,
             stopping: self.stopping,
         };
-        let effects = vec![Effect::ForgetPin, Effect::Record(turn, Record::Quarantined(reason))];
+        let mut effects = vec![Effect::ForgetPin, Effect::Record(turn, Record::Quarantined(reason))];
+        effects.extend(over);
         station.open_when_ready(now, rules, effects)
+    }
+
+    /// A drill has come to its end, whatever it came to: it is entered once.
+    fn drill_over(&mut self) -> Option<Effect> {
+        let Some(DrillEnd::Ends(by)) = self.drill else { return None };
+        self.drill = None;
+        let turn = self.common.ask();
+        Some(Effect::Record(turn, Record::Drilled(by)))
     }
 
     /// Every gate attested and the receipt durable: the only way out, and the only place where an
     /// [`Attested`] is made.
     fn attested(mut self, now: Moment, rules: &Rules) -> Next {
         let attested = Attested(());
+        let mut effects: Vec<Effect> = self.drill_over().into_iter().collect();
         if self.stopping {
-            return (Station::Vacant(Vacant { common: self.common, attested }), vec![Effect::Stop]);
+            effects.push(Effect::Stop);
+            return (Station::Vacant(Vacant { common: self.common, attested }), effects);
+        }
+        if let (Some(proof), None) = (self.follows(), self.guest) {
+            return drill::begin(self.common, proof, now, rules);
         }
         if self.common.unbuilt > rules.retries {
             self.common.unbuilt = 0;
-            return self.quarantine(now, Reason::Unprepared, rules);
+            let (station, more) = self.quarantine(now, Reason::Unprepared, rules);
+            effects.extend(more);
+            return (station, effects);
         }
         let turn = self.common.ask();
         self.common.capsule = Capsule::Building(turn, now.after(rules.step_limit));
-        let effects = vec![Effect::Prepare(turn)];
+        effects.push(Effect::Prepare(turn));
         let station = match self.guest {
             Some(mut guest) => {
                 if matches!(guest.stage, Stage::Verified(_)) {

@@ -1,8 +1,9 @@
-//! The station: five phases, and the one function that moves between them.
+//! The station: six phases, and the one function that moves between them.
 
 mod attended;
 mod challenge;
 mod clean_up;
+mod drill;
 mod guest;
 mod quarantine;
 mod vacant;
@@ -13,8 +14,8 @@ use guest::{PinStep, refuse};
 
 use super::record::Denial;
 use super::{
-    AppWish, BadgeMode, Effect, Event, Finding, Moment, Notice, Operator, OperatorId, PinAnswer, PinVerified,
-    Presented, Record, Refusal, Rules, Step, Trigger, Turn,
+    AppWish, BadgeMode, DrillPart, Effect, Event, Finding, Moment, Notice, Operator, OperatorId, PinAnswer,
+    PinVerified, Presented, Record, Refusal, Rules, Step, Trigger, Turn,
 };
 
 /// The station, in one of its phases.
@@ -26,6 +27,8 @@ pub enum Station {
     Challenge(Challenge),
     /// A session has ended, and everything of it is being destroyed and looked for.
     CleanUp(CleanUp),
+    /// A drill is held: a session of nobody's, which is never shown.
+    Drill(Drill),
     /// Something was found, or could not be looked for: nobody works here until it is gone.
     Quarantine(Quarantine),
     /// Nobody is in, and the station is proved clean.
@@ -167,8 +170,42 @@ pub struct CleanUp {
     pub quarantine_rounds: u8,
     /// Somebody who waits.
     pub guest: Option<Guest>,
+    /// What it has to do with a drill.
+    pub drill: Option<DrillEnd>,
     /// Whether the shell is to stop when all is clean.
     pub stopping: bool,
+}
+
+/// What a clean-up has to do with a drill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DrillEnd {
+    /// It ends a drill that this supervisor has started.
+    Ends(OperatorId),
+    /// A drill is to follow: her PIN was found right when her session, which it ends, was opened.
+    Follows(PinVerified),
+}
+
+/// A drill is held.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Drill {
+    /// What every phase knows. No capsule stands until what is planted on the host was seen and taken back.
+    pub common: Common,
+    /// How far it is.
+    pub doing: DrillDoing,
+    /// When what it waits for counts as failed.
+    pub until: Moment,
+    proof: PinVerified,
+}
+
+/// How far a drill is, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DrillDoing {
+    /// Its opening entry is being written.
+    Recording(Turn),
+    /// A part of it is being done: the escaped one, and, once the capsule stands, the contained one.
+    Part(Turn, DrillPart),
+    /// Its capsule is being built.
+    Building,
 }
 
 /// What a clean-up is doing.
@@ -239,12 +276,7 @@ impl Station {
     #[must_use]
     pub fn start(now: Moment, rules: &Rules) -> Next {
         let common = Common { turn: Turn(0), reader: true, capsule: Capsule::None, unbuilt: 0 };
-        clean_up(
-            common,
-            now,
-            rules,
-            Ending { outgoing: None, trigger: Trigger::FreshStart, guest: None, stopping: false },
-        )
+        clean_up(common, now, rules, Ending::nobody(Trigger::FreshStart))
     }
 
     /// What follows from an event: the station after it, and what must be done, in order.
@@ -254,6 +286,7 @@ impl Station {
             Self::Attended(attended) => attended.handle(now, event, rules),
             Self::Challenge(challenge) => challenge.handle(now, event, rules),
             Self::CleanUp(clean_up) => clean_up.handle(now, event, rules),
+            Self::Drill(drill) => drill.handle(now, event, rules),
             Self::Quarantine(quarantine) => quarantine.handle(now, event, rules),
             Self::Vacant(vacant) => vacant.handle(now, event, rules),
         }
@@ -272,6 +305,7 @@ impl Station {
                 let guest = clean_up.guest.and_then(|guest| guest.deadline());
                 Some(guest.map_or(clean_up.until, |guest| guest.min(clean_up.until)))
             }
+            Self::Drill(drill) => Some(drill.deadline()),
             Self::Quarantine(quarantine) => {
                 let guest = quarantine.guest.and_then(|guest| guest.deadline());
                 let waits = [guest, quarantine.common.building(), Some(quarantine.until)];

@@ -153,6 +153,8 @@ impl Quarantine {
             | Event::AppWished(_)
             | Event::BadgeOut(_)
             | Event::CapsuleLost
+            | Event::Drilled(..)
+            | Event::DrillWished
             | Event::EmergencyWished
             | Event::EndWished
             | Event::LogClosed
@@ -236,6 +238,7 @@ impl Quarantine {
             round: 0,
             quarantine_rounds: rounds,
             guest: None,
+            drill: None,
             stopping: self.stopping,
         };
         (Station::CleanUp(station), vec![Effect::Cover, Effect::ForgetPin, Effect::Step(turn, Step::Destroy)])

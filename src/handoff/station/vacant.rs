@@ -33,6 +33,8 @@ impl Vacant {
             | Event::BadgeOut(_)
             | Event::Cancelled
             | Event::CapsuleLost
+            | Event::Drilled(..)
+            | Event::DrillWished
             | Event::EndWished
             | Event::LogClosed
             | Event::LogWished
@@ -56,6 +58,6 @@ impl Vacant {
 
 impl Ending {
     pub(super) fn nobody(trigger: Trigger) -> Self {
-        Self { outgoing: None, trigger, guest: None, stopping: false }
+        Self { outgoing: None, trigger, guest: None, drill: None, stopping: false }
     }
 }

@@ -42,10 +42,39 @@ pub fn canary(seed: &str, side: Side, class: u8) -> String {
     format!("{START}{}", digest.get(..REST).unwrap_or_default())
 }
 
+/// The text with every canary in it made unrecognisable: what is written down of a canary must not be
+/// found as one afterwards.
+#[must_use]
+pub fn masked(text: &str) -> String {
+    let mut parts = text.split(START);
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.get(..REST).filter(|word| word.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        masked.push_str(if rest.is_some() { "canary" } else { START });
+        masked.push_str(if rest.is_some() { part.get(REST..).unwrap_or_default() } else { part });
+    }
+    masked
+}
+
 /// The key under which a canary is a System V object.
 #[must_use]
 pub fn key(canary: &str) -> i32 {
     let digest = Sha256::digest(canary.as_bytes());
     let bytes = digest.first_chunk::<4>().copied().unwrap_or_default();
     i32::from_be_bytes(bytes) & i32::MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_masked_canary_is_none() {
+        let word = canary("seed", Side::Escaped, 13);
+        assert_eq!(
+            masked(&format!("1 file: /tmp/left-{word} and {word}")),
+            "1 file: /tmp/left-canary and canary"
+        );
+        assert_eq!(masked("canary-bird canary-"), "canary-bird canary-");
+    }
 }

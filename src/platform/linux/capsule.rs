@@ -88,6 +88,7 @@ pub struct Capsule {
     chain: Child,
     ending: Arc<AtomicBool>,
     looks: Mutex<Receiver<Looked>>,
+    reports: Mutex<Receiver<String>>,
     serial: AtomicU32,
     dir: PathBuf,
     group: Option<Group>,
@@ -153,12 +154,14 @@ impl Capsule {
                 let init = Arc::new(init);
                 let ending = Arc::new(AtomicBool::new(false));
                 let (looked, looks) = channel();
+                let (reported, reports) = channel();
                 let mut capsule = Self {
                     socket: Arc::clone(&socket),
                     init: Arc::clone(&init),
                     chain,
                     ending: Arc::clone(&ending),
                     looks: Mutex::new(looks),
+                    reports: Mutex::new(reports),
                     serial: AtomicU32::new(0),
                     dir,
                     group,
@@ -169,7 +172,7 @@ impl Capsule {
                 };
                 capsule.remember(pid);
                 drain_stderr(&mut capsule.chain);
-                drop(std::thread::spawn(move || listen(&socket, &looked, &ending, &*news)));
+                drop(std::thread::spawn(move || listen(&socket, (&looked, &reported), &ending, &*news)));
                 Ok(capsule)
             }
             Err(error) => {
@@ -235,6 +238,15 @@ impl Capsule {
                 return Some(counts);
             }
         }
+    }
+
+    /// What a drill's planter in it has reported so far, or `None` when it does not answer in time.
+    #[must_use]
+    pub fn report(&self) -> Option<String> {
+        let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        while reports.try_recv().is_ok() {}
+        protocol::send(&*self.socket, &Order::Report).ok()?;
+        reports.recv_timeout(LOOK).ok()
     }
 
     /// Destroys the capsule and waits for the kernel's proof.
@@ -383,7 +395,7 @@ fn environment(display: u32) -> Vec<(String, String)> {
 
 fn listen(
     socket: &OwnedFd,
-    looked: &Sender<Looked>,
+    (looked, reported): (&Sender<Looked>, &Sender<String>),
     ending: &AtomicBool,
     news: &(dyn Fn(News) + Send + Sync),
 ) {
@@ -394,6 +406,9 @@ fn listen(
             Ok(Some(Word::Started { app, pid })) => news(News::Started(app, pid)),
             Ok(Some(Word::Looked(serial, counts))) => {
                 let _ = looked.send((serial, counts));
+            }
+            Ok(Some(Word::Reported(report))) => {
+                let _ = reported.send(report);
             }
             // Words out of place, and what is no word at all, are passed over: init is never believed.
             Ok(Some(Word::Failed(_) | Word::Hello | Word::Ready(_))) => {}

@@ -9,14 +9,15 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::handoff::{App, Moment, Window};
+use crate::handoff::{App, DrillPart, Moment, Window};
 use crate::ports::{
-    Body, CapsuleNews, Capsules, Clock, Closing, Destroyed, Entry, GateAnswer, Gates, Intent, Ledger, Ports,
-    Result, Stamp, Unfinished, Written,
+    Body, CapsuleNews, Capsules, Clock, Closing, Destroyed, Drill, DrillRow, DrillSearch, Entry, GateAnswer,
+    Gates, Intent, Ledger, Ports, Result, Stamp, Unfinished, Written,
 };
 
 /// The same ports, with the faults that the environment asks for.
@@ -25,6 +26,7 @@ pub fn plant(mut ports: Ports) -> Ports {
     if let Some(dir) = dir() {
         ports.ledger = Arc::new(Faulty { dir: dir.clone(), real: ports.ledger });
         ports.capsules = Arc::new(Faulty { dir: dir.clone(), real: ports.capsules });
+        ports.drill = Arc::new(Faulty { dir: dir.clone(), real: ports.drill });
         ports.gates = Arc::new(Faulty { dir, real: ports.gates });
     }
     ports
@@ -79,7 +81,7 @@ impl Ledger for Faulty<dyn Ledger> {
             }
             Body::BreakGlass { .. } => "break-glass".to_owned(),
             Body::Discontinuity(_) => "discontinuity".to_owned(),
-            Body::Drill(_) => "drill".to_owned(),
+            Body::Drill { .. } => "drill".to_owned(),
             Body::Handoff(_) => "handoff".to_owned(),
             Body::Noted(noted) => format!("{:?}", noted.what).to_lowercase(),
             Body::Change { .. } => "change".to_owned(),
@@ -166,6 +168,24 @@ impl Gates for Faulty<dyn Gates> {
 
     fn capabilities(&self) -> Vec<(String, String)> {
         self.real.capabilities()
+    }
+}
+
+impl Drill for Faulty<dyn Drill> {
+    fn plant(&self, part: DrillPart, over: &AtomicBool) -> Result<Vec<DrillRow>> {
+        let what = match part {
+            DrillPart::Contained => "the planting in the capsule",
+            DrillPart::Escaped => "the planting on the host",
+        };
+        self.step(what, |real| real.plant(part, over))
+    }
+
+    fn take_back(&self) {
+        self.real.take_back();
+    }
+
+    fn search(&self, patience: Duration, over: &AtomicBool) -> DrillSearch {
+        self.real.search(patience, over)
     }
 }
 

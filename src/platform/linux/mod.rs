@@ -6,6 +6,7 @@ pub mod capsule;
 pub mod cgroup;
 pub mod clock;
 pub mod display;
+pub mod drill;
 #[cfg(feature = "faults")]
 pub mod faults;
 pub mod gates;

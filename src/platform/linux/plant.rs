@@ -21,6 +21,10 @@ use x11rb::wrapper::ConnectionExt as _;
 
 use super::canary::{Side, canary, key};
 
+/// Where a planter in a capsule of the station itself reports.
+pub const REPORT: &str = "/session/run/drill-report";
+/// By this mark in the environment a planter beside a station leaves out what could not be taken back.
+pub const CAREFUL: &str = "CLEANSHIFT_DRILL_CAREFUL";
 /// How long the planter's daemon waits for its end before it ends by itself.
 const LIFE: Duration = Duration::from_secs(900);
 /// How long a program that only plants something may take.
@@ -36,6 +40,7 @@ pub fn asked() -> Option<ExitCode> {
             let planted = Planter { seed, side }.all(Path::new(&report));
             Some(if planted.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        ("guard", Some(seed), Some(report), _) => Some(super::drill::guard::run(&seed, Path::new(&report))),
         ("hold", Some(seed), Some(side), Some(report)) => {
             let Some(side) = Side::of(&side) else { return Some(ExitCode::from(2)) };
             Planter { seed, side }.hold(Path::new(&report));
@@ -44,6 +49,15 @@ pub fn asked() -> Option<ExitCode> {
         _ => None,
     }
 }
+
+/// What a planter beside a station does not plant on the host, because it would stay or cost something:
+/// why.
+pub const WITHHELD: [(u8, &str); 4] = [
+    (4, "on the host it would take the place of the account's own jobs"),
+    (17, "on the host a job could not be told from others when it is taken back"),
+    (20, "on the host the shell lets none of its programs leave a core"),
+    (21, "on the host a line could not be taken out of the log again"),
+];
 
 struct Planter {
     seed: String,
@@ -82,8 +96,8 @@ impl Planter {
         }
         say(2, self.unit())?;
         say(3, self.bus())?;
-        say(4, self.table())?;
-        say(4, self.job())?;
+        say(4, self.careful(4).unwrap_or_else(|| self.table()))?;
+        say(4, self.careful(4).unwrap_or_else(|| self.job()))?;
         say(6, self.wayland())?;
         for (class, place) in [
             (7, ".local/share/klipper"),
@@ -109,11 +123,17 @@ impl Planter {
         }
         say(14, self.system_v())?;
         say(14, self.queue())?;
-        say(17, self.print())?;
-        say(20, self.core())?;
-        say(21, self.log())?;
+        say(17, self.careful(17).unwrap_or_else(|| self.print()))?;
+        say(20, self.careful(20).unwrap_or_else(|| self.core()))?;
+        say(21, self.careful(21).unwrap_or_else(|| self.log()))?;
         say(27, self.for_others())?;
         say(0, Ok("done".to_owned()))
+    }
+
+    /// Why this class is not planted beside a station, where it is not.
+    fn careful(&self, class: u8) -> Option<Planted> {
+        let why = WITHHELD.iter().find(|(withheld, _)| *withheld == class)?.1;
+        (self.side == Side::Escaped && std::env::var_os(CAREFUL).is_some()).then(|| Err(why.to_owned()))
     }
 
     /// A file in this place whose name and content are the canary.
@@ -294,6 +314,8 @@ impl Planter {
         let mut daemon = program("/usr/bin/gnome-keyring-daemon");
         let _ = daemon.args(["--unlock", "--components=secrets"]);
         let _ = daemon.arg(format!("--control-directory={}", dir.display()));
+        // A keyring of the account's own stays what it is.
+        let _ = daemon.env("XDG_DATA_HOME", dir.join("data"));
         let _ = daemon.env("DBUS_SESSION_BUS_ADDRESS", &address);
         let _ = fed(daemon, "start a keyring", b"drill")?;
         let _ = store.env("DBUS_SESSION_BUS_ADDRESS", &address);

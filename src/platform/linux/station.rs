@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use super::canary::{Side, masked};
 use super::capsule::{self, Capsule, Spec};
 use super::cgroup::Delegated;
 use super::display::nested::Nested;
@@ -14,7 +15,7 @@ use super::display::windows::{self, Seen, Windows};
 use super::gates::{self, Lookout, Remains};
 use super::init::protocol::Launch;
 use super::network::Network;
-use super::{capability, clock, host, root, sabotage};
+use super::{capability, clock, host, plant, root, sabotage};
 use crate::handoff::{App, Window};
 use crate::policy::Policy;
 use crate::ports::{
@@ -24,6 +25,9 @@ use crate::ports::{
 
 /// How long the shell's window may take to appear before a capsule cannot be built.
 const WINDOW: Duration = Duration::from_secs(8);
+
+/// The number of a drill's planter among the apps: a policy has fewer.
+const PLANTER: u8 = u8::MAX;
 
 /// The Linux station.
 pub struct LinuxStation {
@@ -230,6 +234,58 @@ impl LinuxStation {
         container.ok_or_else(|| PortError::new("see the shell's own window in time"))
     }
 
+    /// What every gate says of the host as it is now; nothing is cleared. With `clear` each gate clears
+    /// first what it may, as at a handoff. While no capsule stands, and after an app may have run.
+    pub(super) fn ask_gates(&self, clear: bool) -> Vec<GateAnswer> {
+        let remains = self.remains();
+        if clear { self.lookout.look(&remains) } else { self.lookout.find(&remains) }
+    }
+
+    /// From now on what comes counts as a session's.
+    pub(super) fn apps_begin(&self) {
+        let _ = self.first_app.get_or_init(clock::since_boot);
+    }
+
+    fn remains(&self) -> Remains {
+        let mut remains = lock(&self.session).remains.clone();
+        remains.run_dir.clone_from(&self.run_dir);
+        remains.first_app = self.first_app.get().copied();
+        remains
+    }
+
+    /// The shell's directory for sessions, and where the socket of the last session's display was.
+    pub(super) fn run_places(&self) -> (PathBuf, Option<PathBuf>) {
+        (self.run_dir.clone(), lock(&self.session).remains.display.clone())
+    }
+
+    /// Starts a drill's planter in the capsule that stands.
+    pub(super) fn start_planter(&self, seed: &str) -> Result<()> {
+        self.apps_begin();
+        let order = Launch {
+            app: PLANTER,
+            command: root::INIT.to_owned(),
+            arguments: ["plant", seed, Side::Contained.word(), plant::REPORT].map(str::to_owned).to_vec(),
+            environment: Vec::new(),
+            network: true,
+            profile: None,
+        };
+        match &lock(&self.session).capsule {
+            Some(capsule) => capsule.launch(order),
+            None => Err(PortError::new("start the planter: there is no session")),
+        }
+    }
+
+    /// What the planter in the capsule has reported so far.
+    pub(super) fn planter_said(&self) -> Option<String> {
+        lock(&self.session).capsule.as_ref()?.report()
+    }
+
+    /// What is in the capsule now, by class.
+    pub(super) fn counted_inside(&self) -> Vec<GateAnswer> {
+        let counts = lock(&self.session).capsule.as_ref().and_then(Capsule::look).unwrap_or_default();
+        self.lookout.inside(&counts)
+    }
+
     fn profiles(&self) -> Vec<PathBuf> {
         self.policy.apps.iter().filter_map(|app| app.profile.clone()).collect()
     }
@@ -421,11 +477,10 @@ impl Gates for LinuxStation {
     }
 
     fn look(&self) -> Vec<GateAnswer> {
-        let mut remains = lock(&self.session).remains.clone();
-        remains.run_dir.clone_from(&self.run_dir);
-        remains.first_app = self.first_app.get().copied();
-        let mut answers = self.lookout.look(&remains);
+        let mut answers = self.ask_gates(true);
         answers.push(gates::cover(|| self.outer.cover()));
+        // What is written down of a drill's canary must not be found as one later.
+        answers.iter_mut().for_each(|answer| answer.saw = masked(&answer.saw));
         answers
     }
 

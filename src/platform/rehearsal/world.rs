@@ -3,14 +3,15 @@
 //! from whoever directs, so that "clean" can be checked against the truth.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::clock::RehearsedClock;
-use crate::handoff::{App, OperatorId, Window};
+use crate::handoff::{App, DrillPart, OperatorId, Window};
 use crate::ports::{
-    Answer, AppWindow, CapsuleNews, Capsules, Closing, Destroyed, GateAnswer, Gates, Idle, Machine,
-    PortError, Result, Screen,
+    Answer, AppWindow, CapsuleNews, Capsules, Closing, Destroyed, Drill, DrillRow, DrillSearch, GateAnswer,
+    Gates, Idle, Machine, PortError, Result, Screen, Sight,
 };
 
 /// The trace classes of this world, by their numbers in the catalogue, with how each is looked for.
@@ -28,6 +29,8 @@ pub enum Call {
     Capsule,
     /// Cover.
     Cover,
+    /// Something of a drill is planted.
+    Drill,
     /// The gates' look.
     Look,
     /// Something was begun beside everything else.
@@ -55,6 +58,10 @@ pub struct Troubles {
     pub leak: Option<u32>,
     /// The machine cannot be started anew from here.
     pub restart: u32,
+    /// What a drill plants on the host cannot be taken back by what has planted it.
+    pub drill: u32,
+    /// What a drill has planted is not found by the gates, and outlives them; only a search finds it.
+    pub hidden: u32,
     /// Apps do not close when they are asked.
     pub stubborn_apps: bool,
 }
@@ -81,6 +88,10 @@ struct Inner {
     windows: u32,
     calls: Vec<Call>,
     lasted: u64,
+    /// What a drill has planted so far.
+    rows: Vec<DrillRow>,
+    /// So many looks and searches long something of a drill is there that no gate sees.
+    hidden: u32,
     restarts: bool,
     troubles: Troubles,
 }
@@ -102,6 +113,8 @@ struct Escaped {
     whose: OperatorId,
     /// How many clearings it outlives.
     outlives: u32,
+    /// Whether a drill has planted it.
+    planted: bool,
 }
 
 impl World {
@@ -133,6 +146,7 @@ impl World {
         let mut inner = self.inner();
         inner.troubles = Troubles::default();
         inner.escaped.clear();
+        inner.hidden = 0;
     }
 
     /// Nothing more goes wrong; what has escaped stays.
@@ -366,7 +380,7 @@ impl Capsules for World {
         if let (Some(whose), Some(outlives)) = (whose.first(), inner.troubles.leak) {
             inner.troubles.leak = None;
             let class = usize::try_from(inner.built).unwrap_or(0) % CLASSES.len();
-            inner.escaped.push(Escaped { class, whose: *whose, outlives });
+            inner.escaped.push(Escaped { class, whose: *whose, outlives, planted: false });
         }
         let proof = if inner.capsules.is_empty() { "no capsule" } else { "init pidfd" };
         let open = inner.capsules.iter().flat_map(|capsule| &capsule.apps);
@@ -420,6 +434,73 @@ fn answered(class: usize, answer: Answer, saw: &str) -> GateAnswer {
         saw: saw.to_owned(),
         method: method.to_owned(),
         took: Duration::from_micros(40),
+    }
+}
+
+impl Drill for World {
+    fn plant(&self, part: DrillPart, over: &AtomicBool) -> Result<Vec<DrillRow>> {
+        if over.load(Ordering::SeqCst) {
+            return Err(refused("plant after the end of the drill"));
+        }
+        let mut inner = self.inner();
+        inner.calls.push(Call::Drill);
+        match part {
+            DrillPart::Escaped => {
+                inner.rows.clear();
+                let whose = OperatorId::DRILL;
+                inner.escaped.extend((0..CLASSES.len()).map(|class| Escaped {
+                    class,
+                    whose,
+                    outlives: u32::MAX,
+                    planted: true,
+                }));
+                if Inner::now(&mut inner.troubles.drill) {
+                    return Err(refused("take back what was planted"));
+                }
+                let blind = Inner::now(&mut inner.troubles.blind);
+                inner.escaped.retain(|escaped| !escaped.planted);
+                inner.rows = (0..CLASSES.len()).map(|class| row(class, blind && class == 2)).collect();
+            }
+            DrillPart::Contained => {
+                let Some(capsule) = inner.standing() else {
+                    return Err(PortError::new("plant in a capsule: there is none"));
+                };
+                let _ = capsule.traces.insert(OperatorId::DRILL);
+                for row in &mut inner.rows {
+                    (row.contained, row.inside) = (1, Sight::Saw);
+                }
+                inner.hidden = std::mem::take(&mut inner.troubles.hidden);
+            }
+        }
+        Ok(inner.rows.clone())
+    }
+
+    fn take_back(&self) {
+        let mut inner = self.inner();
+        inner.escaped.retain(|escaped| !escaped.planted);
+    }
+
+    fn search(&self, _: Duration, over: &AtomicBool) -> DrillSearch {
+        let mut inner = self.inner();
+        if over.load(Ordering::SeqCst) || !Inner::now(&mut inner.hidden) {
+            return DrillSearch::default();
+        }
+        DrillSearch { found: vec![(11, vec!["/proc/keys".to_owned()])], notes: Vec::new() }
+    }
+}
+
+fn row(class: usize, missed: bool) -> DrillRow {
+    let (number, name, _) = CLASSES.get(class).copied().unwrap_or((0, "", ""));
+    DrillRow {
+        class: number,
+        name: name.to_owned(),
+        contained: 0,
+        escaped: 1,
+        why_not: String::new(),
+        inside: Sight::Nothing,
+        outside: if missed { Sight::Missed } else { Sight::Saw },
+        searched: Sight::Saw,
+        missed: missed.then(|| format!("{name} could not be read")).into_iter().collect(),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::evidence::escape;
 use crate::handoff::Trigger;
 use crate::ui::icon::Icon;
 use crate::ui::parts::{Look, card, disc, page, say, whom_to_call};
-use crate::ui::screen::challenge;
+use crate::ui::screen::{challenge, drill};
 use crate::ui::theme::{STRONG, TEXT};
 use crate::ui::{Message, words};
 
@@ -19,6 +19,9 @@ pub const GLANCE: u64 = 400;
 pub fn view<'a>(look: Look<'a>, scene: &CleanUpScene) -> Element<'a, Message> {
     if let Some(guest) = &scene.guest {
         return challenge::view(look, guest);
+    }
+    if let Some(held) = &scene.drill {
+        return drill::view(look, held, true);
     }
     let colours = look.colours;
     let name = scene.name.as_deref().map(escape);

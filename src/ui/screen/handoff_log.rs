@@ -83,6 +83,9 @@ pub fn stops(look: Look<'_>, scene: &LogScene) -> Vec<Message> {
         if !scene.media.is_empty() {
             stops.push(Message::Log(LogMessage::Menu(Some(Menu::Export))));
         }
+        if scene.drill {
+            stops.push(Message::Wish(Wish::Drill));
+        }
         stops.push(Message::Wish(Wish::CloseLog));
     }
     if let Some(menu) = log.menu {
@@ -191,7 +194,7 @@ fn head<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
     let way = |message: Message, kind: Kind, icon: Icon, word: &'static str, wide: f32| {
         let touch = Touch::new(look, kind, message).padding(0);
         if narrow {
-            touch.width(width(word, look.px(20.0), STRONG).ceil() + look.px(28.0)).saying(word)
+            touch.width(width(word, look.px(20.0), STRONG).ceil() + look.px(20.0)).saying(word)
         } else {
             touch.width(look.px(wide)).with_icon(icon, word)
         }
@@ -202,6 +205,9 @@ fn head<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
     if !scene.media.is_empty() {
         let export = Message::Log(LogMessage::Menu(Some(Menu::Export)));
         ways = ways.push(way(export, Kind::Quiet, Icon::Export, "Export", 160.0));
+    }
+    if scene.drill {
+        ways = ways.push(way(Message::Wish(Wish::Drill), Kind::Quiet, Icon::ShieldTick, "Run drill", 160.0));
     }
     ways = ways.push(way(Message::Wish(Wish::CloseLog), Kind::Quiet, Icon::Close, "Close", 144.0));
     let told = column![say(count, look.px(20.0), STRONG, colours.ink), soft(look, zone)];

@@ -4,6 +4,7 @@
 pub mod attended;
 pub mod challenge;
 pub mod clean_up;
+pub mod drill;
 pub mod emergency;
 pub mod handoff_log;
 pub mod keyboard;
@@ -33,6 +34,7 @@ pub fn view<'a>(look: Look<'a>) -> Element<'a, Message> {
         Phase::Attended(scene) => attended::view(look, scene),
         Phase::Challenge(pin) => challenge::view(look, pin),
         Phase::CleanUp(scene) => clean_up::view(look, scene),
+        Phase::Drill(scene) => drill::view(look, scene, false),
         Phase::OutOfService(problem) => out_of_service::view(look, problem),
         Phase::Quarantine(scene) => quarantine::view(look, scene),
         Phase::Vacant(scene) => vacant::view(look, scene),
@@ -48,6 +50,7 @@ pub fn stops(look: Look<'_>) -> Vec<Message> {
         Phase::CleanUp(scene) => {
             scene.guest.as_ref().map(|pin| challenge::stops(look, pin)).unwrap_or_default()
         }
+        Phase::Drill(scene) => drill::stops(scene, false),
         Phase::OutOfService(_) => Vec::new(),
         Phase::Quarantine(scene) => quarantine::stops(look, scene),
         Phase::Vacant(scene) => vacant::stops(scene),
@@ -59,11 +62,13 @@ pub fn stops(look: Look<'_>) -> Vec<Message> {
 pub fn which(phase: &Phase) -> impl PartialEq + use<> {
     let beneath = match phase {
         Phase::Attended(scene) => Some((scene.warning.is_some(), scene.log.is_some(), scene.launcher)),
+        // The result of a drill covers the whole of a vacant station.
+        Phase::Vacant(scene) => Some((scene.drilled.is_some(), false, false)),
         Phase::Challenge(_)
         | Phase::CleanUp(_)
+        | Phase::Drill(_)
         | Phase::OutOfService(_)
-        | Phase::Quarantine(_)
-        | Phase::Vacant(_) => None,
+        | Phase::Quarantine(_) => None,
     };
     (std::mem::discriminant(phase), asked(phase).map(|pin| pin.ask), beneath)
 }
@@ -76,6 +81,6 @@ pub fn asked(phase: &Phase) -> Option<&PinScene> {
         Phase::CleanUp(scene) => scene.guest.as_ref(),
         Phase::Quarantine(scene) => scene.guest.as_ref(),
         Phase::Attended(scene) => scene.log_pin.as_ref(),
-        Phase::OutOfService(_) | Phase::Vacant(_) => None,
+        Phase::Drill(_) | Phase::OutOfService(_) | Phase::Vacant(_) => None,
     }
 }

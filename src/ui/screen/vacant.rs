@@ -8,12 +8,15 @@ use crate::driver::scene::{CleanSummary, VacantScene};
 use crate::handoff::BadgeMode;
 use crate::ui::icon::Icon;
 use crate::ui::parts::{Look, disc, heading, page, say, whom_to_call};
-use crate::ui::screen::emergency;
+use crate::ui::screen::{drill, emergency};
 use crate::ui::theme::{self, STRONG};
 use crate::ui::{Message, words};
 
 /// The screen.
 pub fn view<'a>(look: Look<'a>, scene: &VacantScene) -> Element<'a, Message> {
+    if let Some(report) = &scene.drilled {
+        return drill::result(look, report);
+    }
     let centre = container(invitation(look)).center(Length::Fill);
     let beneath = row![
         scene.clean.as_ref().map_or_else(|| waiting(look), |summary| clean(look, summary)),
@@ -29,6 +32,9 @@ pub fn view<'a>(look: Look<'a>, scene: &VacantScene) -> Element<'a, Message> {
 /// What the keyboard can reach.
 #[must_use]
 pub fn stops(scene: &VacantScene) -> Vec<Message> {
+    if scene.drilled.is_some() {
+        return vec![Message::Wish(Wish::DrillSeen)];
+    }
     if scene.emergency { vec![Message::Wish(Wish::Emergency)] } else { Vec::new() }
 }
 

@@ -23,6 +23,8 @@ use protocol::{Begin, Launch, Order, Word};
 pub const BUS_CONFIG: &str = "/session/bus.conf";
 /// How often the keyring's alias is tried before the capsule counts as failed (every 20 ms).
 const ALIAS_TRIES: u32 = 250;
+/// How much of a planter's report is told.
+const REPORTED: u64 = 16 * 1024;
 /// How much of what an app writes to stderr is kept, to say why it failed.
 const TAIL: usize = 2048;
 
@@ -81,6 +83,7 @@ fn run() -> Result<(), String> {
                 }
             }
             Order::Whose(pid) => tell(&socket, &Word::Belongs { pid, app: whose(pid, &running) }),
+            Order::Report => tell(&socket, &Word::Reported(report())),
             Order::Look(serial) => {
                 let told = Arc::clone(&socket);
                 let environment = begin.environment.clone();
@@ -92,6 +95,15 @@ fn run() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What a drill's planter has reported, as far as a message holds it.
+fn report() -> String {
+    let mut text = Vec::new();
+    let read =
+        std::fs::File::open(super::plant::REPORT).and_then(|file| file.take(REPORTED).read_to_end(&mut text));
+    drop(read);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn order(socket: &OwnedFd) -> Result<Option<Order>, String> {

@@ -20,6 +20,8 @@ pub enum Order {
     Launch(Launch),
     /// Count what is in the capsule now.
     Look(u32),
+    /// Say what a drill's planter has reported so far.
+    Report,
     /// Say which app this pid (in the capsule's numbering) belongs to.
     Whose(u32),
 }
@@ -77,6 +79,8 @@ pub enum Word {
     Looked(u32, Vec<(String, u64)>),
     /// The capsule is ready; the doors of the host that were tried, each with 1 where it is there.
     Ready(Vec<(String, u64)>),
+    /// What a drill's planter has reported so far.
+    Reported(String),
     /// An app runs, with this pid inside the capsule.
     Started {
         /// The app.

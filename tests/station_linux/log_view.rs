@@ -109,7 +109,7 @@ fn the_log_opens_for_its_supervisor_s_pin_alone() {
 }
 
 /// The button of the controls, where there is no medium.
-const CONTROLS: (i16, i16) = (816, 112);
+const CONTROLS: (i16, i16) = (730, 112);
 const TAB: u32 = 0xff09;
 
 #[test]
@@ -138,11 +138,11 @@ fn a_supervisor_sees_the_controls_and_opens_the_exception_that_the_command_names
         .filter_map(serde_json::Value::as_u64)
         .collect();
     assert!(entries.contains(&newest(&stage, "badge-unknown")["index"].as_u64().unwrap()), "{told}");
-    // The page's own buttons come first: the controls' and the way out, a day back, the days. Then each
+    // The page's own buttons come first: the controls', the drill's and the way out, a day back, the days. Then each
     // exception that the command names, in its order.
     for (place, number) in entries.iter().enumerate().take(2) {
         pause();
-        for _ in 0..if place == 0 { 5 } else { 1 } {
+        for _ in 0..if place == 0 { 6 } else { 1 } {
             stage.screen.key(TAB).unwrap();
         }
         pause();
@@ -171,7 +171,7 @@ fn a_supervisor_sees_the_controls_and_opens_the_exception_that_the_command_names
 }
 
 /// The button that takes a copy, and the first medium that it offers.
-const EXPORT: (i16, i16) = (816, 112);
+const EXPORT: (i16, i16) = (739, 112);
 const MEDIUM: (i16, i16) = (200, 276);
 
 /// A medium that is mounted as long as the test runs.

@@ -212,7 +212,9 @@ fn head<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
     ways = ways.push(way(Message::Wish(Wish::CloseLog), Kind::Quiet, Icon::Close, "Close", 144.0));
     let told = column![say(count, look.px(20.0), STRONG, colours.ink), soft(look, zone)];
     container(
-        row![verdict, told, space::horizontal(), ways].spacing(look.px(20.0)).align_y(Alignment::Center),
+        row![verdict, told, space::horizontal(), ways]
+            .spacing(look.px(if narrow { 12.0 } else { 20.0 }))
+            .align_y(Alignment::Center),
     )
     .height(look.px(LINE) + 8.0)
     .into()

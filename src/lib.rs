@@ -46,7 +46,7 @@
 //! | which controls the entries are evidence for | [`evidence::controls`] |
 //! | whom a key hands over to, what a checkpoint kept elsewhere shows, what may be pruned | `evidence/chain.rs`, `against.rs`, `pruned.rs`; `store/keys.rs`, `prune.rs` |
 //! | what is on the disk, in which transaction | [`store`] |
-//! | how the view of the log finds entries and draws a day | `store/index.rs`, `search.rs`, `day.rs`; [`ports::Search`] |
+//! | how the view of the log finds entries, draws a day and tells the controls | `store/index.rs`, `search.rs`, `day.rs`, `controls.rs`; [`ports::Search`] |
 //! | how the log looks, and its keys | `ui/log.rs`, `ui/log_keys.rs`, `ui/screen/handoff_log.rs`, `log_*.rs` |
 //! | what can go wrong in a simulated day, and what must hold | `tests/shift/day.rs`, `promises.rs`, [`platform::rehearsal`] |
 //! | what a drill plants, and where it looks | `platform/linux/plant.rs`, `platform/linux/drill/`, [`ctl::drill`] |

@@ -5,6 +5,7 @@
 //! decides on which thread it runs. Errors are plain data with a sentence for people: a lowercase
 //! fragment that fits "failed to {error}".
 
+pub mod controls;
 mod drill;
 mod hands;
 mod rows;

@@ -2,6 +2,7 @@
 //! is never what is shown.
 
 #![expect(unused_results, reason = "a test says what matters by its assertions")]
+#![expect(clippy::disallowed_methods, reason = "the view is held to what the command says")]
 #![expect(clippy::unwrap_used, reason = "what fails in a test ends the test")]
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use cleanshift::ports::{
 };
 use cleanshift::store::Store;
 use rusqlite::Connection;
+use serde_json::{Value, json};
 
 /// Chance that can be repeated (Knuth's constants for a linear congruence).
 struct Chance(u64);
@@ -245,6 +247,80 @@ fn an_older_question_is_let_go() {
     assert!(store.find(&question, 6).unwrap().is_none(), "a newer question was asked");
     assert!(store.day((FIRST, FIRST + 86_400_000), 3).unwrap().is_some(), "days are asked for apart");
     assert!(store.day((FIRST, FIRST + 86_400_000), 2).unwrap().is_none());
+}
+
+#[test]
+fn the_view_tells_of_the_controls_what_the_command_tells() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = filled(dir.path(), 11, 300);
+    store.append(&entry(&mut Chance(1), 301)).unwrap();
+    let key = dir.path().join("station.pub");
+    std::fs::write(&key, store.public_key().unwrap().text()).unwrap();
+    let day = (FIRST + 86_400_000, FIRST + 2 * 86_400_000);
+    let mut exceptions = Vec::new();
+    for between in [None, Some(day), Some((0, 1))] {
+        let shown = store.controls(between, &|_, _| true).unwrap().unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cleanshiftctl"));
+        command.args(["log", "--state"]).arg(dir.path()).args(["controls", "--json", "--key"]).arg(&key);
+        if let Some((from, until)) = between {
+            let at = |ms| jiff::Timestamp::from_millisecond(ms).unwrap().to_string();
+            command.args(["--from", &at(from), "--to", &at(until)]);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let controls = shown.controls.iter().map(|one| {
+            let counts: Vec<_> =
+                one.counts.iter().map(|(what, count)| json!({ "what": what, "count": count })).collect();
+            let odd = one.exceptions.iter();
+            let odd: Vec<_> = odd
+                .map(|odd| json!({ "what": odd.what, "count": odd.count, "entries": odd.entries }))
+                .collect();
+            json!({
+                "framework": one.framework, "id": one.id, "title": one.title, "evidence": one.evidence,
+                "counts": counts, "exceptions": odd, "not_shown": one.not_shown,
+            })
+        });
+        let none = shown.elsewhere.iter().map(
+            |one| json!({ "framework": one.framework, "id": one.id, "title": one.title, "why": one.why }),
+        );
+        let same = json!({
+            "entries": shown.entries,
+            "range": shown.range,
+            "verified": shown.verified,
+            "verdict": if shown.whole { "whole" } else { "broken" },
+            "controls": controls.collect::<Vec<_>>(),
+            "none": none.collect::<Vec<_>>(),
+            "exceptions": shown.exceptions(),
+        });
+        assert_eq!(same, told, "{between:?}");
+        let odd = shown.controls.iter().flat_map(|control| &control.exceptions);
+        exceptions.push((shown.entries, odd.map(|odd| odd.count).sum::<u64>()));
+    }
+    assert_eq!((exceptions[0].0, exceptions[2].0), (302, 0));
+    assert!(exceptions[1].0 > 50 && exceptions[1].0 < 250, "{exceptions:?}: the day is all or nothing");
+    assert!(exceptions[0].1 > exceptions[1].1 && exceptions[1].1 > 0, "{exceptions:?}");
+}
+
+#[test]
+fn controls_that_nobody_waits_for_are_let_go_and_how_far_they_are_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = filled(dir.path(), 12, 9_000);
+    let steps = std::cell::RefCell::new(Vec::new());
+    let told = |read, total| {
+        steps.borrow_mut().push((read, total));
+        true
+    };
+    assert!(store.controls(None, &told).unwrap().is_some());
+    let all = steps.take();
+    assert!(all.len() >= 3 && all.is_sorted() && all.iter().all(|(_, total)| *total == 9_001), "{all:?}");
+    assert_eq!((all[0].0, all[all.len() - 1].0), (0, 9_001));
+    let given_up = |read, total| {
+        steps.borrow_mut().push((read, total));
+        read == 0
+    };
+    assert_eq!(store.controls(None, &given_up).unwrap(), None);
+    assert_eq!(steps.take(), all[..2], "it went on though nobody waited");
 }
 
 #[test]

@@ -149,6 +149,68 @@ fn log_after(messages: impl IntoIterator<Item = Message>, size: (f32, f32)) -> S
     screens
 }
 
+/// The page of controls, on a screen of this size.
+fn controls(scene: cleanshift::driver::scene::LogScene, look: Look, size: (f32, f32)) -> Screens {
+    let scene = scenes::attended(|at_work| {
+        at_work.reads_log = true;
+        at_work.log = Some(Box::new(scene));
+    });
+    let mut screens = Screens::sized(scenes::with(scene, |facts| facts.look = look), 0, size);
+    screens.send(log_does(LogMessage::Controls(true)));
+    screens
+}
+
+fn sentence(fragment: &str) -> String {
+    format!("{}{}.", fragment[..1].to_uppercase(), &fragment[1..])
+}
+
+fn controls_screens() -> Vec<(String, Screens)> {
+    let told = |told| scenes::log_controls(Some(Ok(told)));
+    let mut all = Vec::new();
+    for size in SIZES {
+        all.push((format!("log-controls-{}", size.0), controls(told(scenes::amiss()), Look::Light, size)));
+    }
+    for (look, word) in [(Look::Dark, "dark"), (Look::Contrast, "contrast")] {
+        all.push((format!("log-controls-{word}"), controls(told(scenes::amiss()), look, SIZES[1])));
+    }
+    for size in [SIZES[0], SIZES[2]] {
+        let wide = size.0;
+        all.push((format!("log-controls-good-{wide}"), controls(told(scenes::good()), Look::Light, size)));
+        let empty = told(scenes::controls([], true));
+        all.push((format!("log-controls-empty-{wide}"), controls(empty, Look::Light, size)));
+        let reading = scenes::log_controls(None);
+        all.push((format!("log-controls-reading-{wide}"), controls(reading, Look::Light, size)));
+    }
+    // As many entries as a head has room for, and every way out.
+    for size in [SIZES[0], SIZES[1]] {
+        let million = cleanshift::driver::scene::LogScene {
+            count: 1_000_000,
+            total: 1_000_000,
+            verdict: Some(Ok(1_000_000)),
+            media: vec!["/media/ward/USB STICK".to_owned()],
+            drill: true,
+            ..scenes::log_controls(None)
+        };
+        all.push((format!("log-controls-million-{}", size.0), controls(million, Look::Light, size)));
+    }
+    // Much of the page at once, as no screen has it: a control with each sort of exception.
+    for (look, word) in [(Look::Light, "light"), (Look::Contrast, "contrast")] {
+        all.push((
+            format!("log-controls-high-{word}"),
+            controls(told(scenes::amiss()), look, (1280.0, 2_600.0)),
+        ));
+    }
+    let media = vec!["/media/ward/USB STICK".to_owned()];
+    let mut moved = controls(
+        cleanshift::driver::scene::LogScene { media, ..told(scenes::amiss()) },
+        Look::Light,
+        SIZES[0],
+    );
+    moved.go(Go::Next);
+    all.push(("log-controls-focus".to_owned(), moved));
+    all
+}
+
 fn log_does(message: LogMessage) -> Message {
     Message::Log(message)
 }
@@ -235,6 +297,7 @@ fn every() -> Vec<(String, Screens)> {
         }
     }
     all.extend(log_screens());
+    all.extend(controls_screens());
     all
 }
 
@@ -587,6 +650,126 @@ fn days_are_those_of_the_station() {
     let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
     let (from, until) = cleanshift::ui::log::day_of(1_792_915_200_000, &berlin).unwrap();
     assert_eq!(until - from, 25 * 3_600_000);
+}
+
+#[test]
+fn the_controls_are_told_as_they_were_counted_and_lead_to_their_entries() {
+    let told = scenes::amiss();
+    let mut screens = controls(scenes::log_controls(Some(Ok(told.clone()))), Look::Light, SIZES[1]);
+    assert_eq!(screens.wished(), [Wish::Log(LogWish::Controls(None))], "all entries where no day is chosen");
+    assert!(told.exceptions() > 5, "the scene has become too good to show anything");
+    let mut place = 0;
+    for control in &told.controls {
+        assert!(screens.sees(control.framework), "{}", control.framework);
+        assert!(screens.sees(&format!("{}  {}", control.id, control.title)), "{}", control.id);
+        assert!(
+            screens.sees(&sentence(control.evidence))
+                && screens.sees(&format!("Not shown: {}.", control.not_shown))
+        );
+        for (what, _) in &control.counts {
+            assert!(screens.sees(what.strip_suffix(", microseconds").unwrap_or(what)), "{what}");
+        }
+        for odd in &control.exceptions {
+            let entries =
+                if odd.count == 1 { "1 entry".to_owned() } else { format!("{} entries", odd.count) };
+            let first = if odd.count > 20 { ", the first 20 of them:" } else { "" };
+            assert!(screens.sees(&format!("Exception: {}, {entries}{first}", odd.what)), "{}", odd.what);
+            for number in &odd.entries {
+                let message = log_does(LogMessage::Exception(place, *number));
+                assert!(screens.app.stops().contains(&message), "{number}");
+                place += 1;
+            }
+        }
+    }
+    for none in &told.elsewhere {
+        assert!(screens.sees(&format!("{}  {}", none.id, none.title)));
+    }
+    assert!(screens.sees(&format!("204 entries, 0 to 203 · {} exceptions", told.exceptions())));
+    // An exception opens its entry; Esc leads back to where it was pressed, and then to the list.
+    let exceptions: Vec<_> = screens
+        .app
+        .stops()
+        .into_iter()
+        .filter(|stop| matches!(stop, Message::Log(LogMessage::Exception(..))))
+        .collect();
+    let Message::Log(LogMessage::Exception(_, number)) = exceptions[0] else { panic!() };
+    let _ = screens.touch(&exceptions[0]);
+    assert_eq!(screens.wished(), [Wish::Log(LogWish::Open(number))]);
+    assert!(!screens.app.stops().contains(&exceptions[0]));
+    screens.go(Go::Back);
+    assert_eq!(screens.wished(), [Wish::Log(LogWish::Shut)]);
+    assert_eq!(screens.app.focus(), Some(&exceptions[0]));
+    // What is typed there searches nothing that is not seen.
+    letters("ana").for_each(|letter| screens.send(letter));
+    assert_eq!(screens.wished(), []);
+    // Another day is told of anew.
+    let _ = screens.touch(&log_does(LogMessage::Turn(-1)));
+    let asked = screens.wished();
+    let between = asked
+        .iter()
+        .find_map(|wish| if let Wish::Log(LogWish::Controls(between)) = wish { *between } else { None });
+    assert_eq!(between, Some((1_795_392_000_000, 1_795_392_000_000 + 86_400_000)), "{asked:?}");
+    screens.go(Go::Back);
+    assert_eq!(screens.wished(), [Wish::Log(LogWish::ControlsShut)]);
+    screens.go(Go::Back);
+    assert_eq!(screens.wished(), [Wish::CloseLog]);
+}
+
+#[test]
+fn the_controls_say_that_they_are_read_and_scroll_by_finger_and_wheel() {
+    use iced::{Event, Point, mouse, touch};
+    let reading = controls(scenes::log_controls(None), Look::Light, SIZES[0]);
+    assert!(reading.sees("Reading 1,000,000 entries…") && !reading.sees("AC-7  Unsuccessful Logon Attempts"));
+    let screens = controls(scenes::log_controls(Some(Ok(scenes::amiss()))), Look::Light, SIZES[0]);
+    assert!(screens.sees("AC-7  Unsuccessful Logon Attempts"));
+    let page = || iced::widget::Id::new(cleanshift::ui::screen::handoff_log::CONTROLS);
+    let id = touch::Finger(1);
+    let at = |y| Point::new(300.0, y);
+    let touched = |event| Event::Touch(event);
+    let finger = [
+        (700.0, touched(touch::Event::FingerPressed { id, position: at(700.0) })),
+        (500.0, touched(touch::Event::FingerMoved { id, position: at(500.0) })),
+        (400.0, touched(touch::Event::FingerMoved { id, position: at(400.0) })),
+        (400.0, touched(touch::Event::FingerLifted { id, position: at(400.0) })),
+    ];
+    let delta = mouse::ScrollDelta::Lines { x: 0.0, y: -3.0 };
+    let wheel = [(500.0, Event::Mouse(mouse::Event::WheelScrolled { delta }))];
+    for (events, least) in [(&finger[..], 200.0), (&wheel[..], 100.0)] {
+        let mut drawn = screens.draw();
+        let scrolled = |drawn: &mut Simulator<'_, Message>| {
+            let found = drawn.find(page()).unwrap();
+            let iced_test::selector::Target::Scrollable { translation, .. } = found else {
+                panic!("{found:?} is no page")
+            };
+            translation.y
+        };
+        assert!(scrolled(&mut drawn).abs() < 0.5);
+        for (y, event) in events {
+            // Where a finger is, the pointer is.
+            drawn.point_at(at(*y));
+            let _ = drawn.simulate([event.clone()]);
+        }
+        assert!(scrolled(&mut drawn) >= least, "{events:?}: {}", scrolled(&mut drawn));
+    }
+}
+
+#[test]
+fn the_keyboard_finds_each_exception_where_it_is_drawn() {
+    for size in SIZES {
+        let screens = controls(scenes::log_controls(Some(Ok(scenes::amiss()))), Look::Light, size);
+        let mut drawn = screens.draw();
+        let page = drawn.find(iced::widget::Id::new(cleanshift::ui::screen::handoff_log::CONTROLS)).unwrap();
+        let mut far: f32 = 0.0;
+        for stop in screens.app.stops() {
+            let Message::Log(LogMessage::Exception(place, _)) = stop else { continue };
+            let top = screens.app.top_of_exception(place).unwrap();
+            let found = drawn.find(parts::place_of(&stop)).unwrap();
+            let drawn_at = found.bounds().y - page.bounds().y - 4.0;
+            assert!((drawn_at - top).abs() < 1.0, "{stop:?} at {size:?}: {drawn_at}, thought to be at {top}");
+            far = far.max(top);
+        }
+        assert!(far > size.1, "the page has become too short for anything to be scrolled to");
+    }
 }
 
 #[test]

@@ -204,6 +204,21 @@ fn a_vacant_station_prunes_once_a_day() {
 }
 
 #[test]
+fn the_controls_are_told_to_a_supervisor_who_has_the_log_open_alone() {
+    let seen = Day::new(FIXED).controls().unwrap();
+    let [(ana, by_ana), (closed, by_closed), (open, by_open), (shut, by_shut)] = &seen[..] else {
+        panic!("{seen:?}")
+    };
+    assert_eq!((ana, by_ana), (&None, &0), "somebody who may not read the log was told");
+    assert_eq!((closed, by_closed), (&None, &0), "it was told without the log, whose opening is on record");
+    let open = open.as_ref().unwrap();
+    let told = open.told.as_ref().unwrap().as_ref().unwrap();
+    assert!(told.whole && told.entries > 4, "{told:?}");
+    assert_eq!((open.between, open.read, open.total), (None, told.entries, told.entries));
+    assert_eq!((by_open, shut, by_shut), (&1, &None, &1));
+}
+
+#[test]
 fn a_seed_is_a_day() {
     for seed in 1..=5 {
         let (first, again) = (run(seed, true), run(seed, true));

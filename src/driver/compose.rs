@@ -7,8 +7,8 @@ use crate::handoff::{Attended, CleanUp, Guest, Quarantine, Station, Step, Trigge
 use crate::ports::Clock;
 
 use super::scene::{
-    AppTile, AttendedScene, CleanUpScene, EmergencyScene, Phase, PinAsk, PinScene, QuarantineScene, Scene,
-    StepName, StepScene, StepState, VacantScene, WindowScene,
+    AppTile, AttendedScene, CleanUpScene, EmergencyScene, LogScene, Phase, PinAsk, PinScene, QuarantineScene,
+    Scene, StepName, StepScene, StepState, VacantScene, WindowScene,
 };
 use super::{Driver, Settings};
 
@@ -222,7 +222,12 @@ pub(super) fn label(phase: &Phase) -> String {
         PinAsk::Opening => "opening",
         PinAsk::Pin => "PIN",
     };
+    let told =
+        |log: &LogScene| log.controls.as_ref().is_some_and(|controls| matches!(controls.told, Some(Ok(_))));
     match phase {
+        Phase::Attended(scene) if scene.log.as_ref().is_some_and(|log| told(log)) => {
+            "attended, log, controls".to_owned()
+        }
         Phase::Attended(scene) if scene.log.is_some() => "attended, log".to_owned(),
         Phase::Attended(scene) if scene.log_pin.is_some() => {
             format!("attended, log, {}", scene.log_pin.as_ref().map_or("", pin))

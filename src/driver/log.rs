@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crate::handoff::station::LogView;
 use crate::handoff::{Operator, Station};
+use crate::ports::controls::Controls;
 use crate::ports::{Body, Day, Entry, Found, Note, Noted, Numbers, PortError, Question, Result, Written};
 
 use super::Driver;
 use super::PRUNE_EVERY;
 use super::inbox::Inbox;
-use super::scene::{LogScene, LogWish, OpenScene};
+use super::scene::{ControlsScene, LogScene, LogWish, OpenScene};
 
 /// The most entries that are read at a time.
 const ROWS: u64 = 200;
@@ -30,6 +31,8 @@ pub(super) struct Reading {
     find: u64,
     rows: u64,
     day: u64,
+    /// The newest question for the controls. Whoever reads the entries for it gives up once this is gone.
+    controls: Option<(u64, Arc<()>)>,
 }
 
 /// A copy of the log that is about to be taken.
@@ -45,6 +48,10 @@ pub(super) struct Copy {
 pub(super) enum LogNews {
     /// Whether the receipt before this session holds.
     BeforeChecked(u64, Result<std::result::Result<u64, String>>),
+    /// Which controls the entries are evidence for.
+    Controls(u64, Result<Option<Arc<Controls>>>),
+    /// So many entries of so many were read for that.
+    ControlsRead(u64, u64, u64),
     /// Whether the entry that is open holds.
     Checked(u64, Result<std::result::Result<u64, String>>),
     /// What a stretch of time was like.
@@ -98,6 +105,7 @@ impl Driver {
                 find: 0,
                 rows: 0,
                 day: 0,
+                controls: None,
             });
             self.find(Question::default());
         } else if !open {
@@ -109,6 +117,12 @@ impl Driver {
     pub(super) fn log_wish(&mut self, wish: LogWish) {
         let Some(operator) = self.reads_log() else { return };
         match wish {
+            LogWish::Controls(between) => self.controls(between),
+            LogWish::ControlsShut => {
+                if let Some(log) = &mut self.log {
+                    (log.controls, log.scene.controls) = (None, None);
+                }
+            }
             LogWish::Find(question) => self.find(question),
             LogWish::Rows(from) => self.rows(from),
             LogWish::Day(from, until) => self.day(from, until),
@@ -185,6 +199,26 @@ impl Driver {
         self.work(move || Inbox::Log(LogNews::Day(ticket, search.day((from, until), ticket))));
     }
 
+    /// Every entry is read for it, beside everything else.
+    fn controls(&mut self, between: Option<(i64, i64)>) {
+        let ticket = self.ticket();
+        let Some(log) = &mut self.log else { return };
+        let asked = Arc::new(());
+        let wanted = Arc::downgrade(&asked);
+        log.controls = Some((ticket, asked));
+        log.scene.controls =
+            Some(ControlsScene { between, total: log.scene.total, ..ControlsScene::default() });
+        let (search, post) = (self.ports.search.clone(), self.post.clone());
+        self.work(move || {
+            let told = |read, total| {
+                let _ = post.send(Inbox::Log(LogNews::ControlsRead(ticket, read, total)));
+                wanted.strong_count() > 0
+            };
+            let controls = search.controls(between, &told);
+            Inbox::Log(LogNews::Controls(ticket, controls.map(|controls| controls.map(Arc::new))))
+        });
+    }
+
     fn open_entry(&mut self, number: u64) {
         let Some(log) = &mut self.log else { return };
         let place = log.numbers.place(number);
@@ -255,6 +289,7 @@ impl Driver {
             return self.copy(copy, recorded);
         }
         let Some(log) = &mut self.log else { return };
+        let controls = log.controls.as_ref().map(|(ticket, _)| *ticket);
         let scene = &mut log.scene;
         let mut said: Option<PortError> = None;
         let mut began = false;
@@ -263,6 +298,21 @@ impl Driver {
             LogNews::Checked(number, checked) => {
                 if let Some(open) = scene.open.as_mut().filter(|open| open.number == number) {
                     open.checked = Some(told(checked));
+                }
+            }
+            LogNews::Controls(ticket, told) if Some(ticket) == controls => {
+                let told = match told {
+                    Ok(Some(controls)) => Some(Ok(controls)),
+                    Ok(None) => None,
+                    Err(error) => Some(Err(format!("It failed to {error}."))),
+                };
+                if let Some(controls) = &mut scene.controls {
+                    controls.told = told;
+                }
+            }
+            LogNews::ControlsRead(ticket, read, total) if Some(ticket) == controls => {
+                if let Some(controls) = &mut scene.controls {
+                    (controls.read, controls.total) = (read, total);
                 }
             }
             LogNews::Day(ticket, day) if ticket == log.day => match day {
@@ -321,7 +371,11 @@ impl Driver {
                 Err(error) => said = Some(error),
             },
             // An answer that nobody waits for any more.
-            LogNews::Day(..) | LogNews::Found(..) | LogNews::Rows(..) => {}
+            LogNews::Controls(..)
+            | LogNews::ControlsRead(..)
+            | LogNews::Day(..)
+            | LogNews::Found(..)
+            | LogNews::Rows(..) => {}
         }
         if let (Some(error), Some(log)) = (said, &mut self.log) {
             log.scene.problem = Some(format!("It failed to {error}."));

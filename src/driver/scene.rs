@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::handoff::{App, BadgeMode, Notice, Trigger, Window};
+pub use crate::ports::controls::{Control, Controls};
 pub use crate::ports::{Answer, Day, DrillRow, GateAnswer, Question, Sight, Verdict, Written};
 
 /// The picture of the station.
@@ -371,8 +372,23 @@ pub struct LogScene {
     pub media: Vec<String>,
     /// How the last export went: the file that it made, or why there is none.
     pub exported: Option<Result<String, String>>,
+    /// Which controls the entries are evidence for, where that was asked.
+    pub controls: Option<ControlsScene>,
     /// Whether she may have a drill held from here.
     pub drill: bool,
+}
+
+/// Which controls the entries of a time are evidence for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ControlsScene {
+    /// The time, UTC milliseconds, its first moment counted in; all of it without.
+    pub between: Option<(i64, i64)>,
+    /// How many entries were read so far.
+    pub read: u64,
+    /// Of how many.
+    pub total: u64,
+    /// What they come to, or why that could not be told. `None` while they are read.
+    pub told: Option<Result<Arc<Controls>, String>>,
 }
 
 /// An entry of the log that is open.
@@ -421,6 +437,11 @@ pub struct ReceiptScene {
 /// What a supervisor may ask of the log that she has open.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LogWish {
+    /// Which controls the entries between these moments (UTC milliseconds; all entries without) are evidence
+    /// for.
+    Controls(Option<(i64, i64)>),
+    /// The controls are not looked at any more.
+    ControlsShut,
     /// What happened between these moments, UTC milliseconds.
     Day(i64, i64),
     /// Take a copy of what the list has onto this medium.

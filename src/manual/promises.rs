@@ -31,6 +31,8 @@
 //! `tests/station_linux/log_view.rs::the_log_opens_for_its_supervisor_s_pin_alone`). An index finds what it shows and is
 //! never shown: `tests/log_index.rs::a_damaged_index_is_made_anew_and_never_shown`. "Verified now" is said of an entry
 //! that was checked at that moment: `tests/log_index.rs::every_entry_can_be_checked_and_a_changed_one_is_named`.
+//! The controls that it shows are those of the command:
+//! `tests/log_index.rs::the_view_tells_of_the_controls_what_the_command_tells`.
 //!
 //! The shell's own memory holds no PIN, no title and no content of a session that has ended: shown by
 //! `tests/station_linux/memory.rs::the_shell_forgets_what_passed_through_it`; that no other program of

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::controls::Controls;
 use super::{Person, Result, Written};
 
 /// Finds entries of the ledger for the view. Whatever is shown is read from the ledger itself; an index
@@ -20,6 +21,15 @@ pub trait Search: Send + Sync {
     fn check(&self, number: u64) -> Result<std::result::Result<u64, String>>;
     /// The entries that supervisors have written about this one, oldest first.
     fn notes(&self, number: u64) -> Result<Vec<Written>>;
+    /// Which controls the entries between these moments (UTC milliseconds, the first counted in; all of them
+    /// without) are evidence for. Reads every entry, which takes seconds where there are a million: `told`
+    /// hears how many of how many were read, and answers whether anybody still waits. `None` where it said
+    /// that nobody does.
+    fn controls(
+        &self,
+        between: Option<(i64, i64)>,
+        told: &dyn Fn(u64, u64) -> bool,
+    ) -> Result<Option<Controls>>;
 }
 
 /// What is looked for. Everything that is given must hold.

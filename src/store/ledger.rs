@@ -141,7 +141,8 @@ impl Store {
         self.audit_at(Pace::SideBySide, key, all_signatures, kept)
     }
 
-    fn audit_at(
+    /// The same, at this pace.
+    pub(super) fn audit_at(
         &self,
         pace: Pace,
         key: Option<&StationKey>,

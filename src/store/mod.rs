@@ -15,6 +15,7 @@
 
 mod audit;
 mod codes;
+mod controls;
 mod day;
 mod entry;
 mod files;

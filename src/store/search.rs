@@ -11,6 +11,7 @@ use super::index::{self, Row};
 use super::{Store, day, disk, held, ledger};
 use crate::evidence::one::{self, Wrong};
 use crate::evidence::{Hash, Receipt, Stored};
+use crate::ports::controls::Controls;
 use crate::ports::{Day, Found, Numbers, PortError, Question, Result, Search, Written};
 
 /// How many entries come with the answer.
@@ -147,6 +148,14 @@ impl Search for Store {
         let notes = notes.collect::<rusqlite::Result<Vec<_>>>().map_err(&wrong)?;
         // What is shown beside an entry is about it by its own words, not by the index's.
         Ok(notes.into_iter().filter(|note| about(note) == Some(number)).collect())
+    }
+
+    fn controls(
+        &self,
+        between: Option<(i64, i64)>,
+        told: &dyn Fn(u64, u64) -> bool,
+    ) -> Result<Option<Controls>> {
+        self.controls_of(between, told)
     }
 }
 

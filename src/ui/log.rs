@@ -39,6 +39,9 @@ pub struct Log {
     pub note: Option<String>,
     /// The number of the entry that is open.
     pub open: Option<u64>,
+    /// The controls that the entries are evidence for, while they are looked at; an entry may be open before
+    /// them.
+    pub controls: Option<Page>,
     /// That entry, where the list does not have it.
     apart: Option<Shown>,
     /// What supervisors have written about it.
@@ -50,6 +53,15 @@ pub struct Log {
     asked_day: Option<(i64, i64)>,
     /// The entry whose place the list was moved to already.
     placed: Option<u64>,
+}
+
+/// The page of controls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The time that was asked for, UTC milliseconds; all of it without.
+    pub between: Option<(i64, i64)>,
+    /// The exception whose entry was opened last: its place on the page, and the entry's number.
+    pub left: Option<(u32, u64)>,
 }
 
 /// What the list is narrowed to.
@@ -108,6 +120,10 @@ pub enum Choice {
 pub enum LogMessage {
     /// Something of a menu is chosen.
     Choose(Choice),
+    /// The controls that the entries are evidence for come or go.
+    Controls(bool),
+    /// The entry with this number, an exception at this place of the controls' page, is opened.
+    Exception(u32, u64),
     /// The keyboard on the screen comes or goes.
     Keyboard(bool),
     /// A menu opens, or closes.
@@ -222,6 +238,12 @@ impl Log {
             self.placed = Some(number);
             self.wanted = Some(place);
         }
+    }
+
+    /// Whether the controls are what is shown: nothing has opened before them.
+    #[must_use]
+    pub fn on_controls(&self) -> bool {
+        self.controls.is_some() && self.open.is_none() && self.menu.is_none() && self.note.is_none()
     }
 
     /// The row at this place of the list, where it was read.

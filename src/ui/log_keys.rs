@@ -2,8 +2,9 @@
 
 use iced::Task;
 use iced::widget::operation;
+use iced::widget::scrollable::{AbsoluteOffset, RelativeOffset};
 
-use super::log::{Choice, LogMessage, day_of};
+use super::log::{Choice, LogMessage, Page, day_of};
 use super::{App, Go, Message, log_of, screen};
 use crate::driver::Wish;
 use crate::driver::scene::{LogWish, Phase};
@@ -54,6 +55,54 @@ impl App {
         let wish = self.log.asked();
         self.focus = None;
         self.wish(Wish::Log(wish));
+        if self.log.controls.is_some_and(|page| page.between != self.log.filter.day) {
+            self.ask_controls();
+        }
+    }
+
+    /// The controls are told for the day that is chosen, and for all entries where none is.
+    fn ask_controls(&mut self) {
+        let between = self.log.filter.day;
+        self.log.controls = Some(Page { between, left: None });
+        self.wish(Wish::Log(LogWish::Controls(between)));
+    }
+
+    /// The page of controls comes, or is come back to, or goes.
+    fn controls(&mut self, there: bool) {
+        let log = &mut self.log;
+        (log.menu, log.note, log.keyboard, log.caret) = (None, None, false, false);
+        self.focus = None;
+        if log.open.take().is_some() {
+            self.wish(Wish::Log(LogWish::Shut));
+        }
+        if !there {
+            self.log.controls = None;
+            self.wish(Wish::Log(LogWish::ControlsShut));
+        } else if self.log.controls.is_none() {
+            self.ask_controls();
+        }
+    }
+
+    /// Where the page of controls is shown again after an entry, it stands where it was left.
+    pub(super) fn controls_again(&mut self) -> Task<Message> {
+        if !self.log.on_controls() {
+            return Task::none();
+        }
+        let left = self.log.controls.as_mut().and_then(|page| page.left.take());
+        left.map_or_else(Task::none, |(place, _)| self.scroll_controls(place))
+    }
+
+    /// How far down the page of controls the button of this exception stands, in pixels.
+    #[must_use]
+    pub fn top_of_exception(&self, place: u32) -> Option<f32> {
+        screen::log_controls::top_of(self.look(), log_of(&self.scene)?, place)
+    }
+
+    /// Scrolls so that this exception is seen, with what it is an exception to.
+    pub(super) fn scroll_controls(&self, place: u32) -> Task<Message> {
+        let Some(top) = self.top_of_exception(place) else { return Task::none() };
+        let y = (top - self.size.height / 3.0).max(0.0);
+        operation::scroll_to(screen::handoff_log::CONTROLS, AbsoluteOffset { x: None, y: Some(y) })
     }
 
     pub(super) fn log_message(&mut self, message: LogMessage) {
@@ -77,6 +126,15 @@ impl App {
                     }
                 }
                 self.search();
+            }
+            LogMessage::Controls(there) => self.controls(there),
+            LogMessage::Exception(place, number) => {
+                if let Some(page) = &mut self.log.controls {
+                    page.left = Some((place, number));
+                    self.focus = None;
+                    let wish = self.log.toggle(number);
+                    self.wish(Wish::Log(wish));
+                }
             }
             LogMessage::Keyboard(there) => {
                 self.log.keyboard = there && !self.log.keyboard;
@@ -130,14 +188,14 @@ impl App {
     }
 
     pub(super) fn log_letter(&mut self, letter: char) {
-        if self.log.menu.is_none() && self.log.letter(letter) {
+        if self.log.menu.is_none() && !self.log.on_controls() && self.log.letter(letter) {
             self.search();
         }
         self.ask_log();
     }
 
     pub(super) fn log_erase(&mut self) {
-        if self.log.menu.is_none() && self.log.erase() {
+        if self.log.menu.is_none() && !self.log.on_controls() && self.log.erase() {
             self.search();
         }
         self.ask_log();
@@ -152,6 +210,9 @@ impl App {
                 self.log_letter(' ');
                 Task::none()
             });
+        }
+        if log.on_controls() {
+            return self.go_on_controls(go);
         }
         let rows = self.log_rows();
         let here = match &self.focus {
@@ -185,7 +246,25 @@ impl App {
         Some(Task::none())
     }
 
-    /// One step back: the note, the choice, the keyboard, the entry, the search, the log.
+    /// On the page of controls the keys that move scroll; Tab goes from one exception to the next.
+    fn go_on_controls(&self, go: Go) -> Option<Task<Message>> {
+        const PAGE: &str = screen::handoff_log::CONTROLS;
+        let (row, page) = (self.size.height / 10.0, self.size.height / 2.0);
+        let by = |y| operation::scroll_by(PAGE, AbsoluteOffset { x: 0.0, y });
+        Some(match go {
+            Go::Down => by(row),
+            Go::Up => by(-row),
+            Go::PageDown => by(page),
+            Go::PageUp => by(-page),
+            Go::First => operation::snap_to(PAGE, RelativeOffset { x: None, y: Some(0.0) }),
+            Go::Last => operation::snap_to(PAGE, RelativeOffset { x: None, y: Some(1.0) }),
+            Go::Back | Go::Left | Go::Next | Go::Press | Go::PressFocused | Go::Previous | Go::Right => {
+                return None;
+            }
+        })
+    }
+
+    /// One step back: the note, the choice, the keyboard, the entry, the controls, the search, the log.
     pub(super) fn log_back(&mut self) {
         let log = &mut self.log;
         if log.note.take().is_some() || log.menu.take().is_some() {
@@ -193,8 +272,14 @@ impl App {
         } else if log.keyboard {
             (log.keyboard, log.caret) = (false, false);
         } else if let Some(number) = log.open.take() {
-            self.focus = Some(Message::Open(number));
+            // From the controls it was opened, and to them it goes back.
+            let left = log.controls.as_mut().and_then(|page| page.left.take());
+            self.focus = Some(left.map_or(Message::Open(number), |(place, number)| {
+                Message::Log(LogMessage::Exception(place, number))
+            }));
             self.wish(Wish::Log(LogWish::Shut));
+        } else if log.controls.is_some() {
+            self.controls(false);
         } else if log.caret || !log.filter.text.is_empty() {
             log.caret = false;
             if !std::mem::take(&mut log.filter.text).is_empty() {
@@ -209,6 +294,5 @@ impl App {
 
 /// What scrolls an entry to its beginning.
 pub(super) fn to_the_top() -> Task<Message> {
-    use iced::widget::scrollable::AbsoluteOffset;
     operation::scroll_to(screen::handoff_log::ENTRY, AbsoluteOffset { x: None, y: Some(0.0) })
 }

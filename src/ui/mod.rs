@@ -203,13 +203,16 @@ impl App {
             Message::Enter => self.enter(),
             Message::Go(go) => return self.go(go),
             Message::Letter(letter) => self.letter(letter),
-            Message::Log(message) => self.log_message(message),
+            Message::Log(message) => {
+                self.log_message(message);
+                return self.controls_again();
+            }
             Message::Open(index) => {
                 let wish = self.log.toggle(index);
                 self.wish(Wish::Log(wish));
                 self.focus = None;
                 self.ask_log();
-                return log_keys::to_the_top();
+                return Task::batch([log_keys::to_the_top(), self.controls_again()]);
             }
             Message::Nothing => {}
             Message::Opened(window) => return window::raw_id::<Message>(window).map(Message::Attached),
@@ -485,7 +488,7 @@ impl App {
             return match (&scene.log_pin, self.log.opened()) {
                 (Some(_), _) => Some(Message::Enter),
                 (None, _) if self.log.note.is_some() => Some(Message::Log(LogMessage::NoteDone)),
-                (None, _) if self.reads_log() && self.log.menu.is_none() => {
+                (None, _) if self.reads_log() && self.log.menu.is_none() && !self.log.on_controls() => {
                     self.log.at(self.log.top).map(|shown| Message::Open(shown.written.index))
                 }
                 (None, _) => None,
@@ -533,6 +536,9 @@ impl App {
         let to =
             |which, top| operation::scroll_to(which, scrollable::AbsoluteOffset { x: None, y: Some(top) });
         let look = self.look();
+        if let Message::Log(LogMessage::Exception(place, _)) = focus {
+            return self.scroll_controls(*place);
+        }
         if scene.log.is_none() && screen::launcher::stops(scene).contains(focus) {
             to(screen::PAGE, screen::launcher::top_of(look, scene, focus))
         } else {

@@ -110,6 +110,25 @@ pub fn width(content: &str, size: f32, font: Font) -> f32 {
     .width
 }
 
+/// How high text is drawn that is broken into lines of this width, in pixels: as [`say`] draws it.
+#[must_use]
+pub fn high(content: &str, size: f32, font: Font, room: f32) -> f32 {
+    Paragraph::with_text(iced::advanced::Text {
+        content,
+        bounds: Size::new(room, f32::INFINITY),
+        size: Pixels(size),
+        line_height: LineHeight::Relative(1.25),
+        font,
+        align_x: iced::advanced::text::Alignment::Default,
+        align_y: iced::alignment::Vertical::Top,
+        shaping: Shaping::Auto,
+        wrapping: Wrapping::default(),
+    })
+    .min_bounds()
+    .height
+    .ceil()
+}
+
 /// The text, or as much of it as fits on a line of this width, with an ellipsis.
 #[must_use]
 pub fn fit(content: &str, size: f32, font: Font, room: f32) -> String {

@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cleanshift::driver::scene::{
-    AppState, AppTile, AttendedScene, CleanSummary, CleanUpScene, DrillReport, DrillScene, DrillStep,
-    DrillStepScene, DrillVerdict, DrilledRow, EmergencyScene, LogScene, Look, OpenScene, Phase, PinAsk,
-    PinScene, QuarantineScene, ReceiptScene, Scene, StationFacts, StepName, StepScene, StepState,
+    AppState, AppTile, AttendedScene, CleanSummary, CleanUpScene, ControlsScene, DrillReport, DrillScene,
+    DrillStep, DrillStepScene, DrillVerdict, DrilledRow, EmergencyScene, LogScene, Look, OpenScene, Phase,
+    PinAsk, PinScene, QuarantineScene, ReceiptScene, Scene, StationFacts, StepName, StepScene, StepState,
     VacantScene, WindowScene,
 };
+use cleanshift::evidence::controls::{Tally, report};
 use cleanshift::evidence::leaf_hash;
 use cleanshift::evidence::receipt::{
     About, AppClosed, ChangeFacts, GateSaw, HandoffFacts, Receipt, Time, Who,
 };
 use cleanshift::handoff::{App, BadgeMode, Notice, Trigger, Window};
+use cleanshift::ports::controls::{Control, Controls, Elsewhere, Exception};
 use cleanshift::ports::{Answer, Day, DrillRow, Gap, GateAnswer, Held, Mark, Sight, Written};
 
 /// 2026-11-23T07:42:10Z.
@@ -425,6 +427,81 @@ pub(crate) fn log_open(number: u64, checked: Option<Result<u64, String>>) -> Log
     let entry = Some(written(number));
     let open = OpenScene { number, place: Some(39 - number), entry, notes, checked };
     LogScene { open: Some(open), ..log(40) }
+}
+
+/// What these entries are evidence for, as a store tells it.
+pub(crate) fn controls(receipts: impl IntoIterator<Item = Receipt>, whole: bool) -> Controls {
+    let (mut tally, mut leaf) = (Tally::default(), Vec::new());
+    for (mut receipt, index) in receipts.into_iter().zip(0..) {
+        (receipt.index, receipt.previous) = (index, hex::encode(&leaf));
+        leaf = leaf_hash(&serde_json::to_vec(&receipt).unwrap()).to_vec();
+        tally.entry(&receipt, &leaf, true);
+    }
+    let told = report(&tally, None);
+    let verified = if whole {
+        format!("whole: {} entries, newest signature checked with this key", told.entries)
+    } else {
+        "broken at entry 33: edited: its text does not give its leaf hash".to_owned()
+    };
+    Controls {
+        entries: told.entries,
+        range: told.range,
+        whole,
+        verified,
+        controls: told
+            .controls
+            .into_iter()
+            .map(|control| Control {
+                framework: control.framework,
+                id: control.id,
+                title: control.title,
+                evidence: control.evidence,
+                counts: control.counts.into_iter().map(|count| (count.what, count.count)).collect(),
+                exceptions: control
+                    .exceptions
+                    .into_iter()
+                    .map(|odd| Exception { what: odd.what, count: odd.count, entries: odd.entries })
+                    .collect(),
+                not_shown: control.not_shown,
+            })
+            .collect(),
+        elsewhere: told
+            .none
+            .into_iter()
+            .map(|none| Elsewhere {
+                framework: none.framework,
+                id: none.id,
+                title: none.title,
+                why: none.why,
+            })
+            .collect(),
+    }
+}
+
+/// A day on which nothing was amiss: people came and went.
+pub(crate) fn good() -> Controls {
+    let turn = |entry: u64| Receipt { index: entry, ..receipt([1, 6][usize::try_from(entry % 2).unwrap()]) };
+    controls((0..1_204).map(turn), true)
+}
+
+/// A day with exceptions of many sorts, some of them of more entries than are named.
+pub(crate) fn amiss() -> Controls {
+    let emergency = |entry: u64| {
+        let mut receipt = receipt(entry);
+        if entry % 17 == 5 {
+            (receipt.kind, receipt.change) = ("break-glass".to_owned(), None);
+        }
+        receipt
+    };
+    controls((0..204).map(emergency), false)
+}
+
+/// The log with the controls told, or as far as they were read.
+pub(crate) fn log_controls(told: Option<Result<Controls, String>>) -> LogScene {
+    let told = told.map(|told| told.map(Arc::new));
+    let read = if told.is_some() { 1_000_000 } else { 380_000 };
+    let controls = ControlsScene { between: None, read, total: 1_000_000, told };
+    LogScene { controls: Some(controls), ..log(40) }
 }
 
 /// A log whose names, apps and notes would forge lines of it or turn it around.

@@ -2,7 +2,7 @@
 //! a station at which things go wrong.
 
 use cleanshift::driver::Wish;
-use cleanshift::driver::scene::{LogWish, Phase, PinAsk, PinScene, Question};
+use cleanshift::driver::scene::{ControlsScene, LogWish, Phase, PinAsk, PinScene, Question};
 use cleanshift::handoff::{App, BadgeMode};
 use cleanshift::platform::rehearsal::disk::{Death, Fault, Weather};
 use cleanshift::ports::ReaderEvent;
@@ -99,6 +99,45 @@ impl Day {
         Ok(changes)
     }
 
+    /// An operator and then a supervisor ask for the controls, each with her session open, she without and
+    /// with the log: what the scene has of them after each, and how often the ledger was asked.
+    pub(crate) fn controls(&mut self) -> Result<Vec<(Option<ControlsScene>, u64)>, Broken> {
+        self.ward.chance = false;
+        self.ward.start()?;
+        self.ward.pass(2_000)?;
+        let mut seen = Vec::new();
+        let ask = |day: &mut Self| -> Result<(), Broken> {
+            day.ward.wish(Wish::Log(LogWish::Controls(None)))?;
+            day.ward.pass(1_000)
+        };
+        let mut look = |day: &Self| -> Result<(), Broken> {
+            let asked = day.ward.said.lock().unwrap().controls;
+            let log = match day.ward.scene().map(|scene| scene.phase) {
+                Some(Phase::Attended(at_work)) => at_work.log,
+                other => return Err(format!("nobody is at work: {other:?}")),
+            };
+            seen.push((log.and_then(|log| log.controls), asked));
+            Ok(())
+        };
+        self.tries(&ANA, ANA.pin)?;
+        self.ward.wish(Wish::OpenLog)?;
+        ask(self)?;
+        look(self)?;
+        self.leaves()?;
+        self.ward.pass(4_000)?;
+        self.tries(&SUE, SUE.pin)?;
+        ask(self)?;
+        look(self)?;
+        self.ward.wish(Wish::OpenLog)?;
+        self.ward.pass(1_000)?;
+        ask(self)?;
+        look(self)?;
+        self.ward.wish(Wish::Log(LogWish::ControlsShut))?;
+        self.ward.pass(200)?;
+        look(self)?;
+        Ok(seen)
+    }
+
     /// A supervisor does something with the log; it is nothing where she has not opened it.
     fn reads(&mut self) -> Result<(), Broken> {
         let number = u64::from(u32::try_from(self.ward.dice.below(40)).unwrap());
@@ -108,6 +147,7 @@ impl Day {
             1 => LogWish::Rows(number),
             2 => LogWish::Day(MORNING, MORNING + 24 * HOUR.cast_signed()),
             3 => LogWish::Note(number, text.to_owned()),
+            4 if number.is_multiple_of(2) => LogWish::Controls(None),
             4 => LogWish::Note(number, String::new()),
             _ => LogWish::Open(number),
         };

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use cleanshift::handoff::{OperatorId, Record};
 use cleanshift::platform::rehearsal::disk::Disk;
+use cleanshift::ports::controls::Controls;
 use cleanshift::ports::{
     Answer, BadgeUid, Body, CodeRow, CodeRows, Day, Entry, Found, Handoff, Intent, Ledger, Media, PinRow,
     PortError, Question, Result, RosterRow, RosterRows, Search, Stamp, Unfinished, Written,
@@ -39,6 +40,8 @@ pub(crate) struct Acknowledged {
     pub(crate) untold: bool,
     /// How often a shell asked for old entries to be pruned.
     pub(crate) prunings: u64,
+    /// How often the controls were asked for.
+    pub(crate) controls: u64,
     /// A supervisor's wish for a new start of the machine is in the ledger, and was not acted on yet.
     pub(crate) restart: bool,
     /// The least that the counter of wrong tries may say; that of codes as that of whoever uses them.
@@ -194,6 +197,15 @@ impl Search for Witness {
 
     fn notes(&self, number: u64) -> Result<Vec<Written>> {
         self.store.notes(number)
+    }
+
+    fn controls(
+        &self,
+        between: Option<(i64, i64)>,
+        told: &dyn Fn(u64, u64) -> bool,
+    ) -> Result<Option<Controls>> {
+        self.said().controls += 1;
+        self.store.controls(between, told)
     }
 }
 

@@ -108,8 +108,70 @@ fn the_log_opens_for_its_supervisor_s_pin_alone() {
     verified(&stage);
 }
 
+/// The button of the controls, where there is no medium.
+const CONTROLS: (i16, i16) = (730, 112);
+const TAB: u32 = 0xff09;
+
+#[test]
+fn a_supervisor_sees_the_controls_and_opens_the_exception_that_the_command_names() {
+    let (stage, issued) = worked();
+    // A badge that is on no roster is an exception to two of them at least.
+    stage.lay_on(1, "a bus card").unwrap();
+    assert!(wait_for(|| !newest(&stage, "badge-unknown").is_null()));
+    stage.emulator.remove(1);
+    stage.tap("sofia").unwrap();
+    stage.first_pin("sofia", &issued).unwrap();
+    let mark = stage.mark();
+    pause();
+    stage.screen.touch(LOG.0, LOG.1).unwrap();
+    stage.wait_state(mark, "attended, log").unwrap();
+    pause();
+    assert!(!stage.was(mark, "attended, log, controls"), "nobody has asked for them yet");
+    stage.screen.touch(CONTROLS.0, CONTROLS.1).unwrap();
+    stage.wait_state(mark, "attended, log, controls").unwrap();
+    let output = stage.ctl(&["log", "controls", "--json"]).output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let exceptions =
+        told["controls"].as_array().unwrap().iter().flat_map(|one| one["exceptions"].as_array().unwrap());
+    let entries: Vec<u64> = exceptions
+        .flat_map(|odd| odd["entries"].as_array().unwrap())
+        .filter_map(serde_json::Value::as_u64)
+        .collect();
+    assert!(entries.contains(&newest(&stage, "badge-unknown")["index"].as_u64().unwrap()), "{told}");
+    // The page's own buttons come first: the controls', the drill's and the way out, a day back, the days. Then each
+    // exception that the command names, in its order.
+    for (place, number) in entries.iter().enumerate().take(2) {
+        pause();
+        for _ in 0..if place == 0 { 6 } else { 1 } {
+            stage.screen.key(TAB).unwrap();
+        }
+        pause();
+        stage.screen.type_text("\n").unwrap();
+        pause();
+        stage.screen.touch(WRITE.0, WRITE.1).unwrap();
+        pause();
+        let text = format!("seen as exception {place}");
+        stage.screen.type_text(&format!("{text}\n")).unwrap();
+        assert!(wait_for(|| newest(&stage, "annotated")["note"] == text), "no note was written");
+        assert_eq!(newest(&stage, "annotated")["about"]["entry"], *number, "{entries:?}");
+        pause();
+        // Back from the entry to the page, with the focus where it was.
+        stage.screen.key(ESCAPE).unwrap();
+    }
+    assert!(entries.len() > 1, "{entries:?}");
+    // Back to the list, and out of the log.
+    let mark = stage.mark();
+    pause();
+    stage.screen.key(ESCAPE).unwrap();
+    stage.wait_state(mark, "attended, log").unwrap();
+    pause();
+    stage.screen.key(ESCAPE).unwrap();
+    stage.wait_state(mark, "attended, 0 windows").unwrap();
+    verified(&stage);
+}
+
 /// The button that takes a copy, and the first medium that it offers.
-const EXPORT: (i16, i16) = (744, 112);
+const EXPORT: (i16, i16) = (739, 112);
 const MEDIUM: (i16, i16) = (200, 276);
 
 /// A medium that is mounted as long as the test runs.

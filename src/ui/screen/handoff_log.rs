@@ -10,12 +10,14 @@ use crate::evidence::escape;
 use crate::ui::Message;
 use crate::ui::icon::Icon;
 use crate::ui::log::{LogMessage, Menu, Shown, Verdict};
-use crate::ui::parts::{Look, Touch, line, pill, say, soft};
-use crate::ui::screen::{keyboard, log_day, log_entry, log_filter};
+use crate::ui::parts::{Look, Touch, line, pill, say, soft, width};
+use crate::ui::screen::{keyboard, log_controls, log_day, log_entry, log_filter};
 use crate::ui::theme::{self, BAR, Kind, STRONG, TEXT};
 
 /// The open entry, for scrolling by keyboard.
 pub const ENTRY: &str = "log entry";
+/// The page of controls, for scrolling by keyboard.
+pub const CONTROLS: &str = "log controls";
 /// A row of the list, on a 1280×800 screen, without the room of its ring.
 const ROW: f32 = 64.0;
 /// Between two rows.
@@ -77,6 +79,7 @@ pub fn stops(look: Look<'_>, scene: &LogScene) -> Vec<Message> {
     }
     let mut stops = Vec::new();
     if !log.keyboard {
+        stops.push(controls(look));
         if !scene.media.is_empty() {
             stops.push(Message::Log(LogMessage::Menu(Some(Menu::Export))));
         }
@@ -87,6 +90,10 @@ pub fn stops(look: Look<'_>, scene: &LogScene) -> Vec<Message> {
     }
     if let Some(menu) = log.menu {
         stops.extend(log_filter::menu_stops(look, scene, menu));
+        return stops;
+    }
+    if log.on_controls() {
+        stops.extend(log_controls::stops(look, scene));
         return stops;
     }
     stops.extend(log_filter::stops(look));
@@ -101,6 +108,11 @@ pub fn stops(look: Look<'_>, scene: &LogScene) -> Vec<Message> {
         stops.extend(log_entry::stops(look));
     }
     stops
+}
+
+/// What the button of the controls does: it opens their page, leads back to it, or leaves it.
+fn controls(look: Look<'_>) -> Message {
+    Message::Log(LogMessage::Controls(!look.log.on_controls()))
 }
 
 /// The rows that are shown, with their places, as far as they were read.
@@ -132,6 +144,8 @@ pub fn view<'a>(look: Look<'a>, scene: &'a LogScene) -> Element<'a, Message> {
         all = all.push(log_entry::note(look));
     } else if let Some(menu) = log.menu {
         all = all.push(log_filter::menu(look, scene, menu));
+    } else if log.on_controls() {
+        all = all.push(log_controls::view(look, scene));
     } else {
         all = all.push(log_filter::line(look, scene));
         if !log.keyboard && log.open.is_none() {
@@ -154,10 +168,14 @@ pub fn view<'a>(look: Look<'a>, scene: &'a LogScene) -> Element<'a, Message> {
 /// Whether it holds, how much there is, whose clock it is, and the ways out.
 fn head<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
     let colours = look.colours;
+    // A million entries are told beside every way out.
+    let room = if scene.media.is_empty() { 1200.0 } else { 1300.0 };
+    let narrow = look.size.width < room * look.scale;
     let verdict = match &scene.verdict {
         None => pill(look, Icon::Ring, "Verifying…", colours.amber, colours.amber_tint),
         Some(Ok(count)) => {
-            let said = format!("{} entries verified", thousands(*count));
+            let what = if narrow { "" } else { " entries" };
+            let said = format!("{}{what} verified", thousands(*count));
             pill(look, Icon::ShieldTick, said, colours.good, colours.good_tint)
         }
         Some(Err(_)) => pill(look, Icon::Warning, "The log does not hold", colours.bad, colours.bad_tint),
@@ -169,23 +187,34 @@ fn head<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
     };
     let zone = look.time(look.utc_ms, "%Z");
     let zone = match look.zone.iana_name() {
-        Some(name) if name != zone => format!("Times: {name} ({zone})"),
+        Some(name) if name != zone && !narrow => format!("Times: {name} ({zone})"),
         Some(_) | None => format!("Times: {zone}"),
     };
-    let close = Touch::new(look, Kind::Quiet, Message::Wish(Wish::CloseLog)).width(look.px(144.0));
+    // Where there is no room for icons beside them, the words say enough.
+    let way = |message: Message, kind: Kind, icon: Icon, word: &'static str, wide: f32| {
+        let touch = Touch::new(look, kind, message).padding(0);
+        if narrow {
+            touch.width(width(word, look.px(20.0), STRONG).ceil() + look.px(20.0)).saying(word)
+        } else {
+            touch.width(look.px(wide)).with_icon(icon, word)
+        }
+    };
     let mut ways = row![].spacing(look.px(4.0));
+    let kind = if look.log.controls.is_some() { Kind::CardMarked } else { Kind::Quiet };
+    ways = ways.push(way(controls(look), kind, Icon::Tick, "Controls", 160.0));
     if !scene.media.is_empty() {
-        let export = Touch::new(look, Kind::Quiet, Message::Log(LogMessage::Menu(Some(Menu::Export))));
-        ways = ways.push(export.width(look.px(160.0)).with_icon(Icon::Export, "Export"));
+        let export = Message::Log(LogMessage::Menu(Some(Menu::Export)));
+        ways = ways.push(way(export, Kind::Quiet, Icon::Export, "Export", 160.0));
     }
     if scene.drill {
-        let drill = Touch::new(look, Kind::Quiet, Message::Wish(Wish::Drill)).width(look.px(160.0));
-        ways = ways.push(drill.with_icon(Icon::ShieldTick, "Run drill"));
+        ways = ways.push(way(Message::Wish(Wish::Drill), Kind::Quiet, Icon::ShieldTick, "Run drill", 160.0));
     }
-    ways = ways.push(close.with_icon(Icon::Close, "Close"));
+    ways = ways.push(way(Message::Wish(Wish::CloseLog), Kind::Quiet, Icon::Close, "Close", 144.0));
     let told = column![say(count, look.px(20.0), STRONG, colours.ink), soft(look, zone)];
     container(
-        row![verdict, told, space::horizontal(), ways].spacing(look.px(20.0)).align_y(Alignment::Center),
+        row![verdict, told, space::horizontal(), ways]
+            .spacing(look.px(if narrow { 12.0 } else { 20.0 }))
+            .align_y(Alignment::Center),
     )
     .height(look.px(LINE) + 8.0)
     .into()

@@ -69,39 +69,56 @@ fn day_name(look: Look<'_>, from: i64) -> String {
     }
 }
 
+/// A day on, or back.
+fn step<'a>(look: Look<'a>, icon: Icon, days: i8, there: bool) -> Element<'a, Message> {
+    Touch::new(look, Kind::Quiet, of(LogMessage::Turn(days)))
+        .width(look.px(64.0))
+        .padding(0)
+        .enabled(there)
+        .holding(container(icon.view(look.px(28.0), look.colours.ink)).center(Length::Fill))
+}
+
+/// What opens a menu, so wide.
+fn opens<'a>(look: Look<'a>, scene: &LogScene, menu: Menu, wide: f32) -> Element<'a, Message> {
+    let (word, narrowed) = chosen(look, scene, menu);
+    let kind = if narrowed { Kind::CardMarked } else { Kind::Card };
+    // Where there is no room for both, the word says enough.
+    let arrow = look.size.width >= 1200.0;
+    let inner = wide - look.px(24.0) - if arrow { look.px(24.0) } else { 0.0 } - look.px(2.0);
+    let word = fit(&word, look.px(18.0), STRONG, inner);
+    let words = text(word).size(look.px(18.0)).font(STRONG).wrapping(text::Wrapping::None);
+    let mut both = row![words, space::horizontal()].align_y(Alignment::Center);
+    if arrow {
+        both = both.push(Icon::Down.view(look.px(20.0), look.colours.soft));
+    }
+    Touch::new(look, kind, of(LogMessage::Menu(Some(menu))))
+        .width(wide)
+        .padding([0.0, look.px(12.0)])
+        .holding(container(both).center_y(Length::Fill))
+}
+
+/// The day alone, where nothing else narrows.
+pub fn days<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
+    row![
+        step(look, Icon::Left, -1, true),
+        opens(look, scene, Menu::Day, look.px(176.0)),
+        step(look, Icon::Right, 1, look.log.filter.day.is_some()),
+    ]
+    .spacing(look.px(4.0))
+    .align_y(Alignment::Center)
+    .into()
+}
+
 /// The line of filters.
 pub fn line<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
     let colours = look.colours;
     let log = look.log;
-    let step = |icon: Icon, days: i8, there: bool| {
-        Touch::new(look, Kind::Quiet, of(LogMessage::Turn(days)))
-            .width(look.px(64.0))
-            .padding(0)
-            .enabled(there)
-            .holding(container(icon.view(look.px(28.0), colours.ink)).center(Length::Fill))
-    };
     let full = look.size.width - look.px(80.0);
     let between = look.px(4.0);
     // Seven places with rings, six gaps; the two steps are square.
     let room = full - 2.0 * (look.px(64.0) + 8.0) - 7.0 * between - 6.0 * 8.0;
     let each = (room * 0.155).floor();
-    let button = |menu: Menu| {
-        let (word, narrowed) = chosen(look, scene, menu);
-        let kind = if narrowed { Kind::CardMarked } else { Kind::Card };
-        // Where there is no room for both, the word says enough.
-        let arrow = look.size.width >= 1200.0;
-        let inner = each - look.px(24.0) - if arrow { look.px(24.0) } else { 0.0 } - look.px(2.0);
-        let word = fit(&word, look.px(18.0), STRONG, inner);
-        let words = text(word).size(look.px(18.0)).font(STRONG).wrapping(text::Wrapping::None);
-        let mut both = row![words, space::horizontal()].align_y(Alignment::Center);
-        if arrow {
-            both = both.push(Icon::Down.view(look.px(20.0), colours.soft));
-        }
-        Touch::new(look, kind, of(LogMessage::Menu(Some(menu))))
-            .width(each)
-            .padding([0.0, look.px(12.0)])
-            .holding(container(both).center_y(Length::Fill))
-    };
+    let button = |menu: Menu| opens(look, scene, menu, each);
     let typed = &log.filter.text;
     let (word, font, colour) = if typed.is_empty() && !log.caret {
         ("Search".to_owned(), TEXT, colours.soft)
@@ -129,9 +146,9 @@ pub fn line<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
             .center_y(Length::Fill),
         );
     row![
-        step(Icon::Left, -1, true),
+        step(look, Icon::Left, -1, true),
         button(Menu::Day),
-        step(Icon::Right, 1, log.filter.day.is_some()),
+        step(look, Icon::Right, 1, log.filter.day.is_some()),
         button(Menu::Operator),
         button(Menu::Cause),
         button(Menu::Verdict),

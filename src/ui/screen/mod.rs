@@ -9,6 +9,7 @@ pub mod emergency;
 pub mod handoff_log;
 pub mod keyboard;
 pub mod launcher;
+pub mod log_controls;
 pub mod log_day;
 pub mod log_entry;
 pub mod log_filter;

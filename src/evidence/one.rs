@@ -61,7 +61,9 @@ impl Wrong {
 }
 
 /// Checks one entry: its text against its leaf, its number, the leaf before it, its own checkpoint, and
-/// that the newest one covers it too. All signatures must be `key`'s.
+/// that the newest one covers it too. Of `keys`, in the order in which the station had them, the newest
+/// checkpoint must be signed by the last, the entry's own by any. Whether one was rightly handed over to the
+/// next is for the whole verification to say. Of an entry that was pruned the hash alone is checked.
 ///
 /// # Errors
 /// What is wrong, for people.
@@ -69,10 +71,16 @@ pub fn check(
     entry: &Stored<'_>,
     before: Option<&[u8]>,
     newest: &Head<'_>,
-    key: &StationKey,
+    keys: &[StationKey],
     nodes: Nodes<'_>,
 ) -> Result<(), Wrong> {
     let wrong = |what: &str| Wrong::Entry(what.to_owned());
+    if entry.json.is_empty() {
+        // Its text was pruned, and its checkpoint with it: its hash is all that can be found again.
+        let leaf: Hash = entry.leaf.try_into().map_err(|_| wrong("its stored hash is damaged"))?;
+        signed(newest, "the newest", current(keys)).map_err(Wrong::Entry)?;
+        return covers(newest, "the newest", entry.index, leaf, nodes).map_err(Wrong::Tree);
+    }
     let leaf = leaf_hash(entry.json);
     if leaf.as_slice() != entry.leaf {
         return Err(wrong("its text does not give its leaf hash: it was changed"));
@@ -86,23 +94,32 @@ pub fn check(
     }
     let root: Hash = entry.root.try_into().map_err(|_| wrong("its stored root is damaged"))?;
     let own = Head { size: entry.index + 1, root, checkpoint: entry.checkpoint };
-    for (head, which) in [(&own, "its own"), (newest, "the newest")] {
-        signed(head, which, key).map_err(Wrong::Entry)?;
+    for (head, which, keys) in [(&own, "its own", keys), (newest, "the newest", current(keys))] {
+        signed(head, which, keys).map_err(Wrong::Entry)?;
         covers(head, which, entry.index, leaf, nodes).map_err(Wrong::Tree)?;
     }
     Ok(())
 }
 
-fn signed(head: &Head<'_>, which: &str, key: &StationKey) -> Result<(), String> {
+/// The key that signs now.
+fn current(keys: &[StationKey]) -> &[StationKey] {
+    keys.get(keys.len().saturating_sub(1)..).unwrap_or_default()
+}
+
+fn signed(head: &Head<'_>, which: &str, keys: &[StationKey]) -> Result<(), String> {
     let mut text = String::new();
-    checkpoint::text_into(&mut text, key.origin(), head.size, &head.root);
+    let origin = keys.last().map(StationKey::origin).unwrap_or_default();
+    checkpoint::text_into(&mut text, origin, head.size, &head.root);
     if !head.checkpoint.strip_prefix(text.as_str()).is_some_and(|rest| rest.starts_with("\n— ")) {
         return Err(format!("{which} checkpoint does not say this size and this root"));
     }
-    match key.check(head.checkpoint) {
-        Signature::Good => Ok(()),
-        Signature::Bad => Err(format!("{which} checkpoint was not signed as it stands")),
-        Signature::Other => Err(format!("{which} checkpoint is signed by another key")),
+    let found: Vec<Signature> = keys.iter().map(|key| key.check(head.checkpoint)).collect();
+    if found.contains(&Signature::Good) {
+        Ok(())
+    } else if found.contains(&Signature::Bad) {
+        Err(format!("{which} checkpoint was not signed as it stands"))
+    } else {
+        Err(format!("{which} checkpoint is signed by another key"))
     }
 }
 
@@ -149,12 +166,24 @@ mod tests {
         let before = |index: u64| index.checked_sub(1).map(|one| rows[usize::try_from(one).unwrap()].1);
         for index in 0..21 {
             let before = before(index);
-            let held = check(&stored(index), before.as_ref().map(|leaf| &leaf[..]), &newest, &key, &read);
+            let held = check(
+                &stored(index),
+                before.as_ref().map(|leaf| &leaf[..]),
+                &newest,
+                std::slice::from_ref(&key),
+                &read,
+            );
             assert_eq!(held, Ok(()), "entry {index}");
         }
         let wrong = |entry: &Stored<'_>, what: &str| {
             let before = before(7);
-            let held = check(entry, before.as_ref().map(|leaf| &leaf[..]), &newest, &key, &read);
+            let held = check(
+                entry,
+                before.as_ref().map(|leaf| &leaf[..]),
+                &newest,
+                std::slice::from_ref(&key),
+                &read,
+            );
             assert!(held.as_ref().is_err_and(|said| said.what().contains(what)), "{what}: {held:?}");
         };
         let mut edited = rows[7].0.clone();

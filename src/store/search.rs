@@ -118,10 +118,15 @@ impl Search for Store {
     }
 
     fn check(&self, number: u64) -> Result<std::result::Result<u64, String>> {
-        let key = self.public_key()?;
+        // The keys before the one that signs now have signed older entries.
+        let own = self.public_key()?;
+        let mut keys = self.all_keys()?;
+        if keys.last().is_none_or(|last| last.text() != own.text()) {
+            keys.push(own);
+        }
         self.whole_index(&|| true)?;
         for tries in 0..2 {
-            let checked = check(&self.reader(), number, &key).map_err(disk("read the ledger"))?;
+            let checked = check(&self.reader(), number, &keys).map_err(disk("read the ledger"))?;
             match checked {
                 // The hashes beside the ledger may be what is damaged: they are made anew before an
                 // entry is called wrong.
@@ -312,7 +317,7 @@ type WholeRow = (Vec<u8>, Vec<u8>, Vec<u8>, String);
 fn check(
     db: &Connection,
     number: u64,
-    key: &crate::evidence::StationKey,
+    keys: &[crate::evidence::StationKey],
 ) -> rusqlite::Result<std::result::Result<u64, Wrong>> {
     let tx = db.unchecked_transaction()?;
     let row = |number: u64| -> rusqlite::Result<Option<WholeRow>> {
@@ -333,5 +338,5 @@ fn check(
     let entry = Stored { index: number, json: &json, leaf: &leaf, root: &root, checkpoint: &checkpoint };
     let head = one::Head { size: total, root: newest_root, checkpoint: &newest.3 };
     let node = |place| index::node(&tx, place);
-    Ok(one::check(&entry, before.as_deref(), &head, key, &node).map(|()| total))
+    Ok(one::check(&entry, before.as_deref(), &head, keys, &node).map(|()| total))
 }

@@ -1,7 +1,7 @@
 //! Old entries give up their text, and nothing else.
 
 use cleanshift::evidence::Frontier;
-use cleanshift::ports::{Ledger as _, Stamp};
+use cleanshift::ports::{Ledger as _, Search as _, Stamp};
 use cleanshift::store::{Keep, Store};
 use rusqlite::params;
 
@@ -196,4 +196,21 @@ fn a_pruned_ledger_exports_and_proves_what_is_left() {
         |count: &serde_json::Value| count["what"] == "entries whose text was pruned" && count["count"] == 9;
     assert!(control["counts"].as_array().unwrap().iter().any(pruned), "{control}");
     assert!(control["exceptions"].as_array().unwrap().is_empty(), "{control}");
+}
+
+#[test]
+fn the_view_verifies_what_was_pruned_and_what_an_older_key_signed() {
+    let station = pruned();
+    assert_eq!(station.log(&["rotate-key"]).code, 0);
+    let store = station.open();
+    store.append(&opened(900)).unwrap();
+    let entries = store.entries().unwrap();
+    for number in 0..entries {
+        assert_eq!(store.check(number).unwrap(), Ok(entries), "entry {number}");
+    }
+    // A hash that was put in the place of a pruned one is not in the tree.
+    let old = "UPDATE ledger SET leaf = zeroblob(32) WHERE number = 5";
+    station.db().execute_batch(old).unwrap();
+    let said = store.check(5).unwrap().unwrap_err();
+    assert!(said.contains("the newest checkpoint does not have it"), "{said}");
 }

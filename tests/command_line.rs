@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "what fails in a test ends the test")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -123,4 +124,72 @@ fn a_code_in_place_of_another_says_so() {
     assert!(!first.contains("opens nothing"), "{first}");
     let second = said(&station.run(&["break-glass", "issue", "Ward 4"]));
     assert!(second.contains("opens nothing any more"), "{second}");
+}
+
+#[test]
+fn a_listing_makes_no_station_and_a_directory_of_others_is_left_alone() {
+    let station = Station::new();
+    for listing in [["roster", "list"], ["break-glass", "list"], ["roster", "export"]] {
+        let output = station.run(&listing);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains("there is none"), "{}", said(&output));
+    }
+    assert!(!station.0.path().join("state").exists());
+    // What is somebody else's is neither closed to others nor written into.
+    let theirs = station.0.path().join("state");
+    fs::create_dir(&theirs).unwrap();
+    fs::set_permissions(&theirs, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(theirs.join("letter.txt"), "x").unwrap();
+    let output =
+        station.run(&["roster", "add", "ana", "--name", "Ana", "--role", "nurse", "--badge", "04AABBCC"]);
+    assert!(output.status.code() == Some(2) && said(&output).contains("other files"), "{}", said(&output));
+    assert_eq!(fs::metadata(&theirs).unwrap().permissions().mode() & 0o777, 0o755);
+    assert_eq!(fs::read_dir(&theirs).unwrap().count(), 1);
+}
+
+#[test]
+fn what_nobody_could_hear_or_read_is_an_error() {
+    let station = Station::new();
+    assert!(station.run(&["break-glass", "issue", "Ward 4"]).status.success());
+    let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/ward.toml");
+    for command in
+        [&["log", "list"][..], &["log", "key"], &["policy", "check", policy], &["policy", "schema"]]
+    {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = station.ctl(command).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{command:?}: {}", said(&output));
+        assert!(said(&output).contains("standard output"), "{command:?}: {}", said(&output));
+    }
+    // A file that never ends is no policy, and no ledger comes out of a pipe.
+    let output = station.run(&["policy", "check", "/dev/zero"]);
+    assert!(output.status.code() == Some(1) && said(&output).contains("1 MiB"), "{}", said(&output));
+    let output = station.run(&["log", "verify", "/dev/zero"]);
+    assert!(
+        output.status.code() == Some(2) && said(&output).contains("pipe or a device"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn no_output_is_written_over_what_the_station_needs() {
+    let station = Station::new();
+    assert!(station.run(&["break-glass", "issue", "Ward 4"]).status.success());
+    let key = station.0.path().join("state/station.key");
+    let before = fs::read(&key).unwrap();
+    let output = station.run(&["log", "checkpoint", "--out", key.to_str().unwrap()]);
+    assert!(output.status.code() == Some(2) && said(&output).contains("something else"), "{}", said(&output));
+    let output =
+        station.run(&["log", "export", "--format", "csv", "--force", "--out", key.to_str().unwrap()]);
+    assert!(
+        output.status.code() == Some(2) && said(&output).contains("state directory"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(fs::read(&key).unwrap(), before);
+    // A file of checkpoints takes another.
+    let kept = station.0.path().join("kept.txt");
+    for _ in 0..2 {
+        assert!(station.run(&["log", "checkpoint", "--out", kept.to_str().unwrap()]).status.success());
+    }
 }

@@ -159,9 +159,13 @@ pub fn run(cmd: &LogCommand, station: &Station) -> u8 {
         // Whoever reads JSON is told in JSON that nothing could be found out.
         let _ = writeln!(out, "{:#}", json!({ "error": format!("failed to {error}") }));
     }
-    // A reader that went away (`| head`) is no failure of ours.
-    let _ = std::io::stdout().lock().write_all(out.as_bytes());
+    // A reader that went away (`| head`) has ended us quietly; a disk that is full has not.
+    let heard = super::say(&out);
     match done {
+        Ok(_) if heard.is_err() => {
+            let _ = writeln!(std::io::stderr(), "cleanshiftctl: {}", heard.err().unwrap_or_default());
+            2
+        }
         Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "cleanshiftctl: failed to {error}");

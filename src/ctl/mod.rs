@@ -73,7 +73,7 @@ pub fn main() -> ExitCode {
         host::end_with_its_reader();
     }
     let code = match arguments.command {
-        Command::Policy(command) => policy::run(&command),
+        Command::Policy(command) => told(policy::run(&command)),
         Command::BreakGlass(command) => {
             let path = arguments.policy.unwrap_or_else(places::policy);
             told(with_codes(&path, &state, &command))
@@ -90,6 +90,21 @@ pub fn main() -> ExitCode {
         Command::Drill(drill) => drill::run(&drill, arguments.policy.as_deref(), arguments.state.as_deref()),
     };
     ExitCode::from(code)
+}
+
+/// Says it on standard output; that nobody could hear it is an error.
+///
+/// # Errors
+/// What the terminal, file or pipe said.
+pub fn say(text: &str) -> Result<u8, String> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    let told = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    told.map(|()| GOOD).map_err(|error| {
+        format!(
+            "standard output took not all of it: {error}\nhelp: make room there, or write to another place"
+        )
+    })
 }
 
 /// Tells an error to the terminal.
@@ -111,12 +126,20 @@ fn secrets(policy: &Policy, state: &std::path::Path) -> Result<(Arc<Store>, Pepp
     Ok((store, pepper))
 }
 
+/// What only lists makes no station where there is none.
+fn there(state: &std::path::Path) -> Result<(), String> {
+    Store::open_read(state).map(drop).map_err(|error| format!("failed to {error}"))
+}
+
 fn with_codes(
     policy: &std::path::Path,
     state: &std::path::Path,
     command: &break_glass::BreakGlassCommand,
 ) -> Result<u8, String> {
     let policy = Policy::read(policy).map_err(|problems| problems.to_string())?;
+    if matches!(command, break_glass::BreakGlassCommand::List { .. }) {
+        there(state)?;
+    }
     let (store, pepper) = secrets(&policy, state)?;
     break_glass::run(command, &store, &pepper, &HostClock::begin(), &host::account())
 }
@@ -127,6 +150,9 @@ fn with_roster(
     command: &roster::RosterCommand,
 ) -> Result<u8, String> {
     let policy = Policy::read(policy).map_err(|problems| problems.to_string())?;
+    if matches!(command, roster::RosterCommand::List { .. } | roster::RosterCommand::Export { .. }) {
+        there(state)?;
+    }
     let (store, pepper) = secrets(&policy, state)?;
     let context = roster::Context {
         rows: store,

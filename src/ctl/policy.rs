@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{COULD_NOT_RUN, GOOD, WANTING};
+use super::{GOOD, WANTING, say};
 use crate::policy::{Policy, schema};
 
 /// Check policy files, or print their JSON Schema.
@@ -25,25 +25,19 @@ pub enum PolicyCommand {
 }
 
 /// Runs the command.
-#[must_use]
-pub fn run(command: &PolicyCommand) -> u8 {
+///
+/// # Errors
+/// When it could not be told.
+pub fn run(command: &PolicyCommand) -> Result<u8, String> {
     match command {
         PolicyCommand::Check { files, json } => check(files, *json),
-        PolicyCommand::Schema => match serde_json::to_string_pretty(&schema()) {
-            Ok(text) => {
-                println!("{text}");
-                GOOD
-            }
-            Err(error) => {
-                eprintln!("cleanshiftctl: failed to print the schema: {error}");
-                COULD_NOT_RUN
-            }
-        },
+        PolicyCommand::Schema => say(&format!("{:#}\n", schema())),
     }
 }
 
-fn check(files: &[PathBuf], as_json: bool) -> u8 {
+fn check(files: &[PathBuf], as_json: bool) -> Result<u8, String> {
     let mut code = GOOD;
+    let mut out = String::new();
     let mut reports = Vec::new();
     for file in files {
         let result = Policy::read(file);
@@ -53,11 +47,11 @@ fn check(files: &[PathBuf], as_json: bool) -> u8 {
                 eprint!("{problems}");
             }
         } else if !as_json {
-            println!("{}: good", file.display());
+            out.push_str(&format!("{}: good\n", file.display()));
         }
         let notes = result.as_ref().map(notes).unwrap_or_default();
         if !as_json {
-            notes.iter().for_each(|note| println!("note: {note}"));
+            notes.iter().for_each(|note| out.push_str(&format!("note: {note}\n")));
         }
         let problems = result.err().map_or_else(Vec::new, |problems| {
             let one = |problem: &crate::policy::problem::Problem| {
@@ -74,12 +68,10 @@ fn check(files: &[PathBuf], as_json: bool) -> u8 {
         reports.push(json!({ "file": file.display().to_string(), "problems": problems, "notes": notes }));
     }
     if as_json {
-        println!(
-            "{:#}",
-            json!({ "verdict": if code == GOOD { "good" } else { "problems" }, "files": reports })
-        );
+        let verdict = if code == GOOD { "good" } else { "problems" };
+        out = format!("{:#}\n", json!({ "verdict": verdict, "files": reports }));
     }
-    code
+    say(&out).map(|_| code)
 }
 
 /// What a good policy may still lack on the machine where it is checked.

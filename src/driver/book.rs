@@ -200,9 +200,23 @@ impl Book {
         let Some(gathered) = self.handoff.take() else {
             return;
         };
+        // A class has one answer, the gravest of its gates'.
+        let gravity = |answer: Answer| match answer {
+            Answer::NotApplicable => 0,
+            Answer::Setting => 1,
+            Answer::Absent => 2,
+            Answer::Unknown => 3,
+            Answer::Present => 4,
+        };
+        let mut classes: HashMap<u8, Answer> = HashMap::new();
+        for gate in &gathered.after {
+            let class = classes.entry(gate.class).or_insert(gate.answer);
+            if gravity(gate.answer) > gravity(*class) {
+                *class = gate.answer;
+            }
+        }
         let count = |answer: Answer| {
-            u16::try_from(gathered.after.iter().filter(|gate| gate.answer == answer).count())
-                .unwrap_or(u16::MAX)
+            u16::try_from(classes.values().filter(|class| **class == answer).count()).unwrap_or(u16::MAX)
         };
         self.clean = Some(CleanSummary {
             at_utc_ms: utc_ms,

@@ -1,6 +1,8 @@
 //! What a receipt says to people: one plain sentence first, and nothing in it that could forge a line
 //! of the log or turn its direction around (requirement E-12).
 
+use std::collections::BTreeMap;
+
 use jiff::tz::TimeZone;
 
 use super::receipt::{GateSaw, HandoffFacts, Receipt, Time};
@@ -42,16 +44,29 @@ impl std::fmt::Display for Counts {
     }
 }
 
-/// Counts the answers. An answer that this version does not know counts as unknown.
+/// Counts the classes of traces by their answer: of several gates of a class the gravest counts. An answer
+/// that this version does not know counts as unknown.
 #[must_use]
 pub fn counts(gates: &[GateSaw]) -> Counts {
-    let mut counts = Counts::default();
+    let mut classes: BTreeMap<u8, u8> = BTreeMap::new();
     for gate in gates {
-        match gate.answer.as_str() {
-            "absent" => counts.absent += 1,
-            "not-applicable" => counts.not_here += 1,
-            "setting" => counts.setting += 1,
-            "present" => counts.present += 1,
+        let gravity = match gate.answer.as_str() {
+            "not-applicable" => 0,
+            "setting" => 1,
+            "absent" => 2,
+            "present" => 4,
+            _ => 3,
+        };
+        let class = classes.entry(gate.class).or_default();
+        *class = gravity.max(*class);
+    }
+    let mut counts = Counts::default();
+    for gravity in classes.into_values() {
+        match gravity {
+            0 => counts.not_here += 1,
+            1 => counts.setting += 1,
+            2 => counts.absent += 1,
+            4 => counts.present += 1,
             _ => counts.unknown += 1,
         }
     }
@@ -131,7 +146,7 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
         "stopped" => format!("The station stopped at {at}"),
         "anchored" => match &receipt.anchor {
             Some(anchor) => {
-                let (by, size) = (escape(&anchor.by), anchor.size);
+                let (by, size) = (whose(&anchor.by), anchor.size);
                 format!("{by} keeps the checkpoint over {size} entries elsewhere since {at}{because}")
             }
             None => format!("A checkpoint is kept elsewhere since {at}"),
@@ -139,23 +154,32 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
         "pruned" => match receipt.anchor.as_ref().and_then(|anchor| anchor.pruned.as_ref().zip(Some(anchor)))
         {
             Some((pruned, anchor)) => format!(
-                "The text of entries {} to {} was given up by {} at {at}, as the policy says; their hashes stay, \
-                 below the checkpoint over {} entries",
+                "The text of entries {} to {}, but of changes that still count, was given up by {} at {at}, as the \
+                 policy says; their hashes stay, below the checkpoint over {} entries",
                 pruned.from,
                 pruned.upto.saturating_sub(1),
-                escape(&anchor.by),
+                whose(&anchor.by),
                 anchor.size
             ),
             None => format!("The text of old entries was given up at {at}"),
         },
         kind @ ("roster" | "policy" | "key") => match &receipt.change {
             Some(change) => {
-                let (by, deed) = (escape(&change.by), escape(&change.deed));
+                let (by, deed) = (whose(&change.by), escape(&change.deed));
                 format!("The {kind} was changed by {by} at {at}: {deed}")
             }
             None => format!("The {kind} was changed at {at}"),
         },
         kind => format!("{} at {at}{because}", escape(kind)),
+    }
+}
+
+/// Who has made a change: an operator by her key, the command line by the department that works with it.
+fn whose(by: &str) -> String {
+    match by {
+        "it" => "IT".to_owned(),
+        "station" => "the station".to_owned(),
+        other => escape(other),
     }
 }
 
@@ -256,15 +280,16 @@ mod tests {
     use crate::evidence::receipt::{AppClosed, Who};
 
     fn gates(answers: &[(&str, usize)]) -> Vec<GateSaw> {
-        let one = |answer: &str| GateSaw {
-            class: 1,
+        let one = |class: u8, answer: &str| GateSaw {
+            class,
             gate: "processes".to_owned(),
             answer: answer.to_owned(),
             saw: String::new(),
             method: String::new(),
             took_us: 1,
         };
-        answers.iter().flat_map(|(answer, times)| vec![one(answer); *times]).collect()
+        let each = answers.iter().flat_map(|(answer, times)| vec![*answer; *times]);
+        (1..).zip(each).map(|(class, answer)| one(class, answer)).collect()
     }
 
     fn who(key: &str, name: &str) -> Option<Who> {
@@ -334,6 +359,10 @@ mod tests {
         let counts = counts(&all);
         assert!(!counts.clean());
         assert_eq!(counts.to_string(), "2 absent · 1 not here · 0 by setting · 1 present · 2 unknown");
+        // A class has one answer: what one of its gates has found is not hidden by what another has not.
+        let mut same = gates(&[("absent", 2), ("present", 1), ("setting", 1)]);
+        same.iter_mut().for_each(|gate| gate.class = 5);
+        assert_eq!(super::counts(&same).to_string(), "0 absent · 0 not here · 0 by setting · 1 present");
     }
 
     #[test]

@@ -65,8 +65,9 @@
 //! # What is not promised
 //!
 //! * Root on the station can rewrite everything since the last checkpoint that was kept elsewhere.
-//! * An operator's PIN hash, which she changes herself, is not part of the roster's hash; who replaces it in the
-//!   file needs the pepper too.
+//! * An operator's PIN hash, which she changes herself, her count of wrong tries and whether her badge is disabled
+//!   are not part of the roster's hash: whoever writes to the store's file can change them unseen. Who replaces a PIN
+//!   hash needs the pepper too.
 //! * A clock that runs ahead lets entries be pruned too early, but never above an anchored checkpoint.
 //! * The old secret of a changed key is overwritten in place; a file system or a disk that writes elsewhere may keep
 //!   it.

@@ -34,6 +34,8 @@ const REASONS: [&str; 4] = [
 ];
 /// The most reasons: more do not fit on the screen at a glove's size.
 const MOST_REASONS: usize = 6;
+/// The most bytes of a policy file.
+const MOST_BYTES: u64 = 1 << 20;
 /// The most roles: a set of them is 16 bits.
 const MOST_ROLES: usize = 16;
 /// The settings of the host that `require` may name. What each must be stands with its gate.
@@ -51,7 +53,7 @@ impl Policy {
             text: String::new(),
             list: vec![Problem { what, help: help.to_owned(), place: None }],
         };
-        let bytes = std::fs::read(path).map_err(|error| {
+        let bytes = read_bounded(path).map_err(|error| {
             whole(
                 format!("the policy cannot be read: {error}"),
                 "write one (the samples under policies/ show every key), or name another with --policy",
@@ -117,6 +119,17 @@ impl Policy {
 #[must_use]
 pub fn hash(file: &[u8]) -> String {
     hex::encode(Sha256::digest(file.strip_prefix("\u{feff}".as_bytes()).unwrap_or(file)))
+}
+
+/// A file's content; one that is larger than any policy, or never ends, is refused.
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    let _ = std::fs::File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(std::io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(bytes)
 }
 
 /// The JSON Schema of a policy file.

@@ -19,6 +19,13 @@ const FILE: u32 = 0o600;
 
 /// Makes the directory where it is missing, and closes it to others where it is open to them.
 pub(super) fn private_dir(dir: &Path) -> Result<()> {
+    if is_foreign(dir) {
+        return Err(PortError::new(format!(
+            "make the state directory: {} holds other files than a station's; name a directory of its own, which is \
+             closed to others",
+            dir.display()
+        )));
+    }
     let made = DirBuilder::new().recursive(true).mode(DIRECTORY).create(dir);
     made.map_err(|error| wrong("make the state directory", dir, &error))?;
     let mode = std::fs::metadata(dir).map_err(|error| wrong("read", dir, &error))?.mode() & 0o7777;
@@ -27,6 +34,14 @@ pub(super) fn private_dir(dir: &Path) -> Result<()> {
             .map_err(|error| wrong("close to others", dir, &error))?;
     }
     Ok(())
+}
+
+/// Whether a directory is somebody else's: it holds something, and nothing of a station's.
+fn is_foreign(dir: &Path) -> bool {
+    const OWN: [&str; 3] = ["station.", "pepper", "drill"];
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).peekable();
+    names.peek().is_some() && !names.any(|name| OWN.iter().any(|own| name.starts_with(own)))
 }
 
 /// Opens a file for writing and makes it where it is missing; only its owner may read it. Root makes

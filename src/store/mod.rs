@@ -269,7 +269,13 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn connect_to_read(path: &Path, vfs: Option<&str>) -> Result<Connection> {
-    if vfs.is_none() && !path.exists() {
+    let found = std::fs::metadata(path);
+    if let (None, Err(error)) = (vfs, &found)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(PortError::new(format!("open the store: {}: {error}", path.display())));
+    }
+    if vfs.is_none() && found.is_err() {
         let (name, dir) = (path.file_name().unwrap_or_default(), path.parent().unwrap_or(Path::new("")));
         let text = if name == NAME {
             format!("open the store: there is none in {}; start the station once", dir.display())

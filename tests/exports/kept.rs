@@ -100,7 +100,7 @@ fn receipts_of_a_pruned_ledger_do_not_pass_for_the_whole() {
         (ran.status.code(), serde_json::from_slice::<Value>(&ran.stdout).unwrap())
     };
     let (code, told) = verify(&place);
-    assert_eq!((code, &told["pruned"]), (Some(0), &pruned.into()), "{told}");
+    assert_eq!((code, &told["pruned"]), (Some(2), &pruned.into()), "{told}");
     assert_eq!((&told["in_tree"], &told["key_checked"]), (&false.into(), &false.into()));
     assert_eq!(told["against"][0]["result"], "unknown");
     let sentence = told["sentence"].as_str().unwrap();

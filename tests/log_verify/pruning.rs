@@ -53,7 +53,7 @@ fn a_pruned_ledger_is_whole_and_says_so() {
     let json = station.verify(&[]).whole();
     assert_eq!((&json["pruned"], &json["pruned_below"]), (&9.into(), &12.into()));
     assert!(station.log(&["show", "5"]).out.contains("was pruned"));
-    assert!(station.log(&["show", "13"]).out.contains("The text of entries 0 to 11 was given up"));
+    assert!(station.log(&["show", "13"]).out.contains("The text of entries 0 to 11, but of changes"));
     assert!(station.log(&["list"]).out.contains("(pruned)"));
     // Nothing of the old entries is left in the file; the anchor's text shows that it would be found.
     drop(station.open());

@@ -18,7 +18,7 @@ use clap::{Args, Subcommand};
 
 use self::table::{Table, Verdict};
 use super::demo::stage::Stage;
-use super::{COULD_NOT_RUN, GOOD, WANTING};
+use super::{COULD_NOT_RUN, GOOD, WANTING, say};
 use crate::policy::Policy;
 
 /// Plants traces on purpose, and proves that the gates see them and a handoff removes them.
@@ -68,18 +68,20 @@ fn drill(arguments: &DrillArguments, policy: Option<&Path>, state: Option<&Path>
     let own = stage.dir.join("state");
     enter(&table, state.unwrap_or(&own))?;
     let compared = if arguments.compare { Some(compare::run(&stage)?) } else { None };
+    let mut text;
     if arguments.json {
         let mut told = table.json();
         if let (Some(compared), Some(told)) = (&compared, told.as_object_mut()) {
             let _ = told.insert("compared".to_owned(), compared.json());
         }
-        println!("{told:#}");
+        text = format!("{told:#}\n");
     } else {
-        print!("{}", table.text());
+        text = table.text();
         if let Some(compared) = &compared {
-            print!("{}", compared.text(&table));
+            text.push_str(&compared.text(&table));
         }
     }
+    let _ = say(&text).map_err(std::io::Error::other)?;
     Ok(if table.verdict() == Verdict::Clean { GOOD } else { WANTING })
 }
 

@@ -157,13 +157,32 @@ struct Written {
     changes: Vec<(u64, Vec<u8>, String)>,
 }
 
+/// Whether a place is in this directory or is it, whatever it is called.
+fn within(place: &Path, dir: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
+    let parent = match place.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    };
+    let dir = whole(dir);
+    dir.is_ok_and(|dir| {
+        [place, parent].into_iter().any(|path| whole(path).is_ok_and(|path| path.starts_with(&dir)))
+    })
+}
+
 /// Runs `log export`; the answer is the exit code.
 #[must_use]
 pub fn run(arguments: &ExportArguments, state_dir: &Path) -> u8 {
+    if let Some(out) = &arguments.out
+        && within(out, state_dir)
+    {
+        let what = "it is in the state directory, where the station's own files are; write to another place";
+        return told(&PortError::new(format!("write {}: {what}", escape(&out.display().to_string()))));
+    }
     let mut written = Written::default();
     let done = export(arguments, state_dir, &mut written);
     if let Some(what) = written.damaged {
-        let _ = writeln!(std::io::stderr(), "cleanshiftctl: nothing was exported: {what}");
+        let _ = writeln!(std::io::stderr(), "cleanshiftctl: the export ended, and is not to be used: {what}");
         return WANTING;
     }
     if let Err(error) = done {

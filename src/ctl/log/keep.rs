@@ -16,9 +16,28 @@ use crate::ports::{Clock as _, Ledger as _, PortError, Result};
 use crate::shell::keep_log;
 use crate::store::Store;
 
+/// The longest text that says where a checkpoint is kept, in characters.
+const PLACE: usize = 200;
+
 /// Draws for the terminal in black and white, for a file in blocks alone.
 fn code(text: &str) -> Result<String> {
     qr::draw(text, std::io::stdout().is_terminal())
+}
+
+/// A file to add a checkpoint to is new, or holds checkpoints alone: a key or a ledger would be spoiled.
+fn only_checkpoints(path: &Path) -> Result<()> {
+    let text = match std::fs::read(path) {
+        Ok(text) => String::from_utf8(text).ok(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(PortError::new(format!("read {}: {error}", path.display()))),
+    };
+    if text.is_some_and(|text| text.is_empty() || Kept::read_all(&text).is_ok()) {
+        return Ok(());
+    }
+    Err(PortError::new(format!(
+        "write {}: it holds something else than checkpoints; name a file of their own",
+        path.display()
+    )))
 }
 
 /// The newest checkpoint, which covers every entry.
@@ -39,6 +58,7 @@ pub(super) fn checkpoint(
     }
     let kept = Kept::read_all(&newest.checkpoint).map_err(PortError::new)?;
     if let Some(path) = to {
+        only_checkpoints(path)?;
         let written = std::fs::File::options().create(true).append(true).open(path).and_then(|mut file| {
             file.write_all(newest.checkpoint.as_bytes())?;
             file.sync_all()
@@ -104,6 +124,12 @@ pub(super) fn anchor(
     as_json: bool,
     out: &mut String,
 ) -> Result<u8> {
+    if place.chars().count() > PLACE || escape(place) != place {
+        return Err(PortError::new(format!(
+            "say where the checkpoint is kept: --place is a line of at most {PLACE} characters, without control or \
+             direction characters"
+        )));
+    }
     let kept = given_checkpoints(given)?;
     let kept = kept.iter().max_by_key(|kept| kept.size);
     let kept = kept.ok_or_else(|| PortError::new("read the checkpoint: there is none"))?;

@@ -21,6 +21,9 @@ const SQLITE: &[u8] = b"SQLite format 3\0";
 /// What every file of a single receipt's proof begins with (c2sp.org/tlog-proof), as far as is read of it.
 const PROOF: &[u8] = b"c2sp.org/tlog-pr";
 
+/// The longest line of an export that is looked at to tell what a file is, bytes.
+const LINE: u64 = 4 << 20;
+
 /// What can be asked of a verification.
 #[derive(Clone, Debug, Args)]
 pub struct VerifyArguments {
@@ -61,6 +64,9 @@ pub(super) fn run(asked: &VerifyArguments, station: &Station, out: &mut String) 
     };
     let mut verdict = store.audit_against(key.as_ref(), asked.all_signatures, &kept)?;
     let policy = policy_beside(station, own, &mut verdict)?;
+    if !policy && !verdict.notes.iter().any(|note| note.starts_with("policy not compared")) {
+        verdict.notes.push("policy not compared: name its file with --policy".to_owned());
+    }
     key_beside(&store, &mut verdict);
     without_wal(&store, asked.file.as_deref(), &mut verdict);
     if asked.json {
@@ -72,8 +78,8 @@ pub(super) fn run(asked: &VerifyArguments, station: &Station, out: &mut String) 
         for (size, came) in &verdict.against {
             let _ = writeln!(out, "against the checkpoint over {size} entries: {}", came_words(*came));
         }
-        if !verdict.whole() {
-            let _ = writeln!(out, "help: {KEEP}");
+        if let Some(bad) = &verdict.first_bad {
+            let _ = writeln!(out, "help: {}", help(bad));
         }
         if verdict.whole() && kept.is_empty() {
             let _ = writeln!(out, "note: {UNSEEN}");
@@ -88,6 +94,31 @@ pub(super) fn run(asked: &VerifyArguments, station: &Station, out: &mut String) 
 /// What to do when something is wrong.
 const KEEP: &str = "copy the state directory as it is, for whoever looks into it; then put the last copy that holds back, \
                     or move the directory away to begin a new ledger";
+
+/// What to do about this fault.
+fn help(bad: &Bad) -> &'static str {
+    match bad.fault {
+        Fault::ChangedOutside if bad.what.contains("policy") => {
+            "if IT has changed the policy, start the station anew: it takes the policy, and says so in an entry; if \
+             nobody has, find out who did"
+        }
+        Fault::WrongKey if bad.index == 0 => {
+            "if this is not the key that `cleanshiftctl log key` printed when the station was set up, bring that one; if \
+             it is, this is not that station's ledger"
+        }
+        Fault::BadSignature
+        | Fault::ChangedOutside
+        | Fault::Edited
+        | Fault::Missing
+        | Fault::Removed
+        | Fault::Reordered
+        | Fault::Rewritten
+        | Fault::Truncated
+        | Fault::WrongCheckpoint
+        | Fault::WrongKey
+        | Fault::WrongRoot => KEEP,
+    }
+}
 
 /// What no ledger can show by itself.
 const UNSEEN: &str = "entries cut off at the end together with their checkpoints cannot be seen from the ledger \
@@ -177,6 +208,11 @@ enum Begins {
 
 fn begins(file: &Path) -> Result<Begins> {
     let wrong = |what: String| PortError::new(format!("read {}: {what}", file.display()));
+    if std::fs::metadata(file).is_ok_and(|data| !data.is_file()) {
+        return Err(wrong(
+            "it is a pipe or a device, which cannot be read twice; save it as a file first".to_owned(),
+        ));
+    }
     let mut head = [0; 16];
     let read = std::fs::File::open(file).and_then(|mut open| {
         let mut read = 0;
@@ -191,7 +227,7 @@ fn begins(file: &Path) -> Result<Begins> {
     match head.get(..read).unwrap_or_default() {
         begins if begins == SQLITE => Ok(Begins::Store),
         begins if begins == PROOF => Ok(Begins::Proof),
-        [b'{', ..] => Ok(Begins::Receipts),
+        [b'{', ..] if is_receipt(file) => Ok(Begins::Receipts),
         [] => Err(wrong(
             "there is nothing in it; if it is a copy of station.db, station.db-wal belongs to it: copy both, or stop \
              the station before you copy"
@@ -203,6 +239,16 @@ fn begins(file: &Path) -> Result<Begins> {
                 .to_owned(),
         )),
     }
+}
+
+/// Whether the first line is a receipt, of whatever version: other JSON is no export that was edited.
+fn is_receipt(file: &Path) -> bool {
+    use std::io::{BufRead as _, Read as _};
+    let mut line = Vec::new();
+    let read = std::fs::File::open(file)
+        .and_then(|open| std::io::BufReader::new(open.take(LINE)).read_until(b'\n', &mut line));
+    const MARK: &[u8] = b"\"schema\":\"cleanshift/receipt/";
+    read.is_ok() && line.windows(MARK.len()).any(|part| part == MARK)
 }
 
 /// The files that may hold the checkpoint of an export.
@@ -253,7 +299,15 @@ fn exported(
             let _ = writeln!(out, "note: {}", escape(note));
         }
     }
-    Ok(u8::from(!whole))
+    // What was brought to be held against it, and could not be, leaves the question open.
+    let open = (key.is_some() && !found.key_checked) || (!kept.is_empty() && !found.in_tree);
+    Ok(if !whole {
+        1
+    } else if open {
+        2
+    } else {
+        0
+    })
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -100,11 +100,11 @@ impl Numbered<'_> {
     fn gates(&self) -> Vec<Count> {
         let gates = &self.tally.gates;
         vec![
-            count("looks of gates: absent", size(gates.absent)),
-            count("looks of gates: not here", size(gates.not_here)),
-            count("looks of gates: by setting", size(gates.setting)),
-            count("looks of gates: present", size(gates.present)),
-            count("looks of gates: unknown", size(gates.unknown)),
+            count("classes looked at: absent", size(gates.absent)),
+            count("classes looked at: not here", size(gates.not_here)),
+            count("classes looked at: by setting", size(gates.setting)),
+            count("classes looked at: present", size(gates.present)),
+            count("classes looked at: unknown", size(gates.unknown)),
             count("handoffs with shared directories, which are not checked", self.tally.shared),
         ]
     }

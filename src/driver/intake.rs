@@ -129,6 +129,7 @@ impl Driver {
                 self.tell(Event::Suspending);
             }
             Inbox::Verified(verdict) => {
+                self.verifying = None;
                 if let Some(log) = &mut self.log {
                     log.scene.verdict = Some(verdict);
                 }

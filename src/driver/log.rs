@@ -13,6 +13,8 @@ use super::PRUNE_EVERY;
 use super::inbox::Inbox;
 use super::scene::{ControlsScene, LogScene, LogWish, OpenScene};
 
+/// How long a verification is waited for before another is begun, milliseconds.
+const VERIFYING: u64 = 60_000;
 /// The most entries that are read at a time.
 const ROWS: u64 = 200;
 /// The longest note, in characters.
@@ -386,13 +388,19 @@ impl Driver {
     }
 
     /// What takes its time begins once the list is on its way to the screen.
-    fn look_around(&self) {
+    fn look_around(&mut self) {
         let (ledger, media) = (self.ports.ledger.clone(), self.ports.media.clone());
-        self.work(move || {
-            Inbox::Verified(
-                ledger.verify().unwrap_or_else(|error| Err(format!("it could not be verified: {error}"))),
-            )
-        });
+        // A verification that an earlier view has begun and that goes on is this one's too: of a large
+        // ledger several at once would take the processors from whoever opens the log again and again.
+        let now = self.ports.clock.now();
+        if self.verifying.is_none_or(|since| now >= since.after(VERIFYING)) {
+            self.verifying = Some(now);
+            self.work(move || {
+                Inbox::Verified(
+                    ledger.verify().unwrap_or_else(|error| Err(format!("it could not be verified: {error}"))),
+                )
+            });
+        }
         self.work(move || Inbox::Log(LogNews::Media(media.mounted())));
     }
 

@@ -139,6 +139,8 @@ pub struct Driver {
     disabled: Vec<(u32, String)>,
     quarantined_utc_ms: i64,
     /// Before then nothing is pruned.
+    /// Since when the ledger is being verified for the view of the log.
+    verifying: Option<Moment>,
     prune_after: Moment,
     step_failed: bool,
     arrived_us: u64,
@@ -213,6 +215,7 @@ impl Driver {
             before_open: false,
             disabled: Vec::new(),
             quarantined_utc_ms: 0,
+            verifying: None,
             prune_after: Moment(0),
             step_failed: false,
             arrived_us: 0,

@@ -36,9 +36,13 @@ pub(super) fn private_dir(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether a directory is somebody else's: it holds something, and nothing of a station's.
+/// Whether a directory is somebody else's: it is open to others, and holds something, but nothing of a
+/// station's. What a file system has at its root by itself is nobody's.
 fn is_foreign(dir: &Path) -> bool {
-    const OWN: [&str; 3] = ["station.", "pepper", "drill"];
+    const OWN: [&str; 4] = ["station.", "pepper", "drill", "lost+found"];
+    if std::fs::metadata(dir).is_ok_and(|data| data.mode() & 0o7777 == DIRECTORY) {
+        return false;
+    }
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).peekable();
     names.peek().is_some() && !names.any(|name| OWN.iter().any(|own| name.starts_with(own)))

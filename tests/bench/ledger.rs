@@ -63,6 +63,22 @@ pub(crate) fn measure(rows: &mut Rows) {
     rows.take(verify);
 }
 
+/// Waits until the shell has used no processor for a while.
+fn at_rest(shell: u32) {
+    let ticks = || -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{shell}/stat")).unwrap();
+        let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    loop {
+        let before = ticks();
+        std::thread::sleep(Duration::from_millis(300));
+        if ticks() <= before + 1 {
+            return;
+        }
+    }
+}
+
 fn stamp(number: u64) -> Stamp {
     Stamp {
         utc_ms: 1_700_000_000_000 + i64::try_from(number).unwrap() * 60_000,
@@ -173,7 +189,7 @@ pub(crate) fn in_this_process() {
         }
         view.push((now() - began).as_secs_f64() * 1e3);
         // Its verification is let finish, so that each view begins from rest.
-        std::thread::sleep(Duration::from_millis(300));
+        at_rest(stage.shell_pid().unwrap());
         stage.screen.key(ESCAPE).unwrap();
         assert!(wait_for(|| list() == launcher), "the log was not closed");
     }

@@ -104,9 +104,7 @@ impl Attended {
             Event::ReaderLost if self.operator.id.is_emergency() => self.on(),
             Event::ReaderLost => self.end(now, rules, Trigger::ReaderLost),
             Event::Recorded(turn, durable) if self.log == LogView::Asked(turn) => {
-                // A machine that has slept meanwhile does not show it to whoever is there now.
-                let there = self.active.after(rules.log_idle) > now;
-                self.log = if durable && there { LogView::Open } else { LogView::Closed };
+                self.log = if durable { LogView::Open } else { LogView::Closed };
                 let effects = if durable { Vec::new() } else { vec![Effect::Notify(Notice::CannotRecord)] };
                 (Station::Attended(self), effects)
             }

@@ -47,8 +47,10 @@ pub fn run(stage: &mut Stage, policy: Option<&Path>, session_alone: bool) -> io:
     if barred.is_none() && handoff.rounds > 1 {
         barred = Some(format!("it took {} rounds of clean-up: the first left something", handoff.rounds));
     }
-    if browser && barred.is_none() && !handoff.apps.iter().any(|app| app == "Chromium") {
-        barred = Some("the receipt does not name the app that was open".to_owned());
+    if browser && barred.is_none() && !handoff.apps.iter().any(|(app, closed)| app == "Chromium" && *closed) {
+        barred = Some(
+            "the receipt does not say that Chromium, which was open, closed when it was asked".to_owned(),
+        );
     }
     let failed = |failure: &Failure| format!("control: {} ({}) {}", failure.gate, failure.class, failure.why);
     let mut notes: Vec<String> = control.failures.iter().map(failed).collect();

@@ -28,8 +28,8 @@ pub struct Handoff {
     pub inside: Vec<(u8, String, u64)>,
     /// What the gates said afterwards: class, gate, answer, what was seen, how.
     pub after: Vec<(u8, String, String, String, String)>,
-    /// The apps that were open.
-    pub apps: Vec<String>,
+    /// The apps that were open, and whether each has closed by itself.
+    pub apps: Vec<(String, bool)>,
     /// How many handoffs the ledger has.
     pub number: usize,
     /// How many rounds of clean-up it took.
@@ -75,7 +75,7 @@ pub fn policy(stage: &Stage, given: Option<&Path>, seed: &str, browser: bool) ->
     let _ = table.insert("badge".to_owned(), badge.into());
     let mut times = part(&mut table, "times");
     // Long enough that a browser can be asked to close, and be seen in the receipt.
-    let _ = times.insert("close_grace".to_owned(), "2 s".into());
+    let _ = times.insert("close_grace".to_owned(), "10 s".into());
     let _ = table.insert("times".to_owned(), times.into());
     toml::to_string(&table).map_err(io::Error::other)
 }
@@ -196,7 +196,10 @@ pub fn last(stage: &Stage) -> io::Result<Handoff> {
                 (class(row), text(row, "gate"), text(row, "answer"), text(row, "saw"), text(row, "method"))
             })
             .collect(),
-        apps: rows("apps").iter().map(|row| text(row, "name")).collect(),
+        apps: rows("apps")
+            .iter()
+            .map(|row| (text(row, "name"), row.get("gracefully").and_then(Value::as_bool) == Some(true)))
+            .collect(),
         number,
         rounds: facts.get("rounds").and_then(Value::as_u64).unwrap_or(0),
     })

@@ -178,6 +178,10 @@ fn no_signal_opens_the_station() {
     assert!(stage.stands(), "a signal that is none has ended the shell");
     // Whatever ends it ends it closed.
     for number in [10, 12, 1, 2, 3, 4, 5, 6, 7, 8, 11, 14, 15, 16, 24, 25, 26, 27, 29, 30, 31, 34, 64] {
+        // What whoever started the tests has had ignored (SIGQUIT, in the background of a shell) ends nothing.
+        if ignored(number) {
+            continue;
+        }
         send(&stage, number);
         // The language's runtime looks at the first fault (4, 7, 11) that is none, and lets the next one be.
         if !ends(&mut stage) {
@@ -195,6 +199,13 @@ fn no_signal_opens_the_station() {
         "a signal has opened the station"
     );
     verified(&stage);
+}
+
+/// Whether this process, and so whatever it starts, ignores a signal.
+fn ignored(number: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    u64::from_str_radix(mask.trim(), 16).unwrap() & (1 << (number - 1)) != 0
 }
 
 /// Waits a bounded time for the shell's end.

@@ -1,12 +1,10 @@
 //! `cleanshiftctl break-glass`: named codes that open a station when nothing else does. A code is shown
 //! once, to be sealed where it can be reached at night, and slowed down but never disabled.
 
-use std::io::Write as _;
-
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{GOOD, WANTING};
+use super::{GOOD, WANTING, say};
 use crate::ports::{Clock, CodeRows, Stamp};
 use crate::roster::{Pepper, break_glass_code};
 use crate::store::Store;
@@ -73,13 +71,7 @@ pub fn run(
                     ));
                 }
             }
-            let mut out = std::io::stdout().lock();
-            let told = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-            told.map(|()| GOOD).map_err(|error| {
-                format!(
-                    "standard output took nothing: {error}\nhelp: issue the code again under the same name"
-                )
-            })
+            say(&text).map_err(|error| format!("{error}\nhelp: issue the code again under the same name"))
         }
         BreakGlassCommand::List { json } => {
             if *json {

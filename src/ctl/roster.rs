@@ -3,7 +3,6 @@
 mod change;
 mod csv;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -395,12 +394,10 @@ fn in_words(utc_ms: Option<i64>, end: bool) -> String {
 
 /// Says it on standard output. One-time PINs are said once: that they could not be said is an error.
 fn tell(text: &str) -> Result<u8, String> {
-    let mut out = std::io::stdout().lock();
-    let told = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    told.map(|()| GOOD).map_err(|error| {
+    super::say(text).map_err(|error| {
         format!(
-            "standard output took nothing: {error}\nhelp: the change stands in the roster; issue one-time PINs \
-             that were not shown anew with `cleanshiftctl roster reset-pin KEY`"
+            "{error}\nhelp: the change stands in the roster; issue one-time PINs that were not shown anew with \
+             `cleanshiftctl roster reset-pin KEY`"
         )
     })
 }

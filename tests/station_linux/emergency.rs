@@ -58,7 +58,13 @@ fn a_code_opens_a_quarantined_station_and_tells_what_was_not_proved() {
     let mark = stage.mark();
     stage.emulator.remove(0);
     stage.wait_state(mark, "quarantine").unwrap();
-    // The entry of the quarantine says whose handoff it was, why it began and what each gate saw.
+    // The entry of the quarantine says whose handoff it was, why it began and what each gate saw. The station
+    // is barred at once, and its entry is written after.
+    assert!(
+        wait_for(|| !newest(&stage, "quarantine").is_null()),
+        "no entry of the quarantine: {:?}",
+        kinds(&stage)
+    );
     let barred = newest(&stage, "quarantine");
     assert_eq!(barred["operator"]["key"], "ana", "{barred}");
     assert_eq!(barred["handoff"]["trigger"], "badge-out");

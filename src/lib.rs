@@ -90,6 +90,7 @@ pub mod pin;
 pub mod platform;
 pub mod policy;
 pub mod ports;
+pub mod revoke;
 pub mod roster;
 pub mod shell;
 pub mod store;

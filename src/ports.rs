@@ -10,6 +10,7 @@ mod drill;
 mod hands;
 mod rows;
 mod search;
+mod sign_ins;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,10 @@ pub use drill::{Drill, DrillRow, DrillSearch, Sight};
 pub use hands::{Hands, Job};
 pub use rows::{CodeRow, CodeRows, PinRow, RosterRow, RosterRows};
 pub use search::{Day, Found, Gap, Held, Mark, Media, Note, Noted, Numbers, Question, Search, Verdict};
+pub use sign_ins::{
+    Ends, FAREWELL, Grant, Outbox, OutboxRow, Page, Secret, Settlement, SignInNews, SignIns, TokenEnd,
+    TokenKind, TokenState,
+};
 
 use crate::handoff::{App, Moment, OperatorId, PinAnswer, Presented, Record, Refusal, Trigger, Window};
 use crate::pin::Pin;
@@ -60,6 +65,8 @@ pub struct Ports {
     pub ledger: Arc<dyn Ledger>,
     /// What the view of the log asks of it.
     pub search: Arc<dyn Search>,
+    /// Signing operators in elsewhere, and ending that.
+    pub sign_ins: Arc<dyn SignIns>,
     /// Where a copy of the log may go.
     pub media: Arc<dyn Media>,
     /// The machine that the station is.
@@ -212,6 +219,11 @@ pub trait Capsules: Send + Sync {
     fn raise(&self, window: Window) -> Result<()>;
     /// Asks a window to close.
     fn close(&self, window: Window) -> Result<()>;
+    /// Puts a token into the capsule's own keyring and, where the policy says so, where apps find it.
+    fn hold(&self, grant: &Grant) -> Result<()>;
+    /// Has the capsule's own browser open a page of a provider. When it comes back to the station's address
+    /// inside the capsule, [`CapsuleNews::Returned`] tells.
+    fn visit(&self, page: &Page) -> Result<()>;
     /// Asks every app to close and waits until they have or `grace` is over.
     fn ask_to_close(&self, grace: Duration) -> Closing;
     /// Destroys the capsule. `Ok` only where the kernel has proved that it is gone; `Ok` too where
@@ -232,6 +244,9 @@ pub enum CapsuleNews {
     AppFailed(App, String),
     /// An app ended as it should.
     AppEnded(App),
+    /// A browser in the capsule has come to the station's own address in there, with this path and query:
+    /// bounded, and never believed.
+    Returned(Secret),
     /// The capsule is gone, by itself; the fragment says what died.
     Lost(String),
 }
@@ -453,6 +468,8 @@ pub enum Body {
     Stopped,
     /// A supervisor has done something with the log itself.
     Noted(Noted),
+    /// What became of a session's sign-ins after its receipt was written.
+    Settled(Settlement),
 }
 
 /// The record of one handoff: who, when, why, what was open, what ended how, what each gate saw.
@@ -482,6 +499,8 @@ pub struct Handoff {
     pub inside: Vec<GateAnswer>,
     /// What the gates saw after it.
     pub after: Vec<GateAnswer>,
+    /// How what the session held elsewhere has ended so far.
+    pub sign_ins: Ends,
     /// Directories that the policy shares, not checked.
     pub shared: Vec<String>,
     /// The capability report.

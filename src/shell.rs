@@ -24,6 +24,7 @@ use crate::policy::{self, Policy};
 use crate::ports::{
     Body, Clock, CodeRows, Entry, Gates, Intent, Ledger, Ports, RosterRows, Stamp, Unfinished, Written,
 };
+use crate::revoke::Revoker;
 use crate::roster::{CODE_DIGITS, Directory, Pepper, RosterRules};
 use crate::store::{Keep, Store};
 use crate::ui;
@@ -153,6 +154,7 @@ impl Parts {
             idle: station.clone(),
             search: store.clone(),
             ledger: Arc::new(Recorded(store)),
+            sign_ins: Arc::new(Revoker::open(policy)),
             media: Arc::new(Mounted::below(&policy.log.export_to)),
             machine: station.clone(),
         };

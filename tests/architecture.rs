@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A module and the crate's modules that it may name.
-const MAY_NAME: [(&str, &[&str]); 12] = [
+const MAY_NAME: [(&str, &[&str]); 13] = [
     ("handoff", &["handoff"]),
     ("pin", &["pin"]),
     ("policy", &["policy", "handoff"]),
@@ -15,6 +15,7 @@ const MAY_NAME: [(&str, &[&str]); 12] = [
     ("ports", &["ports", "handoff", "pin"]),
     ("badge", &["badge", "ports"]),
     ("roster", &["roster", "handoff", "pin", "ports"]),
+    ("revoke", &["revoke", "policy", "ports"]),
     ("store", &["store", "evidence", "handoff", "ports"]),
     ("driver", &["driver", "handoff", "pin", "ports"]),
     // The screens read receipts (evidence), show what the gates and the ledger said (ports' plain

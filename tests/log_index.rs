@@ -97,6 +97,7 @@ fn entry(chance: &mut Chance, number: u64) -> Entry {
                 after,
                 shared: Vec::new(),
                 capabilities: Vec::new(),
+                sign_ins: Default::default(),
                 assurance: String::new(),
                 policy: String::new(),
             }))

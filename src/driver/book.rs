@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::handoff::record::{Denial, Record, Trigger};
 use crate::handoff::{Operator, OperatorId};
-use crate::ports::{Answer, Body, Closing, Entry, GateAnswer, Handoff, Person, Stamp};
+use crate::ports::{Answer, Body, Closing, Ends, Entry, GateAnswer, Handoff, Person, Stamp};
 
 use super::receipt;
 use super::scene::{CleanSummary, ReceiptScene};
@@ -58,6 +58,7 @@ pub(super) struct Gathering {
     pub(super) proof: String,
     pub(super) inside: Vec<GateAnswer>,
     pub(super) after: Vec<GateAnswer>,
+    pub(super) sign_ins: Ends,
 }
 
 impl Gathering {
@@ -76,6 +77,7 @@ impl Gathering {
             proof: String::new(),
             inside: Vec::new(),
             after: Vec::new(),
+            sign_ins: Ends::default(),
         }
     }
 }
@@ -188,6 +190,7 @@ impl Book {
             proof: gathered.proof.clone(),
             inside: gathered.inside.clone(),
             after: gathered.after.clone(),
+            sign_ins: gathered.sign_ins.clone(),
             shared,
             capabilities: self.capabilities.clone(),
             assurance: assurance.to_owned(),

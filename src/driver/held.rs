@@ -86,6 +86,7 @@ impl Held {
             | Body::Drill { .. }
             | Body::Handoff(_)
             | Body::Noted(_)
+            | Body::Settled(_)
             | Body::Started { .. }
             | Body::Stopped => None,
         })

@@ -208,6 +208,7 @@ impl Driver {
                 self.launcher = true;
             }
             CapsuleNews::AppEnded(app) => self.app_is(app, AppState::Idle),
+            CapsuleNews::Returned(path) => self.ports.sign_ins.returned(path.expose()),
             CapsuleNews::Lost(what) => {
                 tracing::error!(what, "the capsule ended by itself");
                 self.tell(Event::CapsuleLost);

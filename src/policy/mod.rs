@@ -29,6 +29,10 @@ pub struct Policy {
     pub roles: Vec<String>,
     /// Which roles are supervisors', by name.
     pub supervisors: SupervisorPolicy,
+    /// Where operators are signed in when their session opens.
+    pub sign_ins: Vec<SignInPolicy>,
+    /// How what a session holds elsewhere is ended.
+    pub revoke: RevokePolicy,
     /// The permitted apps, in the order of [`crate::handoff::App`].
     pub apps: Vec<AppPolicy>,
     /// Reasons for emergency access that the screens offer.
@@ -87,6 +91,77 @@ pub struct LogPolicy {
     pub show_names: bool,
     /// Directories under which removable media are mounted that the log may be exported to.
     pub export_to: Vec<PathBuf>,
+}
+
+/// An identity provider at which an operator is signed in when her session opens (OpenID Connect Discovery 1.0).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInPolicy {
+    /// Its name, as screens and receipts tell it.
+    pub name: String,
+    /// The issuer: https, or http on the loopback where a test's provider stands.
+    pub issuer: String,
+    /// The station's client id there.
+    pub client: String,
+    /// How the operator is signed in.
+    pub how: SignInWay,
+    /// The scopes that are asked for; never `offline_access` (requirement T-05).
+    pub scopes: Vec<String>,
+    /// Whom the access token is for (RFC 8707); empty: whom the provider chooses.
+    pub audience: String,
+    /// What names the operator there, with `{key}` for her key on the roster.
+    pub subject: String,
+    /// The environment variable in which apps find the access token.
+    pub environment: Option<String>,
+    /// The file below the home in which apps find it.
+    pub file: Option<String>,
+    /// The provider's own call that ends one session, with `{sid}` in it.
+    pub end_by_sid: Option<String>,
+    /// Where the provider's events are polled (RFC 8936).
+    pub events: Option<String>,
+    /// Certificates (PEM) that are trusted for it beside the host's.
+    pub certificates: Option<PathBuf>,
+}
+
+/// How an operator is signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignInWay {
+    /// The station asserts who she is, with its own key (RFC 7523, `jwt-bearer`).
+    Assertion,
+    /// The station exchanges such an assertion for tokens (RFC 8693).
+    Exchange,
+    /// She signs in herself, in the browser of this app (authorization code with PKCE, RFC 7636).
+    Browser {
+        /// The app's name.
+        app: String,
+    },
+}
+
+/// How what a session holds elsewhere is ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RevokePolicy {
+    /// Calls to what is not OAuth.
+    pub calls: Vec<CallPolicy>,
+}
+
+/// A call that ends something that is not OAuth: an EHR's or a vendor's API. In its texts `{operator}` stands for
+/// the operator's key, `{session}` for the session's number, `{station}` for the station's name and `{secret}` for
+/// the secret that the host's keyring holds under the call's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallPolicy {
+    /// Its name.
+    pub name: String,
+    /// The method: `POST`, `DELETE`, …
+    pub method: String,
+    /// The address.
+    pub url: String,
+    /// Headers.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+    /// How long after the handoff it is worth trying.
+    pub expires: Duration,
+    /// Certificates (PEM) that are trusted for it beside the host's.
+    pub certificates: Option<PathBuf>,
 }
 
 /// A permitted app.

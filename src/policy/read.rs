@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{File, Many, Mode, Size, Time};
 use super::problem::{Problem, Problems};
-use super::{CapsulePolicy, LogPolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
+use super::{CapsulePolicy, LogPolicy, PinPolicy, Policy, RevokePolicy, StationPolicy, SupervisorPolicy};
 use crate::handoff::{BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
 
 /// How long any single step of a clean-up, look, write or build may take, milliseconds.
@@ -247,6 +247,8 @@ impl Check {
             rules,
             pin: self.pin(file),
             supervisors,
+            sign_ins: Vec::new(),
+            revoke: RevokePolicy::default(),
             apps: self.apps(file),
             reasons: self.reasons(file),
             capsule: self.capsule(file, grace),

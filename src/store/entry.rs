@@ -94,6 +94,10 @@ pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
             receipt.capabilities = capabilities(found);
         }
         Body::Stopped => receipt.kind = "stopped".to_owned(),
+        Body::Settled(settlement) => {
+            receipt.kind = "settled".to_owned();
+            receipt.about = settlement.entry.map(|entry| About { entry, leaf: String::new() });
+        }
         Body::Noted(noted) => {
             receipt.kind = match noted.what {
                 Note::Annotated => "annotated",
@@ -123,9 +127,12 @@ pub(super) fn has_reserve(entry: &Entry) -> bool {
         Body::BreakGlass { .. } | Body::Discontinuity(_) => true,
         Body::Core { person, .. } => person.as_ref().is_some_and(|person| person.id.is_emergency()),
         Body::Handoff(facts) => facts.outgoing.as_ref().is_some_and(|person| person.id.is_emergency()),
-        Body::Change { .. } | Body::Drill { .. } | Body::Noted(_) | Body::Started { .. } | Body::Stopped => {
-            false
-        }
+        Body::Change { .. }
+        | Body::Drill { .. }
+        | Body::Noted(_)
+        | Body::Settled(_)
+        | Body::Started { .. }
+        | Body::Stopped => false,
     }
 }
 

@@ -45,6 +45,7 @@ fn handoff() -> Entry {
         after: Vec::new(),
         shared: Vec::new(),
         capabilities: vec![("userns".to_owned(), "yes".to_owned())],
+        sign_ins: Default::default(),
         assurance: String::new(),
         policy: "ab".to_owned(),
     }));

@@ -116,6 +116,7 @@ fn handoff(number: u64) -> Entry {
         after: (1..=28).map(gate).collect(),
         shared: Vec::new(),
         capabilities: vec![("userns".to_owned(), "yes".to_owned()), ("swap".to_owned(), "none".to_owned())],
+        sign_ins: Default::default(),
         assurance: "UID+PIN: identification, below AAL2".to_owned(),
         policy: "ab".repeat(32),
     }));

@@ -224,6 +224,7 @@ impl Writing {
             after: gates(usual),
             shared: vec!["/srv/\"shared\" ]\\".to_owned()],
             capabilities: vec![("userns".to_owned(), "yes".to_owned())],
+            sign_ins: Default::default(),
             assurance: "UID+PIN: identification, below AAL2".to_owned(),
             policy: policy_hash(),
         }

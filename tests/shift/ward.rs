@@ -14,6 +14,7 @@ use cleanshift::platform::rehearsal::dice::Dice;
 use cleanshift::platform::rehearsal::disk::{Death, Disk, Fault};
 use cleanshift::platform::rehearsal::hands::{RehearsedHands, Wanted};
 use cleanshift::platform::rehearsal::pins::RehearsedPins;
+use cleanshift::platform::rehearsal::sign_ins::NoSignIns;
 use cleanshift::platform::rehearsal::world::{Call, World};
 use cleanshift::ports::{BadgeUid, Clock, CodeRows, Job, Ledger as _, Ports, ReaderEvent, RosterRows};
 use cleanshift::roster::Directory;
@@ -233,6 +234,7 @@ impl Ward {
             ground::roster_rules(),
         ));
         let ports = Ports {
+            sign_ins: Arc::new(NoSignIns),
             clock,
             roster: directory.clone(),
             pins: Arc::new(RehearsedPins::new(directory, rows, Box::new(ground::stored))),

@@ -119,6 +119,7 @@ impl Ledger for Witness {
             | Body::Drill { .. }
             | Body::Handoff(_)
             | Body::Noted(_)
+            | Body::Settled(_)
             | Body::Started { .. }
             | Body::Stopped => {}
         }
@@ -147,7 +148,11 @@ impl Ledger for Witness {
             }
             Body::Core { record: Record::Restarted(_), .. } => said.restart = true,
             Body::Noted(noted) => said.overreached |= noted.by.id != SUE.id,
-            Body::Core { .. } | Body::Change { .. } | Body::Started { .. } | Body::Stopped => {}
+            Body::Core { .. }
+            | Body::Change { .. }
+            | Body::Settled(_)
+            | Body::Started { .. }
+            | Body::Stopped => {}
         }
         Ok(written)
     }

@@ -17,7 +17,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use crate::handoff::{App, DrillPart, Moment, Window};
 use crate::ports::{
     Body, CapsuleNews, Capsules, Clock, Closing, Destroyed, Drill, DrillRow, DrillSearch, Entry, GateAnswer,
-    Gates, Intent, Ledger, Ports, Result, Stamp, Unfinished, Written,
+    Gates, Grant, Intent, Ledger, Page, Ports, Result, Stamp, Unfinished, Written,
 };
 
 /// The same ports, with the faults that the environment asks for.
@@ -83,6 +83,7 @@ impl Ledger for Faulty<dyn Ledger> {
             Body::Discontinuity(_) => "discontinuity".to_owned(),
             Body::Drill { .. } => "drill".to_owned(),
             Body::Handoff(_) => "handoff".to_owned(),
+            Body::Settled(_) => "settled".to_owned(),
             Body::Noted(noted) => format!("{:?}", noted.what).to_lowercase(),
             Body::Change { .. } => "change".to_owned(),
             Body::Started { .. } => "started".to_owned(),
@@ -142,6 +143,14 @@ impl Capsules for Faulty<dyn Capsules> {
 
     fn close(&self, window: Window) -> Result<()> {
         self.real.close(window)
+    }
+
+    fn hold(&self, grant: &Grant) -> Result<()> {
+        self.real.hold(grant)
+    }
+
+    fn visit(&self, page: &Page) -> Result<()> {
+        self.real.visit(page)
     }
 
     fn ask_to_close(&self, grace: Duration) -> Closing {

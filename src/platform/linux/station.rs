@@ -19,8 +19,8 @@ use super::{capability, clock, host, plant, root, sabotage};
 use crate::handoff::{App, Window};
 use crate::policy::Policy;
 use crate::ports::{
-    AppWindow, CapsuleNews, Capsules, Closing, Destroyed, GateAnswer, Gates, Idle, Machine, PortError,
-    Result, Screen,
+    AppWindow, CapsuleNews, Capsules, Closing, Destroyed, GateAnswer, Gates, Grant, Idle, Machine, Page,
+    PortError, Result, Screen,
 };
 
 /// How long the shell's window may take to appear before a capsule cannot be built.
@@ -397,6 +397,14 @@ impl Capsules for LinuxStation {
 
     fn close(&self, window: Window) -> Result<()> {
         lock(&self.session).windows.as_ref().map_or(Ok(()), |windows| windows.close(window.0))
+    }
+
+    fn hold(&self, _grant: &Grant) -> Result<()> {
+        Err(PortError::new("put a token into the capsule: this build cannot"))
+    }
+
+    fn visit(&self, _page: &Page) -> Result<()> {
+        Err(PortError::new("open a page in the capsule: this build cannot"))
     }
 
     fn ask_to_close(&self, grace: Duration) -> Closing {

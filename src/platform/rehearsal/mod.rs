@@ -9,5 +9,6 @@ pub mod dice;
 pub mod disk;
 pub mod hands;
 pub mod pins;
+pub mod sign_ins;
 pub mod vfs;
 pub mod world;

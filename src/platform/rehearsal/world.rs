@@ -11,7 +11,7 @@ use super::clock::RehearsedClock;
 use crate::handoff::{App, DrillPart, OperatorId, Window};
 use crate::ports::{
     Answer, AppWindow, CapsuleNews, Capsules, Closing, Destroyed, Drill, DrillRow, DrillSearch, GateAnswer,
-    Gates, Idle, Machine, PortError, Result, Screen, Sight,
+    Gates, Grant, Idle, Machine, Page, PortError, Result, Screen, Sight,
 };
 
 /// The trace classes of this world, by their numbers in the catalogue, with how each is looked for.
@@ -346,6 +346,14 @@ impl Capsules for World {
             }
         }
         self.tell_windows();
+        Ok(())
+    }
+
+    fn hold(&self, _grant: &Grant) -> Result<()> {
+        Ok(())
+    }
+
+    fn visit(&self, _page: &Page) -> Result<()> {
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use super::receipt::{GateSaw, HandoffFacts, Receipt, Time};
+use super::tokens::signed_out;
 
 /// How often each kind of answer was given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,7 +120,10 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
         "disabled" => format!("{name}'s badge was disabled at {at}{because}"),
         "badge-unknown" => format!("A badge that is not known here was shown at {at}"),
         "quarantine" => match &who {
-            Some(who) => format!("The station was quarantined at {at} after {who}'s session{because}"),
+            Some(who) => {
+                let elsewhere = elsewhere(receipt);
+                format!("The station was quarantined at {at} after {who}'s session{because}{elsewhere}")
+            }
             None => format!("The station was quarantined at {at}{because}"),
         },
         "released" => format!("{name} released the station from quarantine at {at}"),
@@ -128,7 +132,10 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
             let code = receipt.operator.as_ref().map(|who| escape(&who.role)).unwrap_or_default();
             let why = if note.is_empty() { "no reason given".to_owned() } else { note.clone() };
             let unproved = receipt.handoff.as_ref().map(|facts| unproved(&facts.after)).unwrap_or_default();
-            format!("Emergency access opened the station at {at} with the code {code}: {why}{unproved}")
+            let elsewhere = elsewhere(receipt);
+            format!(
+                "Emergency access opened the station at {at} with the code {code}: {why}{unproved}{elsewhere}"
+            )
         }
         "discontinuity" => {
             let held = number(receipt.held.len(), "entry", "entries");
@@ -144,6 +151,16 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
         "exported" => format!("{name} took a copy of the handoff log at {at}{because}"),
         "started" => format!("The station started at {at}{because}"),
         "stopped" => format!("The station stopped at {at}"),
+        "settled" => {
+            let told = signed_out(&receipt.tokens);
+            let whose = match (&receipt.about, &who) {
+                (Some(about), Some(who)) => format!("{who}'s session of entry {}", about.entry),
+                (Some(about), None) => format!("the session of entry {}", about.entry),
+                (None, _) => "an earlier session".to_owned(),
+            };
+            let told = if told.is_empty() { told } else { format!("; signed out at {told}") };
+            format!("More was known at {at} of what {whose} held elsewhere{told}{because}")
+        }
         "anchored" => match &receipt.anchor {
             Some(anchor) => {
                 let (by, size) = (whose(&anchor.by), anchor.size);
@@ -206,12 +223,22 @@ fn handoff(receipt: &Receipt, facts: &HandoffFacts, zone: &TimeZone) -> String {
         gates.push_str(&format!(", {} present, {} unknown", counts.present, counts.unknown));
     }
     parts.push(gates);
+    let told = signed_out(&receipt.tokens);
+    if !told.is_empty() {
+        parts.push(format!("signed out at {told}"));
+    }
     let took = seconds(facts.clean_after_us);
     parts.push(match facts.rounds {
         0 | 1 => format!("clean in {took}"),
         rounds => format!("clean in {took}, after {rounds} rounds"),
     });
     parts.join("; ")
+}
+
+/// What had become of the sign-ins of a session whose handoff is not finished.
+fn elsewhere(receipt: &Receipt) -> String {
+    let told = signed_out(&receipt.tokens);
+    if told.is_empty() { told } else { format!("; signed out at {told}") }
 }
 
 fn entry_of(receipt: &Receipt) -> String {
@@ -242,6 +269,7 @@ fn because(trigger: &str, incoming: Option<&str>) -> String {
         "reader-lost" => "because the badge reader was lost".to_owned(),
         "suspend" => "because the machine went to sleep".to_owned(),
         "maintenance" => "because the shell was asked to stop".to_owned(),
+        "revoked" => "because an identity provider has revoked it".to_owned(),
         "fault" => "because something in the station failed".to_owned(),
         "fresh-start" => "because the shell started".to_owned(),
         "recovery" => "because the shell before was ended in the middle of it".to_owned(),
@@ -327,6 +355,8 @@ mod tests {
             anchor: None,
             about: None,
             held: Vec::new(),
+            session: String::new(),
+            tokens: Vec::new(),
             capabilities: Vec::new(),
             policy: String::new(),
         }

@@ -400,7 +400,8 @@ fn a_store_of_the_first_version_gets_its_index() {
     let dir = tempfile::tempdir().unwrap();
     drop(filled(dir.path(), 9, 80));
     let db = Connection::open(dir.path().join("station.db")).unwrap();
-    let tables = ["marks", "found", "found_upto", "found_words", "found_people", "found_nodes"];
+    let index = ["marks", "found", "found_upto", "found_words", "found_people", "found_nodes"];
+    let tables = [&index[..], &["outbox", "seen_events", "sessions"]].concat();
     for table in tables {
         db.execute_batch(&format!("DROP TABLE {table}")).unwrap();
     }

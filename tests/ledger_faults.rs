@@ -8,6 +8,9 @@
 #![expect(unused_results, reason = "a test says what matters by its assertions")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails in a test ends the test")]
 
+#[path = "ledger_faults/outbox.rs"]
+mod outbox;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

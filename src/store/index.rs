@@ -124,6 +124,9 @@ impl Row {
         if row.forced > 0 {
             words.push("forced");
         }
+        for token in &receipt.tokens {
+            words.extend([token.provider.as_str(), token.state.word()]);
+        }
         let note: String = receipt.note.chars().take(NOTE).collect();
         words.push(&note);
         let mut seen: Vec<&str> = Vec::with_capacity(words.len());

@@ -374,6 +374,46 @@ mod tests {
     }
 
     #[test]
+    fn what_a_session_held_elsewhere_is_told_where_it_ends_and_when_more_is_known() {
+        let mut receipt = takeover();
+        let token = |kind: &str, state: &str| {
+            let (id, saw) = ("0123456789abcdef", "introspection: not active");
+            let json = serde_json::json!({
+                "provider": "Hospital", "issuer": "https://id.example", "kind": kind, "id": id, "state": state, "saw": saw,
+            });
+            serde_json::from_value(json).unwrap()
+        };
+        receipt.session = "5e55".to_owned();
+        receipt.tokens = [("proof key", "proved"), ("refresh token", "proved"), ("access token", "pending")]
+            .map(|(k, s)| token(k, s))
+            .into();
+        let told = sentence_in(&receipt, &TimeZone::UTC);
+        assert!(
+            told.ends_with("2 by setting; signed out at Hospital: 2 proved, 1 pending; clean in 0.31 s"),
+            "{told}"
+        );
+        receipt.handoff = None;
+        receipt.kind = "quarantine".to_owned();
+        let told = sentence_in(&receipt, &TimeZone::UTC);
+        assert!(
+            told.ends_with("after Ana Ruiz's session; signed out at Hospital: 2 proved, 1 pending"),
+            "{told}"
+        );
+        receipt.kind = "settled".to_owned();
+        receipt.tokens = vec![token("access token", "expired")];
+        receipt.about = Some(crate::evidence::receipt::About { entry: 6, leaf: String::new() });
+        assert_eq!(
+            sentence_in(&receipt, &TimeZone::UTC),
+            "More was known at 07:42:10 of what Ana Ruiz's session of entry 6 held elsewhere; signed out at Hospital: \
+             1 expired"
+        );
+        (receipt.about, receipt.operator, receipt.tokens) = (None, None, Vec::new());
+        let told = sentence_in(&receipt, &TimeZone::UTC);
+        assert_eq!(told, "More was known at 07:42:10 of what an earlier session held elsewhere");
+        assert_eq!(Receipt::read(&receipt.canonical()).unwrap(), receipt);
+    }
+
+    #[test]
     fn no_name_forges_a_line_or_turns_the_text() {
         let mut receipt = takeover();
         receipt.operator = who("x", "Ana\n07:00 all clean\u{202e}\u{1b}[2J");

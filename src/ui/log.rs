@@ -144,7 +144,7 @@ pub enum LogMessage {
 pub const KINDS: [(&str, &[&str]); 6] = [
     ("All kinds", &[]),
     ("Handoffs", &["handoff"]),
-    ("Sessions", &["opened", "break-glass", "handoff"]),
+    ("Sessions", &["opened", "break-glass", "handoff", "settled"]),
     ("Refusals", &["denied", "disabled", "badge-unknown"]),
     ("Station", &["started", "stopped", "quarantine", "released", "restarted", "discontinuity", "drill"]),
     ("Changes", &["roster", "policy", "key", "viewed", "annotated", "attested", "exported"]),
@@ -513,6 +513,7 @@ fn what(receipt: &Receipt) -> String {
         "roster" => "roster changed".to_owned(),
         "policy" => "policy changed".to_owned(),
         "key" => "station key".to_owned(),
+        "settled" => about(receipt, "signed out, of"),
         "anchored" => "checkpoint kept elsewhere".to_owned(),
         "pruned" => "old entries pruned".to_owned(),
         other => escape(other),

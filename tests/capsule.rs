@@ -10,13 +10,15 @@
     reason = "what fails in a test ends the test, and a test starts programs of its own"
 )]
 
+use std::cell::Cell;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use cleanshift::ctl::demo::account::{Account, wait_for};
+use cleanshift::ctl::demo::account::{Account, Part, wait_for};
 use cleanshift::platform::linux::capsule::{Capsule, News, Spec};
 use cleanshift::platform::linux::init::protocol::{Hold, Launch, Offer};
 use cleanshift::platform::linux::network::Network;
@@ -40,8 +42,12 @@ fn as_ordinary(name: &str, test: impl FnOnce(&Path)) {
     account.give(dir.path()).unwrap();
     let own = std::env::current_exe().unwrap();
     let init = own.ancestors().skip(1).map(|place| place.join("cleanshift-init")).find(|init| init.exists());
-    fs::copy(init.unwrap(), dir.path().join("cleanshift-init")).unwrap();
-    fs::copy(own, dir.path().join("test")).unwrap();
+    // By another program: a file that this one writes to cannot be run while a program that another test
+    // starts still holds it.
+    for (from, to) in [(init.unwrap().as_path(), "cleanshift-init"), (own.as_path(), "test")] {
+        let mut copy = Account::own().command("cp");
+        assert!(copy.arg(from).arg(dir.path().join(to)).status().unwrap().success());
+    }
     let mut again = account.command(dir.path().join("test"));
     again.args(["--exact", name, "--nocapture"]).env(INSIDE, dir.path()).env("HOME", dir.path());
     let output = again.stdin(Stdio::null()).output().unwrap();
@@ -55,21 +61,28 @@ struct Ground {
     capsule: Capsule,
     news: Receiver<News>,
     shared: PathBuf,
+    /// How many programs that were launched have ended, as far as news was read.
+    ended: Cell<usize>,
 }
 
 impl Ground {
     fn stand(dir: &Path, redirect: bool) -> Self {
+        Self::before(dir, redirect, 0)
+    }
+
+    /// The same, before a display of this number.
+    fn before(dir: &Path, redirect: bool, display: u32) -> Self {
         let shared = dir.join("shared");
-        for made in ["shared", "run", "x11"] {
+        for made in ["shared", "run"] {
             fs::create_dir(dir.join(made)).unwrap();
         }
         fs::write(dir.join("cookie"), "").unwrap();
         let spec = Spec {
             run_dir: dir.join("run"),
             init: dir.join("cleanshift-init"),
-            x11: dir.join("x11"),
+            x11: PathBuf::from("/tmp/.X11-unix"),
             cookie: dir.join("cookie"),
-            display: 0,
+            display,
             policy: CapsulePolicy {
                 home_bytes: 32 << 20,
                 tmp_bytes: 16 << 20,
@@ -89,7 +102,7 @@ impl Ground {
         assert!(matches!(spec.network, Network::Private(_)), "there is no private network to test with");
         let (tell, news) = channel();
         let capsule = Capsule::build(&spec, Box::new(move |news| drop(tell.send(news)))).unwrap();
-        Self { capsule, news, shared }
+        Self { capsule, news, shared, ended: Cell::new(0) }
     }
 
     fn hold(&self, audience: &str, token: &str, expires_utc_ms: i64) -> Result<(), String> {
@@ -148,9 +161,32 @@ impl Ground {
         loop {
             match self.news.recv_timeout(Duration::from_secs(30)).ok()? {
                 News::Returned(path) => return Some(path.expose().to_owned()),
-                News::Belongs(..) | News::Ended(..) | News::Lost | News::Started(..) => {}
+                News::Ended(..) => self.ended.set(self.ended.get() + 1),
+                News::Belongs(..) | News::Lost | News::Started(..) => {}
             }
         }
+    }
+}
+
+impl Ground {
+    /// Inside the capsule, a provider's page that sends the browser back to the station's address at once, and
+    /// the app's own page. The address at which the first is handed out.
+    fn site_and_page(&self, nonce: &str) -> String {
+        let site = r#"cd ~
+            echo '<script>location = "http://127.0.0.1:8707/signed-in?code=c0de&state=5tate"</script>' >authorize.html
+            echo '<p>This is the chart' >start.html
+            python3 -m http.server -b 127.0.0.1 8000 >log 2>&1 &
+            until python3 -c 'import socket; socket.create_connection(("127.0.0.1", 8000))'; do sleep 0.1; done 2>/dev/null
+            true"#;
+        assert!(self.say(site).contains("code 0"));
+        let offer = Offer {
+            nonce: nonce.to_owned(),
+            address: Secret::new("http://127.0.0.1:8000/authorize.html"),
+            start: Some("http://127.0.0.1:8000/start.html".to_owned()),
+        };
+        let address = visit::address(&offer.nonce);
+        self.capsule.offer(offer).unwrap();
+        address
     }
 }
 
@@ -273,22 +309,7 @@ fn a_session_that_stops_its_keyring_holds_up_nobody() {
 fn a_browser_is_handed_a_page_and_comes_back() {
     as_ordinary("a_browser_is_handed_a_page_and_comes_back", |dir| {
         let ground = Ground::stand(dir, true);
-        // The provider's page sends the browser back to the station's address, which sends it to the app's own
-        // start: both are pages of this test inside the capsule.
-        let offer = Offer {
-            nonce: "0123".to_owned(),
-            address: Secret::new("http://127.0.0.1:8000/authorize.html"),
-            start: Some("http://127.0.0.1:8000/start.html".to_owned()),
-        };
-        let address = visit::address(&offer.nonce);
-        ground.capsule.offer(offer).unwrap();
-        let site = r#"cd ~
-            echo '<script>location = "http://127.0.0.1:8707/signed-in?code=c0de&state=5tate"</script>' >authorize.html
-            echo '<p>This is the chart' >start.html
-            python3 -m http.server -b 127.0.0.1 8000 >log 2>&1 &
-            until python3 -c 'import socket; socket.create_connection(("127.0.0.1", 8000))'; do sleep 0.1; done 2>/dev/null
-            true"#;
-        assert!(ground.say(site).contains("code 0"));
+        let address = ground.site_and_page("0123");
         let browser =
             "timeout 60 chromium --headless=new --disable-gpu --virtual-time-budget=20000 --dump-dom";
         let shown = ground.say(&format!("{browser} {address} 2>/dev/null"));
@@ -302,5 +323,52 @@ fn a_browser_is_handed_a_page_and_comes_back() {
             std::net::TcpStream::connect("127.0.0.1:8707").is_err(),
             "the host has the station's address"
         );
+    });
+}
+
+/// A display of the test's own, without a window manager.
+fn display() -> (Part, u32) {
+    let mut server = Account::own().part("Xvfb");
+    server.args(["-displayfd", "1", "-ac", "-nolisten", "tcp", "-screen", "0", "1024x768x24"]);
+    server.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = Part::start(server).unwrap();
+    let mut line = String::new();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (server, line.trim().parse().unwrap())
+}
+
+/// A browser that runs is told of the page, in the profile in which the operator works.
+fn told_while_it_runs(dir: &Path, command: &str, arguments: &[&str]) {
+    let (_server, number) = display();
+    let ground = Ground::before(dir, true, number);
+    let address = ground.site_and_page("4567");
+    let ended = || {
+        let more = ground.news.try_iter().filter(|news| matches!(news, News::Ended(..))).count();
+        ground.ended.set(ground.ended.get() + more);
+        ground.ended.get()
+    };
+    ground.launch(command, &[arguments, &["http://127.0.0.1:8000/start.html"]].concat());
+    let asked = |page: &str| ground.say("cat ~/log").contains(&format!("GET /{page}"));
+    assert!(wait_for(|| asked("start.html")), "{command} did not show its page");
+    assert_eq!(ended(), 0, "{command} has ended");
+    ground.launch(command, &[arguments, &[address.as_str()]].concat());
+    assert_eq!(ground.returned().as_deref(), Some("/signed-in?code=c0de&state=5tate"));
+    assert!(asked("authorize.html"));
+    // It was the one that ran already: whoever told it has ended.
+    assert!(wait_for(|| ended() == 1), "two of {command} run");
+}
+
+#[test]
+fn a_chromium_that_runs_is_told_of_the_page() {
+    as_ordinary("a_chromium_that_runs_is_told_of_the_page", |dir| {
+        let profile = ["--user-data-dir=/session/home/profile", "--no-first-run", "--disable-gpu"];
+        told_while_it_runs(dir, "chromium", &profile);
+    });
+}
+
+#[test]
+fn a_firefox_that_runs_is_told_of_the_page() {
+    as_ordinary("a_firefox_that_runs_is_told_of_the_page", |dir| {
+        told_while_it_runs(dir, "firefox-esr", &[]);
     });
 }

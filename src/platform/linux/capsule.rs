@@ -234,11 +234,12 @@ impl Capsule {
     /// Orders a token to be put where the session's programs find it; `order` makes the order with its number.
     ///
     /// # Errors
-    /// When the capsule is gone.
+    /// When the capsule is gone, or holds those of another session.
     pub fn hold(&self, order: impl FnOnce(u32) -> Hold) -> Result<Held> {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        let held = self.holding.expect(serial);
-        protocol::send(&*self.socket, &Order::Hold(order(serial)))
+        let order = order(serial);
+        let held = self.holding.expect(&order)?;
+        protocol::send(&*self.socket, &Order::Hold(order))
             .map_err(|error| PortError(format!("reach the capsule: {error}")))?;
         Ok(held)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::init::protocol::{Hold, Launch};
@@ -17,21 +17,31 @@ const HOLD: Duration = Duration::from_secs(5);
 /// What came of putting a token where it belongs: nothing, or why not.
 type Outcome = Option<String>;
 
-/// Tokens on their way into a capsule, by the number of the order.
+/// The tokens of a capsule: whose they are, and which are on their way, by the number of the order.
 #[derive(Default)]
-pub struct Holding(Mutex<HashMap<u32, Sender<Outcome>>>);
+pub struct Holding {
+    session: OnceLock<String>,
+    awaited: Mutex<HashMap<u32, Sender<Outcome>>>,
+}
 
 impl Holding {
     /// Notes that an answer to this order is awaited.
-    pub fn expect(&self, serial: u32) -> Held {
+    ///
+    /// # Errors
+    /// When the capsule holds tokens of another session: a grant that comes late must not reach the next
+    /// operator.
+    pub fn expect(&self, order: &Hold) -> Result<Held> {
+        if *self.session.get_or_init(|| order.session.clone()) != order.session {
+            return Err(PortError::new("put a token into the capsule: it is another session's"));
+        }
         let (answer, answered) = channel();
-        let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(serial, answer);
-        Held(answered)
+        let _ = self.awaited().insert(order.serial, answer);
+        Ok(Held(answered))
     }
 
     /// The capsule has answered.
     pub fn answered(&self, serial: u32, why: Outcome) {
-        let awaited = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&serial);
+        let awaited = self.awaited().remove(&serial);
         if let Some(awaited) = awaited {
             let _ = awaited.send(why);
         }
@@ -39,7 +49,11 @@ impl Holding {
 
     /// The capsule will answer no more.
     pub fn over(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.awaited().clear();
+    }
+
+    fn awaited(&self) -> MutexGuard<'_, HashMap<u32, Sender<Outcome>>> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -143,6 +157,7 @@ fn place_of_address(argument: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::Secret;
 
     fn turned(arguments: &[&str]) -> Vec<String> {
         let mut launch = Launch {
@@ -172,7 +187,19 @@ mod tests {
     #[test]
     fn an_answer_reaches_whoever_waits_for_it() {
         let holding = Holding::default();
-        let (first, second, third) = (holding.expect(1), holding.expect(2), holding.expect(3));
+        let hold = |session: &str, serial| Hold {
+            serial,
+            session: session.to_owned(),
+            provider: String::new(),
+            issuer: String::new(),
+            audience: String::new(),
+            access: Secret::new(""),
+            expires_utc_ms: 0,
+            environment: None,
+            file: None,
+        };
+        let [first, second, third] = [1, 2, 3].map(|serial| holding.expect(&hold("a", serial)).unwrap());
+        assert!(holding.expect(&hold("b", 4)).is_err(), "a token of another session");
         holding.answered(2, Some("reach the keyring".to_owned()));
         holding.answered(7, None);
         holding.answered(1, None);

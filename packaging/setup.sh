@@ -10,8 +10,8 @@ build="gcc libc6-dev libpcsclite-dev make pkg-config"
 run="bubblewrap dbus-bin dbus-daemon fonts-dejavu-core gnome-keyring libpcsclite1 libx11-6 libx11-xcb1
      libxcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libxkbcommon0 openbox passt pcscd util-linux
      x11-xkb-utils xkb-data xserver-xephyr"
-test="at chromium cron cups-client cups-daemon firefox-esr gpg-agent gpgconf iproute2 keyutils libsecret-tools openssh-client passwd
-      python3 python3-venv sudo vsmartcard-vpcd x11-apps x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
+test="at chromium cron cups-client cups-daemon firefox-esr git gpg gpg-agent gpgconf iproute2 keyutils libsecret-tools
+      openssh-client openssh-server passwd postgresql python3 python3-venv sudo vsmartcard-vpcd x11-apps x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
       xserver-xorg-video-dummy xterm xvfb"
 bench="i3lock systemd-journal-remote xsecurelock"
 
@@ -70,6 +70,12 @@ if [ "${#missing[@]}" -gt 0 ]; then
     *" vsmartcard-vpcd "*)
       echo "setup: vsmartcard-vpcd gives this machine's own card service a virtual reader that anybody on" \
         "the network can reach: remove the package before real badges count here"
+      ;;
+  esac
+  case " ${missing[*]} " in
+    *" openssh-server "*)
+      echo "setup: openssh-server is installed for its program alone; where Debian has started it as a" \
+        "service, and this machine is to have none: systemctl disable --now ssh"
       ;;
   esac
 fi

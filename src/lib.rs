@@ -40,6 +40,8 @@
 //! | what is done before the host sleeps | `platform/linux/sleep.rs` |
 //! | what is looked for after a handoff | `platform/linux/gates/`, one file for a class or a group of them |
 //! | what only root may count | `platform/linux/looker.rs` (`cleanshift-looker`) |
+//! | how a session gets its tokens, and `cleanshift-init token` | `platform/linux/init/tokens.rs`, `keyring.rs`, `platform/linux/visit.rs` |
+//! | how a provider's page comes into the session's browser, and it back | `platform/linux/init/redirect.rs`, `platform/linux/visit.rs` |
 //! | what a capsule must not reach | `platform/linux/reach.rs` |
 //! | what a receipt says, how it is signed and verified | [`evidence`] |
 //! | what an export says, in which form | [`evidence::export`], one file for each; the command is [`ctl::export`] |
@@ -75,6 +77,8 @@
 //! * `shell` and `ctl` put parts together; the bins are three lines each.
 //! * The keyring of a session is given its in-memory default by `dbus-send` inside the capsule, not by
 //!   a D-Bus crate in the shell: the shell has no way into a capsule's bus, and should have none.
+//! * Tokens go into that keyring by a child of the capsule's init that lives for the one call: init itself
+//!   waits for nobody whom a session can stop.
 //! * A monitor that is plugged in while somebody works stays without her session until the next one: the
 //!   shell's window takes the whole screen at once, the container only when a session begins.
 //! * A capsule has a control group of its own only where the host has delegated one to the shell; its end

@@ -24,3 +24,4 @@ pub mod sabotage;
 pub mod sleep;
 pub mod spawn;
 pub mod station;
+pub mod visit;

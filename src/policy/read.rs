@@ -1,6 +1,7 @@
 //! TOML → [`Policy`]: parse, don't validate. Keys that nobody reads are problems with a suggestion.
 
 pub(super) mod apps;
+mod web;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -15,7 +15,7 @@ use super::display::windows::{self, Seen, Windows};
 use super::gates::{self, Lookout, Remains};
 use super::init::protocol::Launch;
 use super::network::Network;
-use super::{capability, clock, host, plant, root, sabotage};
+use super::{browser, capability, clock, host, plant, root, sabotage};
 use crate::handoff::{App, Window};
 use crate::policy::Policy;
 use crate::ports::{
@@ -267,6 +267,7 @@ impl LinuxStation {
             arguments: ["plant", seed, Side::Contained.word(), plant::REPORT].map(str::to_owned).to_vec(),
             environment: Vec::new(),
             network: true,
+            files: Vec::new(),
             profile: None,
         };
         match &lock(&self.session).capsule {
@@ -376,12 +377,14 @@ impl Capsules for LinuxStation {
         }
         let before =
             self.policy.apps.iter().take(usize::from(app.0)).filter(|app| app.profile.is_some()).count();
+        let (command, arguments) = browser::command_line(entry, None);
         let order = Launch {
             app: app.0,
-            command: entry.command.clone(),
-            arguments: entry.arguments.clone(),
+            command,
+            arguments,
             environment: entry.environment.clone(),
             network: entry.network,
+            files: browser::files(entry),
             profile: entry.profile.as_ref().map(|_| root::profile_place(before)),
         };
         let _ = self.first_app.get_or_init(clock::since_boot);

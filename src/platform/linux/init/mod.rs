@@ -9,12 +9,13 @@ pub mod look;
 pub mod protocol;
 
 use std::collections::{HashMap, HashSet};
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::{Read, Seek, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::fs::MemfdFlags;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
 use protocol::{Begin, Launch, Order, Word};
@@ -236,13 +237,14 @@ fn forget(child: Child) {
 }
 
 /// Starts an app in a bwrap of its own inside the capsule, so that what differs between apps (their
-/// network, later their managed policies) does not leak from one to the other.
+/// network, the policies of their browsers) does not leak from one to the other.
 fn launch(app: &Launch, begin: &Begin, running: &Running) -> Result<u32, String> {
     let mut command = program("/usr/bin/bwrap", begin);
     let _ = command.args(["--dev-bind", "/", "/"]);
     if !app.network {
         let _ = command.arg("--unshare-net");
     }
+    let texts = bind_texts(&mut command, &app.files)?;
     let _ = command.arg("--").arg(&app.command).args(&app.arguments);
     let _ = command.envs(app.environment.iter().cloned()).stderr(Stdio::piped());
     let _ = command.current_dir(variable(begin, "HOME"));
@@ -250,6 +252,7 @@ fn launch(app: &Launch, begin: &Begin, running: &Running) -> Result<u32, String>
     // The lock is held over the start, so that the reaper cannot see the end before the name.
     let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
     let mut child = command.spawn().map_err(|error| format!("start {}: {error}", app.command))?;
+    drop(texts);
     let pid = child.id();
     if let Some(stderr) = child.stderr.take() {
         let tail = Arc::clone(&tail);
@@ -260,6 +263,22 @@ fn launch(app: &Launch, begin: &Begin, running: &Running) -> Result<u32, String>
     }
     forget(child);
     Ok(pid)
+}
+
+/// Has bwrap bind these texts read-only over the files of these names, for this app alone. They come by
+/// descriptors and lie in no file that another app could open; each is to be kept until bwrap runs.
+fn bind_texts(command: &mut Command, files: &[(String, String)]) -> Result<Vec<OwnedFd>, String> {
+    let mut texts = Vec::new();
+    for (path, text) in files {
+        let failed = |error: std::io::Error| format!("hand over {path}: {error}");
+        // Inherited on purpose: bwrap reads it, and closes it before the app begins.
+        let memory = rustix::fs::memfd_create("text", MemfdFlags::empty());
+        let mut file = std::fs::File::from(memory.map_err(|error| failed(error.into()))?);
+        file.write_all(text.as_bytes()).and_then(|()| file.rewind()).map_err(failed)?;
+        let _ = command.args(["--ro-bind-data", &file.as_raw_fd().to_string(), path]);
+        texts.push(file.into());
+    }
+    Ok(texts)
 }
 
 /// The app whose process this is, or whose process is among its forebears.

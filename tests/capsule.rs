@@ -151,6 +151,7 @@ impl Ground {
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
             environment: Vec::new(),
             network: true,
+            files: Vec::new(),
             profile: None,
         };
         self.capsule.launch(launch).unwrap();

@@ -1,6 +1,7 @@
 //! TOML → [`Policy`]: parse, don't validate. Keys that nobody reads are problems with a suggestion.
 
 pub(super) mod apps;
+mod web;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{File, Many, Mode, Size, Time};
 use super::problem::{Problem, Problems};
-use super::{CapsulePolicy, LogPolicy, PinPolicy, Policy, RevokePolicy, StationPolicy, SupervisorPolicy};
+use super::{
+    CapsulePolicy, LogPolicy, PinPolicy, Policy, RevokePolicy, SignInPolicy, SignInWay, StationPolicy,
+    SupervisorPolicy,
+};
 use crate::handoff::{BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
 
 /// How long any single step of a clean-up, look, write or build may take, milliseconds.
@@ -241,15 +245,26 @@ impl Check {
         }
         let rules = self.rules(file, &roles);
         let grace = Duration::from_millis(rules.grace);
+        let sign_ins: Vec<SignInPolicy> = Vec::new();
+        let mut apps = self.apps(file);
+        for sign_in in &sign_ins {
+            if let SignInWay::Browser { app } = &sign_in.how
+                && let Some(web) =
+                    apps.iter_mut().find(|entry| entry.name == *app).and_then(|entry| entry.web.as_mut())
+                && let Ok(issuer) = url::Url::parse(&sign_in.issuer)
+            {
+                web.signs_in_at(&issuer);
+            }
+        }
         Policy {
             station: self.station(file),
             readers: file.badge.readers.clone(),
             rules,
             pin: self.pin(file),
             supervisors,
-            sign_ins: Vec::new(),
+            sign_ins,
             revoke: RevokePolicy::default(),
-            apps: self.apps(file),
+            apps,
             reasons: self.reasons(file),
             capsule: self.capsule(file, grace),
             log: self.log(file),

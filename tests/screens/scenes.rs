@@ -590,6 +590,8 @@ fn receipt(index: u64) -> Receipt {
         change: None,
         anchor: None,
         about: None,
+        session: String::new(),
+        tokens: Vec::new(),
         held: Vec::new(),
         capabilities: Vec::new(),
         policy: "3f".repeat(32),

@@ -1,5 +1,6 @@
 //! The Linux station.
 
+pub mod browser;
 pub mod canary;
 pub mod capability;
 pub mod capsule;

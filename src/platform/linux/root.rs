@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::policy::CapsulePolicy;
 
+use super::browser;
 use super::init::BUS_CONFIG;
 
 /// The operator's home inside.
@@ -23,9 +24,9 @@ const ETC: &[&str] = &[
     "alternatives",
     "ca-certificates",
     "ca-certificates.conf",
-    "chromium",
     "chromium.d",
-    "firefox",
+    "chromium/master_preferences",
+    "firefox/defaults",
     "firefox-esr",
     "fonts",
     "gtk-3.0",
@@ -92,6 +93,9 @@ impl Root<'_> {
         for (name, text) in files {
             std::fs::write(self.dir.join(name), text)?;
         }
+        for (number, (_, text)) in browser::everywhere().iter().enumerate() {
+            std::fs::write(self.dir.join(policies_name(number)), text)?;
+        }
         Ok(())
     }
 
@@ -119,6 +123,10 @@ impl Root<'_> {
         for name in ["passwd", "group", "hosts", "hostname", "resolv.conf", "machine-id"] {
             list.bind(&self.dir.join(name), &format!("/etc/{name}"));
         }
+        // The host's own policies for browsers do not count inside: these are there in their place.
+        for (number, (place, _)) in browser::everywhere().iter().enumerate() {
+            list.bind(&self.dir.join(policies_name(number)), place);
+        }
         list.bind(&self.dir.join("bus.conf"), BUS_CONFIG);
         list.bind(&self.dir.join("window-manager"), WINDOW_MANAGER);
         list.add(&["--proc", "/proc", "--dev", "/dev", "--dev-bind-try", "/dev/dri", "/dev/dri"]);
@@ -144,6 +152,11 @@ impl Root<'_> {
         list.add(&["--as-pid-1", "--", INIT]);
         list.0
     }
+}
+
+/// What the policies of a browser are called in the shell's directory.
+fn policies_name(number: usize) -> String {
+    format!("browser-{number}.json")
 }
 
 struct List(Vec<String>);

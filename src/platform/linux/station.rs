@@ -15,7 +15,7 @@ use super::display::windows::{self, Seen, Windows};
 use super::gates::{self, Lookout, Remains};
 use super::init::protocol::{Launch, Offer};
 use super::network::Network;
-use super::{capability, clock, host, plant, root, sabotage, visit};
+use super::{browser, capability, clock, host, plant, root, sabotage, visit};
 use crate::handoff::{App, Window};
 use crate::policy::Policy;
 use crate::ports::{
@@ -289,6 +289,7 @@ impl LinuxStation {
             arguments: ["plant", seed, Side::Contained.word(), plant::REPORT].map(str::to_owned).to_vec(),
             environment: Vec::new(),
             network: true,
+            files: Vec::new(),
             profile: None,
         };
         match &lock(&self.session).capsule {
@@ -308,17 +309,19 @@ impl LinuxStation {
         self.lookout.inside(&counts)
     }
 
-    /// The order that starts an app.
-    fn start_of(&self, app: App) -> Result<Launch> {
+    /// The order that starts an app; a web app at `address`, where it is given.
+    fn start_of(&self, app: App, address: Option<&str>) -> Result<Launch> {
         let entry = self.policy.apps.get(usize::from(app.0)).ok_or_else(|| PortError::new("find the app"))?;
         let before =
             self.policy.apps.iter().take(usize::from(app.0)).filter(|app| app.profile.is_some()).count();
+        let (command, arguments) = browser::command_line(entry, address);
         Ok(Launch {
             app: app.0,
-            command: entry.command.clone(),
-            arguments: entry.arguments.clone(),
+            command,
+            arguments,
             environment: entry.environment.clone(),
             network: entry.network,
+            files: browser::files(entry),
             profile: entry.profile.as_ref().map(|_| root::profile_place(before)),
         })
     }
@@ -412,7 +415,7 @@ impl Capsules for LinuxStation {
                 return self.raise(Window(window));
             }
         }
-        let order = self.start_of(app)?;
+        let order = self.start_of(app, None)?;
         let _ = self.first_app.get_or_init(clock::since_boot);
         match &lock(&self.session).capsule {
             Some(capsule) => capsule.launch(order),
@@ -446,9 +449,13 @@ impl Capsules for LinuxStation {
         visit::possible(app, &self.policy, &self.network)?;
         let nonce = capsule::random_hex(16)
             .map_err(|error| PortError(format!("open the sign-in page in {}: {error}", page.app)))?;
-        let mut order = self.start_of(App(number))?;
+        let (mut order, at) = (self.start_of(App(number), None)?, visit::address(&nonce));
         let offer = Offer { nonce, address: page.address.clone(), start: visit::start(&order) };
-        visit::turn_to(&mut order, &visit::address(&offer.nonce));
+        if app.web.is_some() {
+            order = self.start_of(App(number), Some(&at))?;
+        } else {
+            visit::turn_to(&mut order, &at);
+        }
         let _ = self.first_app.get_or_init(clock::since_boot);
         match &lock(&self.session).capsule {
             Some(capsule) => capsule.offer(offer).and_then(|()| capsule.launch(order)),

@@ -166,6 +166,7 @@ mod tests {
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
             environment: Vec::new(),
             network: true,
+            files: Vec::new(),
             profile: None,
         };
         turn_to(&mut launch, "http://127.0.0.1:8707/go/1");

@@ -12,12 +12,13 @@ pub mod redirect;
 mod tokens;
 
 use std::collections::{HashMap, HashSet};
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::{Read, Seek, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::fs::MemfdFlags;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
 use protocol::{Begin, Launch, Order, Word};
@@ -263,7 +264,7 @@ fn forget(child: Child) {
 }
 
 /// Starts an app in a bwrap of its own inside the capsule, so that what differs between apps (their
-/// network, later their managed policies) does not leak from one to the other.
+/// network, the policies of their browsers) does not leak from one to the other.
 fn launch(
     app: &Launch,
     begin: &Begin,
@@ -276,6 +277,7 @@ fn launch(
     if !app.network {
         let _ = command.arg("--unshare-net");
     }
+    let texts = bind_texts(&mut command, &app.files)?;
     let _ = command.arg("--").arg(&app.command).args(&app.arguments);
     let _ = command.envs(granted.environment()).envs(app.environment.iter().cloned());
     let _ = command.stderr(Stdio::piped());
@@ -284,6 +286,7 @@ fn launch(
     // The lock is held over the start, so that the reaper cannot see the end before the name.
     let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
     let mut child = command.spawn().map_err(|error| format!("start {}: {error}", app.command))?;
+    drop(texts);
     let pid = child.id();
     if let Some(stderr) = child.stderr.take() {
         let tail = Arc::clone(&tail);
@@ -296,6 +299,22 @@ fn launch(
     tell(socket, &Word::Started { app: app.app, pid });
     forget(child);
     Ok(())
+}
+
+/// Has bwrap bind these texts read-only over the files of these names, for this app alone. They come by
+/// descriptors and lie in no file that another app could open; each is to be kept until bwrap runs.
+fn bind_texts(command: &mut Command, files: &[(String, String)]) -> Result<Vec<OwnedFd>, String> {
+    let mut texts = Vec::new();
+    for (path, text) in files {
+        let failed = |error: std::io::Error| format!("hand over {path}: {error}");
+        // Inherited on purpose: bwrap reads it, and closes it before the app begins.
+        let memory = rustix::fs::memfd_create("text", MemfdFlags::empty());
+        let mut file = std::fs::File::from(memory.map_err(|error| failed(error.into()))?);
+        file.write_all(text.as_bytes()).and_then(|()| file.rewind()).map_err(failed)?;
+        let _ = command.args(["--ro-bind-data", &file.as_raw_fd().to_string(), path]);
+        texts.push(file.into());
+    }
+    Ok(texts)
 }
 
 /// The app whose process this is, or whose process is among its forebears.

@@ -97,6 +97,8 @@ pub struct Launch {
     pub environment: Vec<(String, String)>,
     /// Whether it has network.
     pub network: bool,
+    /// Files that it alone sees, read-only: the path inside and the text. A browser's policies.
+    pub files: Vec<(String, String)>,
     /// Where in the capsule the golden profile lies whose content is copied into the home first.
     pub profile: Option<String>,
 }

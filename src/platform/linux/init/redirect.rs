@@ -16,10 +16,9 @@ use zeroize::Zeroizing;
 
 use super::protocol::{Offer, is_return};
 use crate::platform::linux::clock::monotonic;
+pub use crate::policy::REDIRECT;
 use crate::ports::Secret;
 
-/// Where it listens.
-pub const REDIRECT: &str = "127.0.0.1:8707";
 /// Below this path, with its number, a page is handed out.
 const GO: &str = "/go/";
 /// The most pages that wait to be handed out.

@@ -107,8 +107,26 @@ validators() {
   npm ci --prefix "$place" --silent --no-audit --no-fund --ignore-scripts </dev/null
   echo "$wanted" >"$place/stamp"
 }
+# The certified OpenID provider that the tests and the demo sign in at, in the same way. CLEANSHIFT_PROVIDER names
+# another place.
+provider() {
+  local from place wanted
+  from=$(cd "$(dirname "${BASH_SOURCE[0]}")/../tests/provider" && pwd)
+  place=${CLEANSHIFT_PROVIDER:-${CARGO_TARGET_DIR:-$from/../../target}/provider}
+  wanted=$(sha256sum <"$from/package-lock.json")
+  if [ "$(cat "$place/stamp" 2>/dev/null)" = "$wanted" ]; then
+    return
+  fi
+  echo "setup: installing the OpenID provider of the tests"
+  rm -rf "$place/stamp" "$place/node_modules"
+  mkdir -p "$place"
+  cp "$from/package.json" "$from/package-lock.json" "$place/"
+  npm ci --prefix "$place" --silent --no-audit --no-fund --ignore-scripts --omit=dev </dev/null
+  echo "$wanted" >"$place/stamp"
+}
 if [ "${1:-bench}" != run ]; then
   validators
+  provider
 fi
 
 if ! command -v cargo >/dev/null; then

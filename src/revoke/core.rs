@@ -95,8 +95,8 @@ impl State {
     }
 }
 
-/// Where a listener of findings is kept.
-type Listener = Box<dyn Fn(Vec<(String, String)>) + Send + Sync>;
+/// Whoever is told the lines of the capability report.
+pub type Listener = Box<dyn Fn(Vec<(String, String)>) + Send + Sync>;
 
 /// What all parts share.
 pub(super) struct Core {

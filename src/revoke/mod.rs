@@ -40,6 +40,7 @@ use crate::ports::{
 };
 
 pub use self::browser::{SIGNED_IN, SIGNED_OUT};
+pub use self::core::Listener;
 pub use self::key::StationKey;
 pub use self::memory::Unkept;
 pub use self::vault::{Home, Vault};
@@ -113,7 +114,7 @@ impl Revoker {
     }
 
     /// Where those lines go each time that a provider was asked about itself. Called at most once.
-    pub fn on_findings(&self, listener: Box<dyn Fn(Vec<(String, String)>) + Send + Sync>) {
+    pub fn on_findings(&self, listener: Listener) {
         let _ = self.core.findings.set(listener);
     }
 

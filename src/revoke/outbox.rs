@@ -199,7 +199,7 @@ pub(super) fn adopt(row: OutboxRow, of: Of, by_sid: bool, utc_ms: i64) -> Item {
     }
     match (item.end.kind, row.sid) {
         (TokenKind::ProofKey, _) => {
-            item.stands(TokenState::Proved, "it was in the memory of a shell that has ended")
+            item.stands(TokenState::Proved, "it was in the memory of a shell that has ended");
         }
         (_, Some(sid)) if by_sid => {
             item.how = How::Sid(sid);
@@ -209,7 +209,7 @@ pub(super) fn adopt(row: OutboxRow, of: Of, by_sid: bool, utc_ms: i64) -> Item {
             );
         }
         (TokenKind::ProviderSession, _) => {
-            item.stands(TokenState::Failed, "cookie destroyed, provider not told")
+            item.stands(TokenState::Failed, "cookie destroyed, provider not told");
         }
         (TokenKind::Call, _) => item.stands(TokenState::Failed, "the policy has no such call any more"),
         (TokenKind::Refresh | TokenKind::Access, _) => {

@@ -172,7 +172,14 @@ fn read(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
 fn write(file: &Path, secret: &[u8]) -> Result<()> {
     let failed = |error: std::io::Error| PortError(format!("write {}: {error}", file.display()));
     let place = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(place).map_err(failed)?;
+    let mut builder = fs::DirBuilder::new();
+    let _ = builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        let _ = builder.mode(0o700);
+    }
+    builder.create(place).map_err(failed)?;
     let new = file.with_extension("new");
     let _ = remove(&new)?;
     let mut options = fs::OpenOptions::new();

@@ -10,6 +10,7 @@ use super::browser;
 use super::core::{Core, Identity};
 use super::dpop::ProofKey;
 use super::end;
+use super::key::StationKey;
 use super::outbox::{How, Of, id, pause};
 use super::provider::{Disbelief, Field, Provider};
 use super::wire::{Answer, Fault};
@@ -168,33 +169,43 @@ impl SignIn {
         let granted = match &policy.how {
             SignInWay::Browser { app } => browser::sign_in(self, app, &metadata).await?,
             SignInWay::Assertion | SignInWay::Exchange => {
-                let subject = policy.subject.replace("{key}", &self.key);
-                let utc_ms = self.core.utc_ms();
-                let assertion = key
-                    .subject_assertion(&policy.client, &subject, &policy.issuer, utc_ms)
-                    .map_err(|error| Trouble::lasting(format!("The station failed to {error}. Tell IT.")))?;
-                let scope = policy.scopes.join(" ");
-                let mut fields: Vec<Field<'_>> = if policy.how == SignInWay::Assertion {
-                    vec![
-                        ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
-                        ("assertion", assertion.expose()),
-                    ]
-                } else {
-                    vec![
-                        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
-                        ("subject_token", assertion.expose()),
-                        ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
-                        ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token"),
-                    ]
-                };
-                if !scope.is_empty() {
-                    fields.push(("scope", &scope));
+                let mut answer = self.assert(&key, &metadata.token).await?;
+                if wants_nonce(&answer) {
+                    // With a new assertion: a provider takes none twice.
+                    answer = self.assert(&key, &metadata.token).await?;
                 }
-                fields.extend(self.audience());
-                self.ask(&metadata.token, &fields).await?
+                self.granted(&answer)?
             }
         };
         self.receive(granted, None).await
+    }
+
+    /// Asserts who the operator is, for tokens.
+    async fn assert(&self, key: &StationKey, address: &str) -> Result<Answer, Trouble> {
+        let policy = &self.provider.policy;
+        let subject = policy.subject.replace("{key}", &self.key);
+        let assertion =
+            key.subject_assertion(&policy.client, &subject, &policy.issuer, self.core.utc_ms())
+                .map_err(|error| Trouble::lasting(format!("The station failed to {error}. Tell IT.")))?;
+        let mut fields: Vec<Field<'_>> = if policy.how == SignInWay::Assertion {
+            vec![
+                ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+                ("assertion", assertion.expose()),
+            ]
+        } else {
+            vec![
+                ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+                ("subject_token", assertion.expose()),
+                ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+                ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+            ]
+        };
+        let scope = policy.scopes.join(" ");
+        if !scope.is_empty() {
+            fields.push(("scope", &scope));
+        }
+        fields.extend(self.audience());
+        self.post(address, &fields).await
     }
 
     /// Whom the token is for, as a request says it: a resource where it is an address (RFC 8707), else an audience.
@@ -229,12 +240,15 @@ impl SignIn {
     /// Posts to the provider's place of tokens, with a proof where there is a key.
     pub(super) async fn ask(&self, address: &str, fields: &[Field<'_>]) -> Result<Granted, Trouble> {
         let mut answer = self.post(address, fields).await?;
-        // A nonce that it asks for is good for one more try (RFC 9449 §8).
-        if answer.error().as_deref() == Some("use_dpop_nonce") && answer.nonce.is_some() {
+        if wants_nonce(&answer) {
             answer = self.post(address, fields).await?;
         }
+        self.granted(&answer)
+    }
+
+    fn granted(&self, answer: &Answer) -> Result<Granted, Trouble> {
         if !answer.good() {
-            return Err(Trouble::refused(&self.provider, &answer));
+            return Err(Trouble::refused(&self.provider, answer));
         }
         let unread = || {
             Trouble::lasting(format!("{} grants what cannot be read. Tell IT.", self.provider.policy.name))
@@ -448,6 +462,11 @@ impl SignIn {
         let group = self.core.group(&self.number, Of::SignIn(self.index));
         group.iter().filter(|item| over(item)).for_each(|item| self.forget(Some(item.key)));
     }
+}
+
+/// Whether the provider asks for a proof with its nonce, which is good for one more try (RFC 9449 §8).
+fn wants_nonce(answer: &Answer) -> bool {
+    answer.nonce.is_some() && answer.error().as_deref() == Some("use_dpop_nonce")
 }
 
 /// What a text that is not believed means for the sign-in.

@@ -7,6 +7,10 @@
 
 #[path = "revoke/ground.rs"]
 mod ground;
+#[path = "revoke/hostile.rs"]
+mod hostile;
+#[path = "revoke/outages.rs"]
+mod outages;
 
 use cleanshift::policy::SignInWay;
 use cleanshift::ports::{SignInNews, SignIns, TokenKind, TokenState};
@@ -92,4 +96,75 @@ fn an_operator_signs_in_herself_and_takes_leave_before_the_tokens_are_revoked() 
     let place =
         |what: &str| log.iter().position(|line| line.starts_with(what)).unwrap_or_else(|| panic!("{log:?}"));
     assert!(place("/session/end/confirm") < place("/token/revocation refresh_token"), "{log:?}");
+}
+
+#[test]
+fn only_the_tokens_of_the_session_that_ends_are_ended() {
+    let site = Site::new();
+    let provider = Provider::start(&site, json!({ "dpop": false }));
+    let at = || {
+        site.station(|policy| policy.sign_ins.push(sign_in(&provider.issuer, SignInWay::Assertion)))
+            .listening()
+    };
+    let (one_station, other) = (at(), at());
+    let session = one_station.revoker.begin(&person("ana.ruiz"));
+    let _ = other.revoker.begin(&person("ana.ruiz"));
+    let ((token, _), (others, _)) = (one_station.signed(0), other.signed(0));
+    assert_eq!((provider.api(&token, None), provider.api(&others, None)), (200, 200));
+    let _ = one_station.ended(&session);
+    assert_eq!((provider.api(&token, None), provider.api(&others, None)), (401, 200));
+}
+
+#[test]
+fn refreshed_tokens_come_in_place_of_the_old_and_all_of_them_are_ended() {
+    let site = Site::new();
+    let provider = Provider::start(&site, json!({ "ttl": 12, "dpop": true }));
+    let station = site
+        .station(|policy| policy.sign_ins.push(sign_in(&provider.issuer, SignInWay::Assertion)))
+        .listening();
+    let session = station.revoker.begin(&person("ana.ruiz"));
+    let (first, next) = station.signed(0);
+    let (second, _) = station.signed(next);
+    assert_ne!(first, second);
+    let address = format!("{}/api", provider.issuer);
+    let good = |token: &str| {
+        let access = cleanshift::ports::Secret::new(token);
+        let proof = station.revoker.prove(NAME, "GET", &address, &access).unwrap().unwrap();
+        provider.api(token, Some(proof.expose()))
+    };
+    assert_eq!((good(&first), good(&second)), (200, 200));
+    let ends = station.ended(&session);
+    let access: Vec<_> = ends.tokens.iter().filter(|token| token.kind == TokenKind::Access).collect();
+    assert_eq!(access.len(), 2, "{ends:?}");
+    assert!(access.iter().all(|token| token.state == TokenState::Proved), "{ends:?}");
+    assert_eq!(one(&ends, TokenKind::Refresh).state, TokenState::Proved);
+}
+
+#[test]
+fn offline_access_is_refused_before_it_is_asked_for_and_revoked_where_it_is_granted() {
+    let site = Site::new();
+    let provider = Provider::start(&site, json!({ "dpop": false }));
+    let asks = site
+        .station(|policy| {
+            let mut at = sign_in(&provider.issuer, SignInWay::Assertion);
+            at.scopes.push("offline_access".to_owned());
+            policy.sign_ins.push(at);
+        })
+        .listening();
+    let _ = asks.revoker.begin(&person("ana.ruiz"));
+    assert!(asks.failed(0).contains("offline_access, which outlives the session"));
+    assert!(!provider.log().iter().any(|line| line.starts_with("/token")), "it was asked for");
+    let _ = provider.control(json!({ "offline": true }));
+    let gets = site
+        .station(|policy| policy.sign_ins.push(sign_in(&provider.issuer, SignInWay::Assertion)))
+        .listening();
+    let session = gets.revoker.begin(&person("ana.ruiz"));
+    assert!(gets.failed(0).contains("granted offline_access"));
+    assert!(provider.log().contains(&"/token/revocation refresh_token".to_owned()));
+    let ends = gets.ended(&session);
+    assert_eq!(one(&ends, TokenKind::Refresh).state, TokenState::Proved);
+    assert!(
+        !gets.heard.all().iter().any(|news| matches!(news, SignInNews::Signed(_))),
+        "the capsule was given it"
+    );
 }

@@ -325,7 +325,7 @@ impl SignIn {
             let expires = life.map(|life| now.saturating_add(life));
             match self.note(TokenKind::Refresh, refresh, sid.as_deref(), expires) {
                 // The one before is used up and known to nobody else: it never left this process.
-                Ok(key) => self.forget(refresh_key.replace(key)),
+                Ok(key) => self.forget(refresh_key.replace(key).filter(|before| *before != key)),
                 Err(error) => noted = Err(error),
             }
         }

@@ -5,12 +5,19 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails where it stands")]
 
+#[path = "revoke/calls.rs"]
+mod calls;
+#[path = "revoke/events.rs"]
+mod events;
 #[path = "revoke/ground.rs"]
 mod ground;
 #[path = "revoke/hostile.rs"]
 mod hostile;
 #[path = "revoke/outages.rs"]
 mod outages;
+
+#[path = "revoke/strangers.rs"]
+mod strangers;
 
 use cleanshift::policy::SignInWay;
 use cleanshift::ports::{SignInNews, SignIns, TokenKind, TokenState};

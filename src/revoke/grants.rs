@@ -305,8 +305,12 @@ impl SignIn {
         let core = Arc::clone(&self.core);
         let policy = &self.provider.policy;
         let now = core.utc_ms();
+        let own = matches!(policy.how, SignInWay::Browser { .. });
         let identity = match &granted.id_token {
             Some(token) if before.is_none() => browser::identity(self, &token.0).await,
+            None if before.is_none() && own => {
+                Err(format!("{} does not say whom it signed in. Tell IT.", policy.name))
+            }
             Some(_) | None => Ok(None),
         };
         let sid = match (&identity, &policy.end_by_sid) {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -47,8 +47,24 @@ struct Shared {
 impl Hostile {
     /// One that grants `access` and `refresh` at /token, and offers what `more` adds to its configuration.
     pub(crate) fn start(access: &str, refresh: &str, expires_in: u32, more: Value) -> Self {
+        Self::with(None, access, refresh, expires_in, more)
+    }
+
+    /// The same behind TLS with this configuration.
+    pub(crate) fn secured(tls: Arc<rustls::ServerConfig>, access: &str, refresh: &str) -> Self {
+        Self::with(Some(tls), access, refresh, 300, json!({}))
+    }
+
+    fn with(
+        tls: Option<Arc<rustls::ServerConfig>>,
+        access: &str,
+        refresh: &str,
+        expires_in: u32,
+        more: Value,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let issuer = format!("{scheme}://{}", listener.local_addr().unwrap());
         let mut told = json!({
             "issuer": issuer, "token_endpoint": format!("{issuer}/token"), "jwks_uri": format!("{issuer}/jwks"),
             "authorization_endpoint": format!("{issuer}/auth"), "revocation_endpoint": format!("{issuer}/revoke"),
@@ -72,8 +88,14 @@ impl Hostile {
         let shared = Arc::clone(&hostile.shared);
         drop(std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let shared = Arc::clone(&shared);
-                drop(std::thread::spawn(move || shared.answer(stream.unwrap())));
+                let (shared, tls) = (Arc::clone(&shared), tls.clone());
+                drop(std::thread::spawn(move || match tls {
+                    None => shared.answer(stream.unwrap()),
+                    Some(tls) => {
+                        let session = rustls::ServerConnection::new(tls).unwrap();
+                        shared.answer(rustls::StreamOwned::new(session, stream.unwrap()));
+                    }
+                }));
             }
         }));
         hostile
@@ -96,8 +118,8 @@ impl Hostile {
 }
 
 impl Shared {
-    fn answer(&self, mut stream: TcpStream) {
-        let Some(got) = read(&stream) else { return };
+    fn answer(&self, mut stream: impl Read + Write) {
+        let Some(got) = read(&mut stream) else { return };
         let path = got.line.split(' ').nth(1).unwrap().to_owned();
         let path = path.split('?').next().unwrap();
         self.got.lock().unwrap().push(got.clone());
@@ -132,10 +154,11 @@ impl Shared {
             )
             .as_bytes(),
         );
+        let _ = stream.flush();
     }
 }
 
-fn read(stream: &TcpStream) -> Option<Got> {
+fn read(stream: &mut impl Read) -> Option<Got> {
     let mut from = BufReader::new(stream);
     let mut line = String::new();
     let _ = from.read_line(&mut line).ok()?;

@@ -4,6 +4,8 @@
 //! The provider is installed by `packaging/setup.sh test` (tests/provider/).
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails where it stands")]
+#![expect(clippy::disallowed_methods, reason = "a test starts programs, and its clock is the machine's")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test waits for one kind of news among all")]
 
 #[path = "revoke/calls.rs"]
 mod calls;

@@ -4,9 +4,9 @@
 //! This page is the map. A stranger should be able to say here where a change goes.
 //!
 //! ```text
-//!   badge/   roster/   platform/{linux,rehearsal}   store/ (SQLite)
-//!       \        |          |   implement            /
-//!        v       v          v                       v
+//!   badge/   roster/   platform/{linux,rehearsal}   store/ (SQLite)   revoke/
+//!       \        |          |   implement            /             /
+//!        v       v          v                       v             v
 //!        +------------------ ports -----------------+
 //!                              ^ carries out effects, in order
 //!   ui/ <--- Scene --- driver/ (owns the only Station) --- event ---> handoff/ (pure core)
@@ -42,6 +42,9 @@
 //! | what only root may count | `platform/linux/looker.rs` (`cleanshift-looker`) |
 //! | how a session gets its tokens, and `cleanshift-init token` | `platform/linux/init/tokens.rs`, `keyring.rs`, `platform/linux/visit.rs` |
 //! | how a provider's page comes into the session's browser, and it back | `platform/linux/init/redirect.rs`, `platform/linux/visit.rs` |
+//! | how an operator is signed in at a provider, kept signed in, and her tokens ended | `revoke/grants.rs`, `browser.rs`, `end.rs` |
+//! | what is tried again, and what a restart makes of it; a provider's events; calls that are not OAuth | `revoke/outbox.rs`, `events.rs`, `calls.rs` |
+//! | where the station's sign-in key and the calls' secrets are kept | `revoke/vault.rs`; [`ctl::sign_in`] |
 //! | what a capsule must not reach | `platform/linux/reach.rs` |
 //! | what a receipt says, how it is signed and verified | [`evidence`] |
 //! | what an export says, in which form | [`evidence::export`], one file for each; the command is [`ctl::export`] |

@@ -25,7 +25,7 @@ use crate::ports::{
     Body, Clock, CodeRows, Entry, Gates, Intent, Ledger, Outbox, Ports, RosterRows, Stamp, Unfinished,
     Written,
 };
-use crate::revoke::{Revoker, Unkept};
+use crate::revoke::Revoker;
 use crate::roster::{CODE_DIGITS, Directory, Pepper, RosterRules};
 use crate::store::{Keep, Store};
 use crate::ui;
@@ -143,8 +143,7 @@ impl Parts {
         capabilities.push(("pepper".to_owned(), home.report().to_owned()));
         let sleep = Sleep::delay();
         capabilities.push(("sleep".to_owned(), sleep::report(&sleep)));
-        // What is still to be ended outlives a restart in the store, once that keeps an outbox.
-        let outbox: Arc<dyn Outbox> = Arc::new(Unkept::default());
+        let outbox: Arc<dyn Outbox> = store.clone();
         let revoker =
             Arc::new(Revoker::open(policy, state, host::has_keyring(), outbox, Arc::clone(&clock))?);
         report_sign_ins(&revoker, &station, capabilities);

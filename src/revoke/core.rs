@@ -107,6 +107,8 @@ pub(super) struct Core {
     pub(super) rows: Rows,
     pub(super) state: Mutex<State>,
     pub(super) woken: Notify,
+    /// Whose turn it is to write to the outbox.
+    pub(super) writing: Mutex<()>,
     pub(super) news: OnceLock<Box<dyn Fn(SignInNews) + Send + Sync>>,
     pub(super) findings: OnceLock<Listener>,
     pub(super) key_home: Mutex<String>,
@@ -255,16 +257,24 @@ impl Core {
         group
     }
 
-    /// Writes how these stand now.
+    /// Writes how these stand now, as far as they are still there: a row that was removed must not come back.
     pub(super) fn write(&self, keys: &[u64]) {
-        let those = self.state(|state| {
-            state.items.iter().filter(|item| keys.contains(&item.key)).cloned().collect::<Vec<_>>()
-        });
-        for item in those {
+        for key in keys {
+            let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            let item = self.state(|state| state.items.iter().find(|item| item.key == *key).cloned());
+            let Some(item) = item else { continue };
             match self.rows.put(&item) {
                 Ok(row) => self.change(item.key, |item| item.row = row),
                 Err(error) => tracing::warn!("failed to {error}"),
             }
+        }
+    }
+
+    /// Removes rows whose things were taken out before.
+    pub(super) fn remove(&self, rows: Vec<i64>) {
+        for row in rows {
+            let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            self.rows.remove(row);
         }
     }
 
@@ -316,7 +326,7 @@ impl Core {
             (news, rows)
         });
         news.into_iter().for_each(|news| self.say(news));
-        rows.into_iter().for_each(|row| self.rows.remove(row));
+        self.remove(rows);
     }
 
     /// Notes that a session is over: its keys are destroyed, everything else is about to be asked for.

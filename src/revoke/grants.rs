@@ -453,7 +453,7 @@ impl SignIn {
             let place = state.items.iter().position(|item| item.key == key)?;
             Some(state.items.remove(place).row)
         });
-        row.into_iter().for_each(|row| self.core.rows.remove(row));
+        self.core.remove(row.into_iter().collect());
     }
 
     /// Access tokens of before whose time is over need no end any more.

@@ -14,7 +14,6 @@ mod end;
 mod events;
 mod grants;
 mod key;
-mod memory;
 mod outbox;
 mod provider;
 mod signed;
@@ -42,7 +41,6 @@ use crate::ports::{
 pub use self::browser::{SIGNED_IN, SIGNED_OUT};
 pub use self::core::Listener;
 pub use self::key::StationKey;
-pub use self::memory::Unkept;
 pub use self::vault::{Home, Vault};
 
 /// The name under which the vault holds the secret of the call with this name.
@@ -92,6 +90,7 @@ impl Revoker {
             rows,
             state: Mutex::new(State::default()),
             woken: Notify::new(),
+            writing: Mutex::new(()),
             news: OnceLock::new(),
             findings: OnceLock::new(),
             key_home: Mutex::new(home),
@@ -279,7 +278,7 @@ impl SignIns for Revoker {
         });
         let (core, session, operator) = (Arc::clone(core), number.clone(), person.key.clone());
         drop(self.spawn(async move {
-            rows.into_iter().for_each(|row| core.rows.remove(row));
+            core.remove(rows);
             for index in 0..core.calls.len() {
                 let mut item =
                     core.item(&session, Of::Call(index), TokenKind::Call, &format!("{session} {index}"));

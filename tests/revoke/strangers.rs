@@ -26,8 +26,8 @@ fn a_provider_that_cannot_be_believed_signs_nobody_in() {
     let site = Site::new();
     let config = "/.well-known/openid-configuration";
     let told = |issuer: &str, token: &str| json!({ "issuer": issuer, "token_endpoint": token }).to_string();
-    type Answer = Box<dyn Fn(&Hostile) -> Does>;
-    let cases: [(&str, Answer); 8] = [
+    type Answer<'a> = Box<dyn Fn(&Hostile) -> Does + 'a>;
+    let cases: [(&str, Answer<'_>); 8] = [
         (
             "another issuer",
             Box::new(|it| Does::Says(200, told("https://else.example", &format!("{}/token", it.issuer)))),

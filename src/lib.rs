@@ -31,7 +31,7 @@
 //! | to change | look in |
 //! |---|---|
 //! | when a session ends, what opens a station | [`handoff::station`], one file for each phase |
-//! | what a hospital may write into its policy | [`policy::file`] (the types), [`policy`] (the checks) |
+//! | what a hospital may write into its policy | [`policy::file`] (the types), [`policy`] (the checks), `policy/read/` |
 //! | how a PIN is checked, one-time PINs, lock-out, break-glass codes | [`roster`] |
 //! | what a reader or a card does | [`badge`] |
 //! | what apps can see and reach | `platform/linux/root.rs`, `network.rs` |
@@ -50,7 +50,8 @@
 //! | what an export says, in which form | [`evidence::export`], one file for each; the command is [`ctl::export`] |
 //! | which controls the entries are evidence for | [`evidence::controls`] |
 //! | whom a key hands over to, what a checkpoint kept elsewhere shows, what may be pruned | `evidence/chain.rs`, `against.rs`, `pruned.rs`; `store/keys.rs`, `prune.rs` |
-//! | what is on the disk, in which transaction | [`store`] |
+//! | what a receipt says of tokens, and what of one may never be said | `evidence/tokens.rs`, `store/entry.rs` |
+//! | what is on the disk, in which transaction; what is still to be ended elsewhere | [`store`]; `store/outbox.rs` |
 //! | how the view of the log finds entries, draws a day and tells the controls | `store/index.rs`, `search.rs`, `day.rs`, `controls.rs`; [`ports::Search`] |
 //! | how the log looks, and its keys | `ui/log.rs`, `ui/log_keys.rs`, `ui/screen/handoff_log.rs`, `log_*.rs` |
 //! | what can go wrong in a simulated day, and what must hold | `tests/shift/day.rs`, `promises.rs`, [`platform::rehearsal`] |

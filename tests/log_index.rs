@@ -13,7 +13,7 @@ use cleanshift::evidence::Receipt;
 use cleanshift::handoff::OperatorId;
 use cleanshift::handoff::record::{Denial, Record, Trigger};
 use cleanshift::ports::{
-    Answer, Body, Entry, GateAnswer, Handoff, Ledger as _, Note, Noted, Numbers, Person, Question,
+    Answer, Body, Ends, Entry, GateAnswer, Handoff, Ledger as _, Note, Noted, Numbers, Person, Question,
     Search as _, Stamp, Verdict, Written,
 };
 use cleanshift::store::Store;
@@ -97,7 +97,7 @@ fn entry(chance: &mut Chance, number: u64) -> Entry {
                 after,
                 shared: Vec::new(),
                 capabilities: Vec::new(),
-                sign_ins: Default::default(),
+                sign_ins: Ends::default(),
                 assurance: String::new(),
                 policy: String::new(),
             }))

@@ -10,8 +10,8 @@ use std::time::Duration;
 use cleanshift::handoff::OperatorId;
 use cleanshift::handoff::record::Trigger;
 use cleanshift::ports::{
-    Body, Ends, Entry, Handoff, Ledger as _, Outbox as _, OutboxRow, Person, Settlement, Stamp, TokenEnd,
-    TokenKind, TokenState,
+    Body, Ends, Entry, Handoff, Ledger as _, Outbox as _, OutboxRow, Person, Question, Search as _,
+    Settlement, Stamp, TokenEnd, TokenKind, TokenState,
 };
 use cleanshift::store::Store;
 use serde_json::Value;
@@ -152,6 +152,19 @@ fn an_entry_says_what_was_held_elsewhere_and_a_later_one_what_became_of_it() {
     );
     let json: Value =
         serde_json::from_str(&log(dir.path(), &["show", &later.to_string(), "--json"])).unwrap();
+    // The view's search finds both, and shows the later beside the first.
+    let find =
+        |question: Question, ticket: u64| store.find(&question, ticket).unwrap().unwrap().numbers.part(0, 9);
+    let kinds = Question { kinds: vec!["settled".to_owned()], ..Question::default() };
+    assert_eq!(find(kinds, 1), [later]);
+    for (ticket, text, found) in
+        [(2, "hospital", &[later, index][..]), (3, "pending", &[index]), (4, "hospitals", &[])]
+    {
+        assert_eq!(find(Question { text: text.to_owned(), ..Question::default() }, ticket), found, "{text}");
+    }
+    let hers = Question { operator: Some("ana.ruiz".to_owned()), ..Question::default() };
+    assert_eq!(find(hers, 5), [0_u64; 0], "no session of hers was open by the ledger");
+    assert_eq!(store.notes(index).unwrap().iter().map(|note| note.index).collect::<Vec<_>>(), [later]);
     assert_eq!(json["receipt"]["tokens"][0]["state"], "expired");
     assert_eq!(json["verified"], true);
 }

@@ -1,11 +1,15 @@
 //! The policy file as IT writes it: the types that are read, and from which the JSON Schema is made.
 
+mod sign_ins;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, Visitor};
 use toml::Spanned;
+
+pub use sign_ins::{Call, CallKind, How, Revoke, SignIn};
 
 /// The policy of a station.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -43,6 +47,12 @@ pub struct File {
     /// How long the handoff log is kept, what of it is shown, and where it may go.
     #[serde(default)]
     pub log: Log,
+    /// Identity providers at which operators are signed in when their session opens, and out when it ends.
+    #[serde(default)]
+    pub sign_in: Vec<SignIn>,
+    /// How what a session holds elsewhere is ended.
+    #[serde(default)]
+    pub revoke: Revoke,
     /// Settings of the host that must be as follows, or the station is barred: `swap` (none, or in
     /// memory alone), `hibernation` (not possible), `init-on-free` (freed memory is overwritten),
     /// `core-pattern` (cores stay in the directory of the program that left them).

@@ -1,6 +1,7 @@
 //! TOML → [`Policy`]: parse, don't validate. Keys that nobody reads are problems with a suggestion.
 
 pub(super) mod apps;
+mod sign_ins;
 mod web;
 
 use std::ops::Range;
@@ -13,10 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{File, Many, Mode, Size, Time};
 use super::problem::{Problem, Problems};
-use super::{
-    CapsulePolicy, LogPolicy, PinPolicy, Policy, RevokePolicy, SignInPolicy, SignInWay, StationPolicy,
-    SupervisorPolicy,
-};
+use super::{CapsulePolicy, LogPolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
 use crate::handoff::{BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
 
 /// How long any single step of a clean-up, look, write or build may take, milliseconds.
@@ -92,7 +90,10 @@ impl Policy {
                 help: "correct the TOML; strings stand in quotes, tables in [brackets]".to_owned(),
                 place: error.span(),
             }),
-            Ok(table) => unknown_keys(table.get_ref(), &schema(), &schema(), &mut list),
+            Ok(table) => {
+                unknown_keys(table.get_ref(), &schema(), &schema(), &mut list);
+                list.extend(sign_ins::list_of_revoke(table.get_ref()));
+            }
         }
         if list.is_empty() {
             match toml::from_str::<File>(text) {
@@ -245,17 +246,9 @@ impl Check {
         }
         let rules = self.rules(file, &roles);
         let grace = Duration::from_millis(rules.grace);
-        let sign_ins: Vec<SignInPolicy> = Vec::new();
+        let sign_ins = self.sign_ins(file);
         let mut apps = self.apps(file);
-        for sign_in in &sign_ins {
-            if let SignInWay::Browser { app } = &sign_in.how
-                && let Some(web) =
-                    apps.iter_mut().find(|entry| entry.name == *app).and_then(|entry| entry.web.as_mut())
-                && let Ok(issuer) = url::Url::parse(&sign_in.issuer)
-            {
-                web.signs_in_at(&issuer);
-            }
-        }
+        sign_ins::let_through(&sign_ins, &mut apps);
         Policy {
             station: self.station(file),
             readers: file.badge.readers.clone(),
@@ -263,7 +256,7 @@ impl Check {
             pin: self.pin(file),
             supervisors,
             sign_ins,
-            revoke: RevokePolicy::default(),
+            revoke: self.revoke(file),
             apps,
             reasons: self.reasons(file),
             capsule: self.capsule(file, grace),

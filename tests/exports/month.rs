@@ -256,10 +256,11 @@ impl Writing {
             state: *state,
             saw: names[1].clone(),
             // What waits without an end is good for ever; all else for an hour.
-            expires_utc_ms: match state {
-                TokenState::ExpiresAt if place > 0 => Some(7_258_118_400_000),
-                _ => Some(self.at().utc_ms + 3_600_000),
-            },
+            expires_utc_ms: Some(if *state == TokenState::ExpiresAt && place > 0 {
+                7_258_118_400_000
+            } else {
+                self.at().utc_ms + 3_600_000
+            }),
         };
         Ends {
             session: format!("{:016x}", self.written),

@@ -192,7 +192,7 @@ impl Check {
 
 /// Whether a host is this machine's own loopback, by address or by the name that no resolver is asked for
 /// (RFC 6761).
-fn is_loopback(host: Option<Host<&str>>) -> bool {
+pub(super) fn is_loopback(host: Option<Host<&str>>) -> bool {
     match host {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -92,11 +92,16 @@ pub fn order(grant: &Grant, serial: u32) -> Hold {
 }
 
 /// Whether a capsule of this policy listens at the station's address inside: where an operator signs in
-/// in a browser, and nothing but the capsule can reach that address.
+/// in a browser, nothing but the capsule can reach that address, and it is not taken.
 #[must_use]
 pub fn listens(policy: &Policy, network: &Network) -> bool {
     let browser = policy.sign_ins.iter().any(|sign_in| matches!(sign_in.how, SignInWay::Browser { .. }));
-    browser && matches!(network, Network::Private(_))
+    browser && matches!(network, Network::Private(_)) && !taken(policy)
+}
+
+/// Whether the policy has a port of the host stand at the station's address in sessions.
+fn taken(policy: &Policy) -> bool {
+    policy.capsule.reach.iter().any(|port| REDIRECT.ends_with(&format!(":{port}")))
 }
 
 /// Why this app cannot open a page of a provider, where it cannot.
@@ -110,6 +115,9 @@ pub fn possible(app: &AppPolicy, policy: &Policy, network: &Network) -> Result<(
     }
     match network {
         Network::Private(_) if listens(policy, network) => Ok(()),
+        Network::Private(_) if taken(policy) => failed(&format!(
+            "the policy's `reach` has {REDIRECT}, which is the station's own address in sessions"
+        )),
         Network::Private(_) => failed("the policy has no sign-in by browser"),
         // The address would be the host's own, open to every program on it.
         Network::None | Network::Shared => {

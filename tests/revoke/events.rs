@@ -18,6 +18,10 @@ fn a_good_event_ends_the_session_and_a_bad_one_nothing() {
         at.events = Some(format!("{}/events", provider.issuer));
         policy.sign_ins.push(at);
     });
+    let station = station.listening();
+    let _ = station.revoker.begin(&person("ana.ruiz"));
+    // Only then is it known which session of the provider's is hers.
+    let _ = station.signed(0);
     let now = station.clock.stamp().utc_ms / 1000;
     let issuer = provider.issuer.clone();
     let subject = |sub: &str| json!({ "format": "iss_sub", "iss": issuer, "sub": sub });
@@ -78,8 +82,6 @@ fn a_good_event_ends_the_session_and_a_bad_one_nothing() {
     for (under, event, _) in &events {
         let _ = push(under, event);
     }
-    let station = station.listening();
-    let _ = station.revoker.begin(&person("ana.ruiz"));
     let revoked = |news: &SignInNews| match news {
         SignInNews::Revoked(key) => Some(key.clone()),
         _ => None,

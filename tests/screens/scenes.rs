@@ -593,8 +593,6 @@ fn receipt(index: u64) -> Receipt {
         session: String::new(),
         tokens: Vec::new(),
         held: Vec::new(),
-        session: String::new(),
-        tokens: Vec::new(),
         capabilities: Vec::new(),
         policy: "3f".repeat(32),
     };

@@ -485,7 +485,7 @@ impl App {
             if scene.warning.is_some() {
                 return Some(Message::Wish(Wish::Stay));
             }
-            return match (&scene.log_pin, self.log.opened()) {
+            return match (&scene.pin_again, self.log.opened()) {
                 (Some(_), _) => Some(Message::Enter),
                 (None, _) if self.log.note.is_some() => Some(Message::Log(LogMessage::NoteDone)),
                 (None, _) if self.reads_log() && self.log.menu.is_none() && !self.log.on_controls() => {

@@ -87,6 +87,10 @@ pub fn notice(notice: Notice, help: &str) -> (&'static str, String) {
         Notice::CannotRestart => {
             ("The machine could not be restarted", call("Switch it off and on again.", help))
         }
+        Notice::PinNeeded => (
+            "This app asks for a person’s own PIN",
+            "It does not open in an emergency session. Tap your badge to work with it.".to_owned(),
+        ),
         Notice::SupervisorNeeded => {
             ("Only a supervisor's badge helps now", "This station must be released first.".to_owned())
         }
@@ -153,20 +157,22 @@ pub fn ended(name: Option<&str>) -> String {
     )
 }
 
-/// Why it ended.
+/// Why it ended; or, without a session that ended, why the station is made ready.
 #[must_use]
-pub fn because(trigger: Trigger) -> &'static str {
+pub fn because(trigger: Trigger, session: bool) -> &'static str {
     match trigger {
         Trigger::BadgeOut => "The badge was taken.",
         Trigger::Drill => "A drill is held at this station.",
         Trigger::Ended => "It was ended from the bar.",
         Trigger::Expired => "The time for it is over.",
         Trigger::Fault => "Something inside the station failed.",
+        Trigger::FreshStart if session => "It begins afresh, with nothing of before.",
         Trigger::FreshStart => "The station has started, and looks for traces first.",
         Trigger::Idle => "Nobody touched the station.",
         Trigger::Maintenance => "The station is being stopped.",
         Trigger::ReaderLost => "The badge reader is gone.",
         Trigger::Recovery => "The station was stopped in the middle of its work, and cleans up first.",
+        Trigger::Revoked => "A sign-in service has revoked it.",
         Trigger::Suspend => "The station goes to sleep.",
         Trigger::Takeover => "Another badge was shown.",
         Trigger::TapOut => "The badge was tapped again.",
@@ -181,6 +187,7 @@ pub fn step(step: StepName) -> &'static str {
         StepName::Checked => "Checking for traces",
         StepName::Covered => "Screen covered",
         StepName::Destroyed => "Session destroyed",
+        StepName::SignInsEnded => "Sign-ins ended",
         StepName::Receipt => "Receipt written",
     }
 }

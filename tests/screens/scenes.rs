@@ -285,7 +285,7 @@ pub(crate) fn attended(change: impl FnOnce(&mut AttendedScene)) -> Scene {
         windows: vec![window(1, 0, "Chart", true)],
         launcher: true,
         reads_log: false,
-        log_pin: None,
+        pin_again: None,
         log: None,
         before: None,
         before_open: false,
@@ -827,7 +827,7 @@ pub(crate) fn all() -> Vec<(&'static str, Scene, usize)> {
             "log-pin",
             attended(|at_work| {
                 at_work.reads_log = true;
-                at_work.log_pin = Some(PinScene { role: "Ward lead".to_owned(), tries_left: Some(4), ..pin("Eva Kern") });
+                at_work.pin_again = Some(PinScene { role: "Ward lead".to_owned(), tries_left: Some(4), ..pin("Eva Kern") });
             }),
             3,
         ),

@@ -607,7 +607,7 @@ impl Ward {
             Some(Phase::Challenge(pin)) => asked(&pin),
             Some(Phase::CleanUp(clean_up)) => clean_up.guest.as_ref().is_some_and(asked),
             Some(Phase::Quarantine(barred)) => barred.guest.as_ref().is_some_and(asked),
-            Some(Phase::Attended(at_work)) => at_work.log_pin.as_ref().is_some_and(asked),
+            Some(Phase::Attended(at_work)) => at_work.pin_again.as_ref().is_some_and(asked),
             _ => false,
         };
         if asked {

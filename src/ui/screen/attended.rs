@@ -29,7 +29,7 @@ const TOLD: u64 = 3_600_000;
 pub fn view<'a>(look: Look<'a>, scene: &'a AttendedScene) -> Element<'a, Message> {
     let beneath = if let Some(until) = scene.warning {
         warning::view(look, scene, until)
-    } else if let Some(pin) = &scene.log_pin {
+    } else if let Some(pin) = &scene.pin_again {
         again(look, pin)
     } else if let Some(receipt) = scene.before.as_deref().filter(|_| scene.before_open) {
         receipt::view(look, receipt)
@@ -50,7 +50,7 @@ pub fn stops(look: Look<'_>, scene: &AttendedScene) -> Vec<Message> {
     if scene.warning.is_some() {
         return vec![Message::Wish(Wish::Stay)];
     }
-    let mut stops = if let Some(pin) = &scene.log_pin {
+    let mut stops = if let Some(pin) = &scene.pin_again {
         challenge::stops(look, pin)
     } else if scene.before_open && scene.before.is_some() {
         receipt::stops()
@@ -332,7 +332,7 @@ pub fn next_change(scene: &AttendedScene, now_ms: u64) -> Option<u64> {
     if let Some(until) = scene.warning {
         return challenge::next_second(until, now_ms);
     }
-    if let Some(pin) = &scene.log_pin {
+    if let Some(pin) = &scene.pin_again {
         return challenge::next_change(pin, now_ms);
     }
     let left = scene.end_ms.checked_sub(now_ms).filter(|left| *left > 0)?;

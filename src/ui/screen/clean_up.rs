@@ -28,7 +28,12 @@ pub fn view<'a>(look: Look<'a>, scene: &CleanUpScene) -> Element<'a, Message> {
     let mut said = Column::new().spacing(look.px(12.0)).align_x(Alignment::Center).push(
         say(words::ended(name.as_deref()), look.px(44.0), STRONG, colours.ink).align_x(Alignment::Center),
     );
-    said = said.push(say(words::because(scene.trigger), look.px(24.0), TEXT, colours.soft));
+    said = said.push(say(
+        words::because(scene.trigger, scene.name.is_some()),
+        look.px(24.0),
+        TEXT,
+        colours.soft,
+    ));
     if name.is_some() && scene.trigger != Trigger::Maintenance {
         said = said.push(say("This station is being made ready.", look.px(24.0), TEXT, colours.soft));
     }

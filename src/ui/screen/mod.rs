@@ -80,7 +80,7 @@ pub fn asked(phase: &Phase) -> Option<&PinScene> {
         Phase::Challenge(pin) => Some(pin),
         Phase::CleanUp(scene) => scene.guest.as_ref(),
         Phase::Quarantine(scene) => scene.guest.as_ref(),
-        Phase::Attended(scene) => scene.log_pin.as_ref(),
+        Phase::Attended(scene) => scene.pin_again.as_ref(),
         Phase::Drill(_) | Phase::OutOfService(_) | Phase::Vacant(_) => None,
     }
 }

@@ -15,7 +15,7 @@ use super::Driver;
 use super::inbox::Inbox;
 
 /// The trace class of what other machines hold open for an operator (requirements, §2.2).
-const CLASS: u8 = 28;
+pub(super) const CLASS: u8 = 28;
 /// How often a station that is held looks by itself how everything stands, milliseconds.
 const LOOK_AGAIN: u64 = 1_000;
 
@@ -28,8 +28,11 @@ pub(super) struct Elsewhere {
     pub(super) problems: Vec<(String, String)>,
     /// The farewell that is waited for, and how many pages have not come back.
     farewell: Option<(Turn, usize)>,
-    /// What the handoff that is under way ends.
+    /// What the handoff that is under way ends, and whose session that is.
     ending: Ending,
+    session: String,
+    /// What the shell before has left, as its journal was read.
+    left: Ends,
     /// How that stands, as far as it was told.
     pub(super) ends: Ends,
     /// Whether everything was tried once.
@@ -37,7 +40,9 @@ pub(super) struct Elsewhere {
     /// The question how everything stands, while it is outstanding.
     settling: Option<Turn>,
     /// The entry that tells of a session, while it is being written.
-    tells: Option<(Turn, String)>,
+    tells: Option<(Turn, Ends)>,
+    /// What that entry, by its number, and later results say of it.
+    told: Option<(u64, Ends)>,
     /// Later results that are not in the ledger yet, and whether the first is being written.
     settlements: VecDeque<Settlement>,
     telling: bool,
@@ -101,6 +106,8 @@ impl Driver {
         (elsewhere.ending, elsewhere.tried) = (Ending::Nothing, false);
         (elsewhere.farewell, elsewhere.settling) = (None, None);
         elsewhere.ends = Ends::default();
+        elsewhere.session =
+            elsewhere.at_work.as_ref().map(|(session, _)| session.clone()).unwrap_or_default();
     }
 
     /// The session's own browser takes leave of the providers, behind the cover.
@@ -119,12 +126,15 @@ impl Driver {
 
     /// Begins to end what the session, or the shell before, has signed in.
     pub(super) fn revoke(&mut self) {
-        let Some(Station::CleanUp(clean_up)) = &self.station else { return self.end_sign_ins() };
-        self.elsewhere.ending = if clean_up.outgoing.is_some() { Ending::Session } else { Ending::Left };
-        self.end_sign_ins();
-    }
-
-    fn end_sign_ins(&mut self) {
+        let session =
+            matches!(&self.station, Some(Station::CleanUp(clean_up)) if clean_up.outgoing.is_some());
+        self.elsewhere.ending = if session { Ending::Session } else { Ending::Left };
+        if !session {
+            // Nobody waits for what is gone with the shell before: whatever can still be ended is ended, and
+            // its result follows.
+            self.elsewhere.ends = self.elsewhere.left.clone();
+            self.elsewhere.tried = true;
+        }
         let sign_ins = self.ports.sign_ins.clone();
         self.hands.now(&mut || sign_ins.end());
         self.look_elsewhere();
@@ -138,7 +148,9 @@ impl Driver {
             Ending::Session => {
                 let mut ends = Ends::default();
                 self.hands.now(&mut || ends = sign_ins.ends());
-                self.elsewhere.ends = ends;
+                if ends.session == self.elsewhere.session {
+                    self.elsewhere.ends = ends;
+                }
             }
             Ending::Nothing => {}
         }
@@ -169,9 +181,7 @@ impl Driver {
             self.elsewhere.settling = None;
             return;
         }
-        // What was left is not known before it was read.
-        let known = self.elsewhere.ending != Ending::Left || self.elsewhere.tried;
-        let settled = known && self.elsewhere.ends.settled();
+        let settled = self.elsewhere.ends.settled();
         if settled || self.elsewhere.tried {
             // Not told on the spot: whoever is being answered is the core, in the middle of its effects.
             let _ = self.post.send(Inbox::Event(Event::Settled(turn, settled)));
@@ -195,9 +205,9 @@ impl Driver {
         match news {
             ElsewhereNews::News(news) => self.sign_in_news(news),
             ElsewhereNews::Left(ends) => {
+                self.tell_what_changed(&ends);
                 if self.elsewhere.ending == Ending::Left {
                     self.elsewhere.ends = ends;
-                    self.elsewhere.tried = true;
                     self.answer_settling();
                 }
             }
@@ -237,12 +247,22 @@ impl Driver {
             SignInNews::Farewelled => self.farewelled(),
             SignInNews::Ended(session) => {
                 self.look_elsewhere();
-                if self.elsewhere.ending == Ending::Session && self.elsewhere.ends.session == session {
+                if self.elsewhere.ending == Ending::Session && self.elsewhere.session == session {
                     self.elsewhere.tried = true;
                 }
                 self.answer_settling();
+                self.tell_later();
             }
             SignInNews::Settled(settlement) => {
+                if let Some((_, told)) =
+                    self.elsewhere.told.as_mut().filter(|(_, told)| told.session == settlement.session)
+                {
+                    for token in &mut told.tokens {
+                        if let Some(end) = settlement.tokens.iter().find(|end| end.id == token.id) {
+                            token.clone_from(end);
+                        }
+                    }
+                }
                 self.elsewhere.settlements.push_back(settlement);
                 self.tell_settlements();
                 self.look_elsewhere();
@@ -338,15 +358,59 @@ impl Driver {
             }
         }
         if tells && !handoff.sign_ins.session.is_empty() {
-            self.elsewhere.tells = Some((turn, handoff.sign_ins.session.clone()));
+            self.elsewhere.tells = Some((turn, handoff.sign_ins.clone()));
         }
     }
 
     /// That entry is durable: later results refer to it.
     pub(super) fn sign_ins_told(&mut self, turn: Turn, number: u64) {
-        if let Some((_, session)) = self.elsewhere.tells.take_if(|(asked, _)| *asked == turn) {
-            let sign_ins = self.ports.sign_ins.clone();
-            self.hands.aside(Box::new(move || sign_ins.told(&session, number)));
+        if let Some((_, ends)) = self.elsewhere.tells.take_if(|(asked, _)| *asked == turn) {
+            let (sign_ins, session) = (self.ports.sign_ins.clone(), ends.session.clone());
+            if self.elsewhere.ending == Ending::Left {
+                // What has changed until it was told is told by whoever tells it; what changes then, as news.
+                self.work(move || {
+                    let left = sign_ins.left();
+                    sign_ins.told(&session, number);
+                    Inbox::Elsewhere(ElsewhereNews::Left(left))
+                });
+            } else {
+                self.hands.aside(Box::new(move || sign_ins.told(&session, number)));
+            }
+            self.elsewhere.told = Some((number, ends));
+            self.tell_later();
+        }
+    }
+
+    /// What has become known while the receipt was being written is told as any later result is.
+    fn tell_later(&mut self) {
+        if self.elsewhere.told.is_some() {
+            let (sign_ins, mut ends) = (self.ports.sign_ins.clone(), Ends::default());
+            self.hands.now(&mut || ends = sign_ins.ends());
+            self.tell_what_changed(&ends);
+        }
+    }
+
+    /// What stands otherwise than the receipt of the same session says.
+    fn tell_what_changed(&mut self, ends: &Ends) {
+        let Some((number, told)) = &mut self.elsewhere.told else { return };
+        if ends.session != told.session {
+            return;
+        }
+        let known =
+            |end: &TokenEnd| told.tokens.iter().any(|token| token.id == end.id && token.state == end.state);
+        let tokens: Vec<_> = ends.tokens.iter().filter(|end| !known(end)).cloned().collect();
+        if !tokens.is_empty() {
+            let settlement = Settlement { session: ends.session.clone(), entry: Some(*number), tokens };
+            told.clone_from(ends);
+            self.elsewhere.settlements.push_back(settlement);
+            self.tell_settlements();
+        }
+    }
+
+    /// What the shell before has left unfinished: read with the journal that tells so.
+    pub(super) fn read_left(&mut self) {
+        if self.settings.rules.sign_ins.is_some() {
+            self.elsewhere.left = self.ports.sign_ins.left();
         }
     }
 

@@ -75,6 +75,9 @@ fn pin(driver: &Driver, guest: &Guest, clean_up: Option<Vec<StepScene>>) -> PinS
             Stage::Checking(_) | Stage::Setting(..) => PinAsk::Checking,
             Stage::New(_) => PinAsk::New,
             Stage::Pin => PinAsk::Pin,
+            // Of a supervisor who releases a station that is held, the entry is being written.
+            Stage::Recording(..) if driver.is_held() => PinAsk::Checking,
+            Stage::Verified(_) if driver.is_held() => PinAsk::Waiting,
             Stage::Recording(..) | Stage::Verified(_) => PinAsk::Opening,
         },
         tries_left: guest.left,
@@ -129,6 +132,7 @@ fn at_work(driver: &Driver, attended: &Attended) -> AttendedScene {
             app: attended.step_up.map(|step_up| step_up.app),
             ..pin(driver, &guest, None)
         }),
+        afresh: driver.afresh,
         sign_in_problems: driver.elsewhere.problems.clone(),
         log: driver
             .log
@@ -159,9 +163,13 @@ fn cleaning(driver: &Driver, clean_up: &CleanUp) -> CleanUpScene {
             .and_then(|gathered| Some(gathered.outgoing.as_ref()?.name.clone())),
         trigger: clean_up.trigger,
         began_ms: driver.book.handoff.as_ref().map_or(0, |gathered| gathered.began_us / 1000),
-        guest: clean_up
-            .guest
-            .map(|guest| PinScene { held: held.clone(), ..pin(driver, &guest, Some(steps.clone())) }),
+        guest: clean_up.guest.map(|guest| {
+            let mut held = held.clone();
+            if let Some(held) = &mut held {
+                held.release &= guest.operator.supervisor && guest.stage == Stage::Pin;
+            }
+            PinScene { held, ..pin(driver, &guest, Some(steps.clone())) }
+        }),
         steps,
         drill: driver.drill_scene(),
         held,
@@ -252,6 +260,7 @@ pub(super) fn label(phase: &Phase) -> String {
         PinAsk::New => "new PIN",
         PinAsk::Opening => "opening",
         PinAsk::Pin => "PIN",
+        PinAsk::Waiting => "waiting",
     };
     let told =
         |log: &LogScene| log.controls.as_ref().is_some_and(|controls| matches!(controls.told, Some(Ok(_))));

@@ -285,7 +285,16 @@ impl Driver {
     }
 
     pub(super) fn wish(&mut self, wish: Wish) {
+        if !matches!(wish, Wish::Attach(_) | Wish::Afresh(true) | Wish::Stay) {
+            // Whatever else is wished, that question is answered.
+            self.afresh = false;
+        }
         match wish {
+            Wish::Afresh(ask) => {
+                let person = matches!(&self.station, Some(Station::Attended(attended))
+                    if !attended.operator.id.is_emergency() && attended.asked().is_none());
+                self.afresh = ask && person;
+            }
             Wish::Attach(window) => {
                 let screen = self.ports.screen.clone();
                 let mut attached = Ok(());

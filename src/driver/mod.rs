@@ -137,8 +137,10 @@ pub struct Driver {
     log: Option<Reading>,
     /// How many questions the log was asked.
     asked: u64,
-    /// Whether the receipt of the handoff before this session is looked at.
+    /// Whether the receipt of the handoff before this session is looked at, and whether the operator is asked
+    /// if she means to begin afresh.
     before_open: bool,
+    afresh: bool,
     disabled: Vec<(u32, String)>,
     quarantined_utc_ms: i64,
     /// Before then nothing is pruned.
@@ -217,6 +219,7 @@ impl Driver {
             log: None,
             asked: 0,
             before_open: false,
+            afresh: false,
             disabled: Vec::new(),
             quarantined_utc_ms: 0,
             verifying: None,
@@ -475,6 +478,7 @@ impl Driver {
             self.launcher = true;
             self.log = None;
             self.before_open = false;
+            self.afresh = false;
             self.in_front = None;
         }
     }
@@ -490,7 +494,7 @@ impl Driver {
             return;
         };
         let asked = attended.log != LogView::Closed || attended.step_up.is_some();
-        let front = self.launcher || attended.warned || asked || self.before_open;
+        let front = self.launcher || attended.warned || asked || self.before_open || self.afresh;
         if self.in_front == Some(front) {
             return;
         }

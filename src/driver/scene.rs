@@ -273,6 +273,8 @@ pub enum PinAsk {
     Opening,
     /// The PIN.
     Pin,
+    /// Nothing now: the PIN was right, and the station is held.
+    Waiting,
 }
 
 /// An operator is at work.
@@ -300,6 +302,8 @@ pub struct AttendedScene {
     pub reads_log: bool,
     /// The PIN is asked for again, before the log opens or an app starts.
     pub pin_again: Option<PinScene>,
+    /// Whether she is asked if she means to begin afresh.
+    pub afresh: bool,
     /// Where she could not be signed in: the sign-in's name, and a sentence.
     pub sign_in_problems: Vec<(String, String)>,
     /// The handoff log, when she reads it.
@@ -477,6 +481,8 @@ pub enum LogWish {
 /// What the screens may ask. None of it carries a secret: digits go straight into the PIN's home.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wish {
+    /// Ask whether she means to begin afresh (true), or do not.
+    Afresh(bool),
     /// The shell's window is there, by its native id.
     Attach(u64),
     /// Give up the PIN.

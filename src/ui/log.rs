@@ -94,6 +94,8 @@ pub enum Menu {
     Kind,
     /// Who.
     Operator,
+    /// What is not ended elsewhere: a list, of which nothing is chosen.
+    Pending,
     /// What was found.
     Verdict,
 }

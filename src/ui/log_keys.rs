@@ -18,6 +18,7 @@ impl App {
                     && scene.warning.is_none()
                     && scene.pin_again.is_none()
                     && !scene.before_open
+                    && !scene.afresh
             }
             Phase::Challenge(_)
             | Phase::CleanUp(_)

@@ -1,6 +1,6 @@
 //! Every sentence an operator reads: short, active, in the ward's words, without codes.
 
-use crate::driver::scene::{CleanSummary, PinAsk, StepName};
+use crate::driver::scene::{CleanSummary, PinAsk, StepName, TokenState};
 use crate::handoff::{BadgeMode, Notice, Trigger};
 
 /// The mark of a demo, on every screen.
@@ -117,6 +117,7 @@ pub fn ask(ask: PinAsk, emergency: bool) -> &'static str {
         PinAsk::New => "Choose your own PIN",
         PinAsk::Opening => "Opening your session…",
         PinAsk::Pin => "Type your PIN",
+        PinAsk::Waiting => "Your PIN was right",
     }
 }
 
@@ -131,7 +132,61 @@ pub fn ask_more(ask: PinAsk, (least, most): (u8, u8)) -> Option<String> {
             Some(format!("It replaces the one you were given. {least} to {most} digits, only you know them."))
         }
         PinAsk::Again => Some("So that no finger slipped.".to_owned()),
-        PinAsk::Checking | PinAsk::Opening | PinAsk::Pin => None,
+        PinAsk::Checking | PinAsk::Opening | PinAsk::Pin | PinAsk::Waiting => None,
+    }
+}
+
+/// At a station that is held: what is sure.
+pub const NOTHING_LEFT_HERE: &str = "Nothing of it is left at this station.";
+/// At a station that is held: what a supervisor can do.
+pub const MAY_RELEASE: &str = "A supervisor can tap her badge here, and release the station.";
+/// What her PIN does then.
+pub const RELEASES: &str = "Your PIN releases this station. That you did is recorded.";
+
+/// What a station is held for.
+#[must_use]
+pub fn held(count: usize) -> String {
+    match count {
+        0 => "Waiting for sign-ins to be ended".to_owned(),
+        1 => "Waiting for 1 sign-in to be ended".to_owned(),
+        count => format!("Waiting for {count} sign-ins to be ended"),
+    }
+}
+
+/// How many sign-ins are not ended.
+#[must_use]
+pub fn pending(count: usize) -> String {
+    match count {
+        1 => "1 sign-in is not ended yet".to_owned(),
+        count => format!("{count} sign-ins are not ended yet"),
+    }
+}
+
+/// How a token stands, as a screen says it.
+#[must_use]
+pub fn token(state: TokenState) -> &'static str {
+    match state {
+        TokenState::Proved => "ended",
+        TokenState::Acknowledged => "ended, as the provider says",
+        TokenState::Expired => "its time is over",
+        TokenState::Pending => "retrying",
+        TokenState::ExpiresAt => "ends by itself",
+        TokenState::Failed => "could not be ended",
+    }
+}
+
+/// Where she could not be signed in, and why.
+#[must_use]
+pub fn not_signed_in(provider: &str, sentence: &str) -> String {
+    format!("Not signed in at {provider}. {sentence}")
+}
+
+/// Why the PIN is asked for again: before an app of this name, or before the log.
+#[must_use]
+pub fn why_again(app: Option<&str>) -> String {
+    match app {
+        Some(app) => format!("{app} asks who is here. It starts once your PIN was right."),
+        None => "The handoff log opens for you alone. That you read it is recorded.".to_owned(),
     }
 }
 

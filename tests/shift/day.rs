@@ -304,8 +304,8 @@ impl Day {
             }
             (_, 2) => self.ward.wish(Wish::Reason(String::new())),
             (_, 3) => self.ward.wish(Wish::Emergency),
-            (PinAsk::Checking | PinAsk::Opening, 4) => self.ward.types(WRONG_CODE),
-            (PinAsk::Checking | PinAsk::Opening, _) => Ok(()),
+            (PinAsk::Checking | PinAsk::Opening | PinAsk::Waiting, 4) => self.ward.types(WRONG_CODE),
+            (PinAsk::Checking | PinAsk::Opening | PinAsk::Waiting, _) => Ok(()),
             // No code opens without a reason.
             (_, 4) => self.ward.types(CODE),
             (_, 5) => self.ward.pass(181_000),
@@ -363,7 +363,7 @@ impl Day {
         }
         let dice = self.ward.dice.below(20);
         match (pin.ask, dice) {
-            (PinAsk::Checking | PinAsk::Opening, 0..=14) => Ok(()),
+            (PinAsk::Checking | PinAsk::Opening | PinAsk::Waiting, 0..=14) => Ok(()),
             (_, 0) => self.ward.wish(Wish::Cancel),
             (_, 1) => self.leaves(),
             (_, 2) => {
@@ -371,7 +371,7 @@ impl Day {
                 self.shows(who.badge)
             }
             (_, 3) => self.shows("DEADBEEF"),
-            (PinAsk::Checking | PinAsk::Opening, _) => self.ward.types("1234"),
+            (PinAsk::Checking | PinAsk::Opening | PinAsk::Waiting, _) => self.ward.types("1234"),
             (PinAsk::Pin, 4..=6) => self.ward.types("999999"),
             (PinAsk::Pin, _) => {
                 let right = self.pin_of(&pin.name);

@@ -203,7 +203,10 @@ fn whose(by: &str) -> String {
 fn handoff(receipt: &Receipt, facts: &HandoffFacts, zone: &TimeZone) -> String {
     let began = clock(&facts.began, zone);
     let incoming = facts.incoming.as_ref().map(|who| escape(&who.name));
-    let why = because(&facts.trigger, incoming.as_deref());
+    let why = match facts.trigger.as_str() {
+        "fresh-start" if receipt.operator.is_some() => "to begin afresh".to_owned(),
+        trigger => because(trigger, incoming.as_deref()),
+    };
     let mut parts = vec![match &receipt.operator {
         Some(who) => format!("{}'s session ended at {began} {why}", escape(&who.name)),
         None => format!("The station was made ready at {began} {why}; no session was open"),
@@ -272,6 +275,7 @@ fn because(trigger: &str, incoming: Option<&str>) -> String {
         "revoked" => "because an identity provider has revoked it".to_owned(),
         "fault" => "because something in the station failed".to_owned(),
         "fresh-start" => "because the shell started".to_owned(),
+        "revoked" => "because a provider revoked it".to_owned(),
         "recovery" => "because the shell before was ended in the middle of it".to_owned(),
         other => format!("({})", escape(other)),
     }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{self, Visitor};
 use toml::Spanned;
 
-pub use sign_ins::{Call, CallKind, How, Revoke, SignIn};
+pub use sign_ins::{Call, CallKind, How, LateWord, Revoke, SignIn};
 
 /// The policy of a station.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -333,6 +333,11 @@ pub struct App {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub profile: Option<Spanned<String>>,
+    /// The operator's PIN is asked for again before it starts: "PIN" always, or where it was last found right
+    /// so long ago: "10 min". In an emergency session it does not start.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub reverify: Option<Spanned<String>>,
     /// Whether it has network. A web app has.
     #[serde(default)]
     pub network: bool,

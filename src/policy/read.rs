@@ -1,6 +1,7 @@
 //! TOML → [`Policy`]: parse, don't validate. Keys that nobody reads are problems with a suggestion.
 
 pub(super) mod apps;
+mod ending;
 mod sign_ins;
 mod web;
 
@@ -15,7 +16,7 @@ use toml::de::{DeTable, DeValue};
 use super::file::{File, Many, Mode, Size, Time};
 use super::problem::{Problem, Problems};
 use super::{CapsulePolicy, LogPolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
-use crate::handoff::{BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
+use crate::handoff::{AppRule, BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
 
 /// How long any single step of a clean-up, look, write or build may take, milliseconds.
 const STEP_LIMIT: u64 = 12_000;
@@ -244,9 +245,10 @@ impl Check {
                 self.wrong(name.span(), format!("`{}` is no setting of the host", name.get_ref()), help);
             }
         }
-        let rules = self.rules(file, &roles);
+        let mut rules = self.rules(file, &roles);
         let grace = Duration::from_millis(rules.grace);
-        let sign_ins = self.sign_ins(file);
+        let (sign_ins, revoke) = (self.sign_ins(file), self.revoke(file));
+        rules.sign_ins = self.ending(file, !(sign_ins.is_empty() && revoke.calls.is_empty()));
         let mut apps = self.apps(file);
         sign_ins::let_through(&sign_ins, &mut apps);
         Policy {
@@ -256,7 +258,7 @@ impl Check {
             pin: self.pin(file),
             supervisors,
             sign_ins,
-            revoke: self.revoke(file),
+            revoke,
             apps,
             reasons: self.reasons(file),
             capsule: self.capsule(file, grace),
@@ -363,11 +365,12 @@ impl Check {
         let mut apps = Vec::new();
         for app in &file.apps {
             let names = self.known_roles(&app.roles, roles);
-            apps.push(if names.is_empty() {
+            let roles = if names.is_empty() {
                 Roles(u16::MAX)
             } else {
                 bits(roles, names.iter().map(String::as_str))
-            });
+            };
+            apps.push(AppRule { roles, reverify: self.reverify(app) });
         }
         let emergency = self.emergency(file, roles);
         let supervisors = SupervisorRights {
@@ -394,6 +397,8 @@ impl Check {
             quarantine_pause: pause,
             emergency,
             apps,
+            // What is signed in is read later.
+            sign_ins: None,
         }
     }
 

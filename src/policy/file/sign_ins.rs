@@ -91,8 +91,29 @@ pub enum How {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Revoke {
+    /// What is done when something is not ended in time. "open": the station opens, and what is left is ended
+    /// as soon as it can be. "hold": the station is held until everything is ended or its time is over, or a
+    /// supervisor releases it. Default "open".
+    pub late: LateWord,
+    /// How long a station that opens late waits. Default "2 s".
+    #[schemars(with = "Option<String>")]
+    pub after: Option<Spanned<Time>>,
+    /// How long a station is held before it is quarantined. Default "12 h".
+    #[schemars(with = "Option<String>")]
+    pub longest: Option<Spanned<Time>>,
     /// Calls that end what is not OAuth: an EHR's or a vendor's API.
     pub call: Vec<Call>,
+}
+
+/// What is done when something of a session is not ended elsewhere in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LateWord {
+    /// The station is held.
+    Hold,
+    /// The station opens.
+    #[default]
+    Open,
 }
 
 /// A call that ends something that is not OAuth. In `url`, `headers` and `body`, {operator} stands for the

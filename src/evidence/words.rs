@@ -275,7 +275,6 @@ fn because(trigger: &str, incoming: Option<&str>) -> String {
         "revoked" => "because an identity provider has revoked it".to_owned(),
         "fault" => "because something in the station failed".to_owned(),
         "fresh-start" => "because the shell started".to_owned(),
-        "revoked" => "because a provider revoked it".to_owned(),
         "recovery" => "because the shell before was ended in the middle of it".to_owned(),
         other => format!("({})", escape(other)),
     }

@@ -145,6 +145,6 @@ fn what_an_admins_clients_hold_ends_with_the_session() {
     stage.lay_on(1, "ana").unwrap();
     stage.wait_state(mark, "challenge, PIN").unwrap();
     gone(&stage, &ssh, &database);
-    assert!(last_handoff(&stage).contains("takeover"), "{}", last_handoff(&stage));
+    assert!(wait_for(|| last_handoff(&stage).contains("takeover")), "{}", last_handoff(&stage));
     verified(&stage);
 }

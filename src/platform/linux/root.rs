@@ -155,7 +155,7 @@ impl Root<'_> {
 }
 
 /// What the policies of a browser are called in the shell's directory.
-fn policies_name(number: usize) -> String {
+pub(super) fn policies_name(number: usize) -> String {
     format!("browser-{number}.json")
 }
 

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Gate, Ground, Look, Trace, account, host_runtime};
-use crate::platform::linux::{clock, host};
+use crate::platform::linux::root::policies_name;
+use crate::platform::linux::{browser, clock, host};
 
 pub(super) const GATES: [Gate; 4] = [
     Gate {
@@ -96,7 +97,9 @@ fn runtime(ground: &Ground) -> Look {
     let mut left = Vec::new();
     for place in [ground.remains.run_dir.clone(), ground.remains.run_dir.join("capsule")] {
         for entry in fs::read_dir(&place).into_iter().flatten().flatten() {
-            if !known.iter().any(|name| entry.file_name() == *name) {
+            let name = entry.file_name();
+            let policies = || (0..browser::everywhere().len()).any(|number| name == *policies_name(number));
+            if !known.iter().any(|known| name == *known) && !policies() {
                 left.push(Trace::file(&place, &entry.path(), ""));
             }
         }

@@ -31,6 +31,8 @@
 //! | to change | look in |
 //! |---|---|
 //! | when a session ends, what opens a station | [`handoff::station`], one file for each phase |
+//! | what ends with a session elsewhere, how long that is waited for, what holds a station | `handoff/station/settling.rs`, `driver/sign_ins.rs`, `policy/read/ending.rs` |
+//! | before which apps the PIN is asked for again | `handoff/station/step_up.rs` |
 //! | what a hospital may write into its policy | [`policy::file`] (the types), [`policy`] (the checks), `policy/read/` |
 //! | how a PIN is checked, one-time PINs, lock-out, break-glass codes | [`roster`] |
 //! | what a reader or a card does | [`badge`] |
@@ -78,6 +80,9 @@
 //!
 //! # What differs from the plan, and why
 //!
+//! * A station that is held for what is not ended elsewhere is left by break-glass through Quarantine, as any barred
+//!   one is: nothing else opens on an entry that tells of an unfinished handoff. A guest whose PIN was right waits
+//!   there with her patience, not for hours: whoever has gone must not be let in.
 //! * `shell` and `ctl` put parts together; the bins are three lines each.
 //! * The keyring of a session is given its in-memory default by `dbus-send` inside the capsule, not by
 //!   a D-Bus crate in the shell: the shell has no way into a capsule's bus, and should have none.

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cleanshift::handoff::Late;
 use cleanshift::policy::{Policy, SignInWay, schema};
 
 fn files(dir: &str) -> Vec<PathBuf> {
@@ -129,4 +130,21 @@ fn what_is_signed_in_elsewhere_and_ended_is_read() {
     assert_eq!(call.expires, Duration::from_mins(20));
     assert!(call.headers.contains(&("Authorization".to_owned(), "Bearer {secret}".to_owned())));
     assert!(call.body.contains("\"basic\": true"));
+}
+
+#[test]
+fn how_late_a_station_may_open_is_read_where_anything_is_ended_elsewhere() {
+    let read =
+        |text: &str| Policy::parse(text, "policy.toml").unwrap_or_else(|problems| panic!("{problems}"));
+    let late = |policy: &Policy| policy.rules.sign_ins.map(|rules| rules.late);
+    let with =
+        |revoke: &str| read(&ELSEWHERE.replace("[[revoke.call]]", &format!("{revoke}\n[[revoke.call]]")));
+    assert_eq!(late(&read(ELSEWHERE)), Some(Late::Open { after: 2_000 }));
+    assert_eq!(late(&with("[revoke]\nafter = \"500 ms\"")), Some(Late::Open { after: 500 }));
+    assert_eq!(late(&with("[revoke]\nlate = \"hold\"")), Some(Late::Hold { longest: 12 * 3_600_000 }));
+    let nobody = ELSEWHERE.split("[[sign_in]]").next().unwrap();
+    assert_eq!(late(&read(&format!("{nobody}[revoke]\nlate = \"hold\""))), None, "nobody is signed in");
+    let asks = |reverify: &str| read(&format!("{nobody}reverify = \"{reverify}\"")).rules.apps[0].reverify;
+    assert_eq!((asks("PIN"), asks("10 min")), (Some(0), Some(600_000)));
+    assert_eq!(read(nobody).rules.apps[0].reverify, None);
 }

@@ -5,7 +5,7 @@ use iced::{Alignment, Element, Length, Padding};
 
 use crate::driver::Wish;
 use crate::driver::scene::{HeldScene, LogScene, TokenEnd, TokenState};
-use crate::evidence::escape;
+use crate::evidence::{TokenFacts, escape};
 use crate::ui::icon::Icon;
 use crate::ui::log::{LogMessage, Menu};
 use crate::ui::parts::{Look, Touch, card, heading, say, soft};
@@ -118,4 +118,30 @@ pub fn list<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
         .height(Length::Fill)
         .style(move |_, _| theme::scroll(colours));
     column![head, listed].spacing(look.px(12.0)).into()
+}
+
+/// What an entry tells of it.
+pub fn facts<'a>(look: Look<'_>, tokens: &[TokenFacts]) -> Element<'a, Message> {
+    let colours = look.colours;
+    let lines = tokens.iter().map(|token| {
+        let (icon, colour) =
+            if token.state.is_final() { (Icon::Tick, colours.good) } else { (Icon::Clock, colours.amber) };
+        let what = format!("{}: {}, {}", escape(&token.provider), token.kind.word(), token.state.plain());
+        let mut more = vec![escape(&token.issuer)];
+        more.extend([escape(&token.saw)].into_iter().filter(|saw| !saw.is_empty()));
+        if !token.expires.is_empty() {
+            more.push(format!("ends by itself at {}", escape(&token.expires)));
+        }
+        let text = column![
+            say(what, look.px(20.0), TEXT, colours.ink),
+            say(more.join(" · "), look.px(18.0), TEXT, colours.soft)
+        ];
+        row![icon.view(look.px(24.0), colour), text].spacing(look.px(12.0)).into()
+    });
+    column![
+        say("Signed in elsewhere", look.px(22.0), STRONG, colours.ink),
+        Column::from_iter(lines).spacing(look.px(8.0))
+    ]
+    .spacing(look.px(8.0))
+    .into()
 }

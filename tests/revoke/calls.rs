@@ -130,7 +130,7 @@ fn ctl(state: &Path, arguments: &[&str], input: &[u8]) -> Output {
         .arg("--state")
         .arg(state)
         .arg("--policy")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/demo.toml"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/ward.toml"))
         .env_remove("DBUS_SESSION_BUS_ADDRESS")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -174,8 +174,17 @@ fn a_secret_comes_from_standard_input_and_for_a_call_that_the_policy_has() {
     let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
     assert!(said.contains("no call named Nobody") && !said.contains("canary"), "{said}");
     assert!(!state.path().join("secrets").exists());
-    let listed = ctl(state.path(), &["secret", "list", "--json"], b"");
-    assert_eq!(String::from_utf8_lossy(&listed.stdout), "[]\n");
-    let removed = ctl(state.path(), &["secret", "remove", "Nobody"], b"");
-    assert_eq!(removed.status.code(), Some(1));
+    let listed = || String::from_utf8(ctl(state.path(), &["secret", "list", "--json"], b"").stdout).unwrap();
+    assert_eq!(listed(), "[{\"kept\":null,\"name\":\"Record\"}]\n");
+    let empty = ctl(state.path(), &["secret", "set", "Record"], b"\n");
+    assert_eq!(empty.status.code(), Some(1));
+    let kept = ctl(state.path(), &["secret", "set", "Record"], b"canary-secret\n");
+    assert!(kept.status.success(), "{kept:?}");
+    assert!(!String::from_utf8_lossy(&kept.stdout).contains("canary"), "{kept:?}");
+    assert_eq!(listed(), "[{\"kept\":\"file of this account (0600)\",\"name\":\"Record\"}]\n");
+    let file = state.path().join("secrets/secret-call+Record");
+    assert_eq!(std::fs::read(&file).unwrap(), b"canary-secret");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let removed = || ctl(state.path(), &["secret", "remove", "Record"], b"").status.code();
+    assert_eq!((removed(), removed(), file.exists()), (Some(0), Some(1), false));
 }

@@ -89,7 +89,7 @@ mod tests {
         let chart = app("kind = \"web\"\nurl = \"https://chart.example.org\"");
         assert!(chart.network && chart.icon == "globe");
         let policies = told(&chart);
-        assert_eq!(policies["URLBlocklist"], serde_json::json!(["*"]));
+        assert_eq!(policies["URLBlocklist"][0], "*");
         assert_eq!(policies["URLAllowlist"], serde_json::json!(["https://.chart.example.org:443"]));
         assert_eq!(policies["DownloadRestrictions"], 3);
         let (command, arguments) = command_line(&chart, None);

@@ -135,6 +135,13 @@ network = true
         (self.display.windows().len(), self.page() * 100 / (1024 * 768))
     }
 
+    /// Whether the session's place on the screen is of one colour.
+    pub(crate) fn plain(&self) -> bool {
+        let shot = self.stage.screen.part(0, 80, 1024, 680).unwrap();
+        let first = [shot.rgb[0], shot.rgb[1], shot.rgb[2]];
+        shot.share(first) > 0.999
+    }
+
     /// Waits until the session looks the same twice, with at least so many windows and the page in front.
     pub(crate) fn settled(&self, windows: usize) -> (usize, usize) {
         let same = || {

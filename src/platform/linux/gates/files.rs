@@ -87,6 +87,8 @@ fn runtime(ground: &Ground) -> Look {
         "group",
         "hostname",
         "hosts",
+        "browser-chromium",
+        "browser-firefox",
         "machine-id",
         "passwd",
         "resolv.conf",

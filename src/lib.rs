@@ -36,6 +36,7 @@
 //! | what a hospital may write into its policy | [`policy::file`] (the types), [`policy`] (the checks), `policy/read/` |
 //! | how a PIN is checked, one-time PINs, lock-out, break-glass codes | [`roster`] |
 //! | what a reader or a card does | [`badge`] |
+//! | what a web app may open, what every browser of a session must not | [`policy::WebPolicy`], `platform/linux/browser/` |
 //! | what apps can see and reach | `platform/linux/root.rs`, `network.rs` |
 //! | how a session is destroyed, and the proof of it | `platform/linux/capsule.rs` |
 //! | covering, the nested display, monitors that come and go, the list of windows | `platform/linux/display/` |

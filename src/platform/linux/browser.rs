@@ -17,12 +17,12 @@ use crate::policy::{AppPolicy, Browser, WebPolicy};
 pub type File = (String, String);
 
 /// The policies for every browser that is no web app's: all that is forbidden anywhere, and http and https
-/// to whatever the network reaches.
+/// to whatever the network reaches. Each with its name in the shell's own directory, its path inside and its text.
 #[must_use]
-pub fn everywhere() -> [File; 2] {
+pub fn everywhere() -> [(&'static str, String, String); 2] {
     [
-        (chromium::PLACE.to_owned(), chromium::policies(None)),
-        (firefox::PLACE.to_owned(), firefox::policies(None)),
+        ("browser-chromium", chromium::PLACE.to_owned(), chromium::policies(None)),
+        ("browser-firefox", firefox::PLACE.to_owned(), firefox::policies(None)),
     ]
 }
 
@@ -89,7 +89,7 @@ mod tests {
         let chart = app("kind = \"web\"\nurl = \"https://chart.example.org\"");
         assert!(chart.network && chart.icon == "globe");
         let policies = told(&chart);
-        assert_eq!(policies["URLBlocklist"], serde_json::json!(["*"]));
+        assert_eq!(policies["URLBlocklist"][0], "*");
         assert_eq!(policies["URLAllowlist"], serde_json::json!(["https://.chart.example.org:443"]));
         assert_eq!(policies["DownloadRestrictions"], 3);
         let (command, arguments) = command_line(&chart, None);
@@ -151,7 +151,7 @@ mod tests {
             ("xterm".to_owned(), vec!["-fs".to_owned(), "12".to_owned()])
         );
         assert!(files(&terminal).is_empty());
-        for (_, text) in everywhere() {
+        for (_, _, text) in everywhere() {
             let policies: Value = serde_json::from_str(&text).unwrap();
             assert!(!policies.as_object().unwrap().is_empty());
         }

@@ -93,8 +93,8 @@ impl Root<'_> {
         for (name, text) in files {
             std::fs::write(self.dir.join(name), text)?;
         }
-        for (number, (_, text)) in browser::everywhere().iter().enumerate() {
-            std::fs::write(self.dir.join(policies_name(number)), text)?;
+        for (name, _, text) in browser::everywhere() {
+            std::fs::write(self.dir.join(name), text)?;
         }
         Ok(())
     }
@@ -124,8 +124,8 @@ impl Root<'_> {
             list.bind(&self.dir.join(name), &format!("/etc/{name}"));
         }
         // The host's own policies for browsers do not count inside: these are there in their place.
-        for (number, (place, _)) in browser::everywhere().iter().enumerate() {
-            list.bind(&self.dir.join(policies_name(number)), place);
+        for (name, place, _) in browser::everywhere() {
+            list.bind(&self.dir.join(name), &place);
         }
         list.bind(&self.dir.join("bus.conf"), BUS_CONFIG);
         list.bind(&self.dir.join("window-manager"), WINDOW_MANAGER);
@@ -152,11 +152,6 @@ impl Root<'_> {
         list.add(&["--as-pid-1", "--", INIT]);
         list.0
     }
-}
-
-/// What the policies of a browser are called in the shell's directory.
-pub(super) fn policies_name(number: usize) -> String {
-    format!("browser-{number}.json")
 }
 
 struct List(Vec<String>);

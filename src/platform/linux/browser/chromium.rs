@@ -39,8 +39,12 @@ pub(super) fn policies(web: Option<&WebPolicy>) -> String {
         |web| web.sites.iter().map(pattern).collect(),
     );
     let own = json!({
-        // Every scheme: pages of the browser, files, source, scripts, data, and programs for others.
-        "URLBlocklist": ["*"],
+        // Every scheme: files, source, scripts, data, and programs for others. Those of the browser's own pages
+        // have to be named.
+        "URLBlocklist": [
+            "*", "chrome://*", "chrome-untrusted://*", "chrome-extension://*", "devtools://*", "view-source:*",
+            "file://*", "javascript://*", "data:*", "filesystem:*"
+        ],
         "URLAllowlist": sites,
         "NewTabPageLocation": web.map_or("about:blank", |web| &web.url),
         "DownloadRestrictions": if web.is_some_and(|web| web.downloads) { 0 } else { 3 },

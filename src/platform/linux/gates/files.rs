@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Gate, Ground, Look, Trace, account, host_runtime};
-use crate::platform::linux::root::policies_name;
-use crate::platform::linux::{browser, clock, host};
+use crate::platform::linux::{clock, host};
 
 pub(super) const GATES: [Gate; 4] = [
     Gate {
@@ -88,6 +87,8 @@ fn runtime(ground: &Ground) -> Look {
         "group",
         "hostname",
         "hosts",
+        "browser-chromium",
+        "browser-firefox",
         "machine-id",
         "passwd",
         "resolv.conf",
@@ -98,8 +99,7 @@ fn runtime(ground: &Ground) -> Look {
     for place in [ground.remains.run_dir.clone(), ground.remains.run_dir.join("capsule")] {
         for entry in fs::read_dir(&place).into_iter().flatten().flatten() {
             let name = entry.file_name();
-            let policies = || (0..browser::everywhere().len()).any(|number| name == *policies_name(number));
-            if !known.iter().any(|known| name == *known) && !policies() {
+            if !known.iter().any(|known| name == *known) {
                 left.push(Trace::file(&place, &entry.path(), ""));
             }
         }

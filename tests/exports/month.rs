@@ -20,7 +20,7 @@ use cleanshift::store::Store;
 /// The station's name: what must be quoted, escaped or encoded somewhere.
 pub(crate) const STATION: &str = "Ward 4 \"B\" ]\\ Zoë 東京";
 
-pub(crate) const TRIGGERS: [(Trigger, &str); 13] = [
+pub(crate) const TRIGGERS: [(Trigger, &str); 14] = [
     (Trigger::BadgeOut, "badge-out"),
     (Trigger::TapOut, "tap-out"),
     (Trigger::Takeover, "takeover"),
@@ -28,6 +28,7 @@ pub(crate) const TRIGGERS: [(Trigger, &str); 13] = [
     (Trigger::Ended, "ended"),
     (Trigger::Expired, "expired"),
     (Trigger::ReaderLost, "reader-lost"),
+    (Trigger::Revoked, "revoked"),
     (Trigger::Suspend, "suspend"),
     (Trigger::Maintenance, "maintenance"),
     (Trigger::Drill, "drill"),

@@ -362,7 +362,7 @@ fn nothing_left_of_a_killed_one(world: &World, drive: &Drive) {
 
 fn signal(pid: u32) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    drop(rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
 }
 
 fn files(dir: &Path) -> usize {

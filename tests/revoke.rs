@@ -69,6 +69,26 @@ fn what_the_station_asserts_signs_in_and_a_copy_of_the_token_is_refused_after_th
     }
 }
 
+/// Where apps use the token by themselves it is bound to no key, though the provider could, and ends like any other.
+#[test]
+fn a_token_for_apps_is_a_bearers() {
+    let site = Site::new();
+    let provider = Provider::start(&site, json!({}));
+    let station = site
+        .station(|policy| {
+            let mut at = sign_in(&provider.issuer, SignInWay::Assertion);
+            at.bearer = true;
+            policy.sign_ins.push(at);
+        })
+        .listening();
+    let session = station.revoker.begin(&person("ana.ruiz"));
+    let (token, _) = station.signed(0);
+    assert_eq!(provider.api(&token, None), 200);
+    let ends = station.ended(&session);
+    assert!(ends.settled() && ends.tokens.iter().all(|end| end.kind != TokenKind::ProofKey), "{ends:?}");
+    assert_eq!(provider.api(&token, None), 401);
+}
+
 #[test]
 fn an_operator_signs_in_herself_and_takes_leave_before_the_tokens_are_revoked() {
     let site = Site::new();

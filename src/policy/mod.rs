@@ -122,6 +122,8 @@ pub struct SignInPolicy {
     pub events: Option<String>,
     /// Certificates (PEM) that are trusted for it beside the host's.
     pub certificates: Option<PathBuf>,
+    /// Whether its tokens are left unbound to the session's key (RFC 9449), for apps that use them themselves.
+    pub bearer: bool,
 }
 
 /// How an operator is signed in.

@@ -163,7 +163,7 @@ impl SignIn {
         let metadata =
             self.provider.metadata().await.map_err(|why| Trouble::passing(&self.provider, &why))?;
         self.core.report();
-        if metadata.proof {
+        if metadata.proof && !policy.bearer {
             self.make_proof_key()?;
         }
         let granted = match &policy.how {

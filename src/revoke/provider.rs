@@ -104,7 +104,7 @@ impl Provider {
         match asked {
             Ok(metadata) => {
                 self.known(|known| {
-                    known.finding = found(&metadata);
+                    known.finding = found(&metadata, self.policy.bearer);
                     known.metadata = Some((metadata.clone(), now.saturating_add(KNOWN_FOR)));
                 });
                 Ok(metadata)
@@ -263,9 +263,9 @@ pub(super) enum Disbelief {
     Later(String),
 }
 
-fn found(metadata: &Metadata) -> String {
+fn found(metadata: &Metadata, bearer: bool) -> String {
     let parts = [
-        (metadata.proof, "proof key"),
+        (metadata.proof && !bearer, "proof key"),
         (metadata.revocation.is_some(), "revocation"),
         (metadata.introspection.is_some(), "introspection"),
         (metadata.end_session.is_some(), "farewell page"),

@@ -207,6 +207,7 @@ pub(crate) fn sign_in(issuer: &str, how: SignInWay) -> SignInPolicy {
         end_by_sid: None,
         events: None,
         certificates: None,
+        bearer: false,
     }
 }
 

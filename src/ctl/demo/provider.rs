@@ -41,8 +41,7 @@ impl Provider {
         }
         let key: Value = serde_json::from_slice(&key.stdout)?;
         let server = stage.write("provider.mjs", SERVER)?;
-        // Its tokens are not bound to a key, so that the copy of one can be seen to work before the handoff.
-        let config = json!({ "jwks": key, "client": CLIENT, "dpop": false });
+        let config = json!({ "jwks": key, "client": CLIENT });
         let config = stage.write("provider.json", &config.to_string())?;
         // As this process' own account: the stage's may not be able to read where it is installed.
         let mut command = Account::own().part("node");
@@ -74,7 +73,8 @@ impl Provider {
         policy.replacen(reach, &format!("{reach}\"127.0.0.1:{}\", ", self.port), 1)
             + &format!(
                 "\n[[sign_in]]\nname = \"Example Hospital\"\nissuer = \"{issuer}\"\nclient = \"{CLIENT}\"\n\
-                 how = \"browser\"\napp = \"Chart\"\nscopes = [\"openid\", \"chart\"]\naudience = \"{}\"\n",
+                 how = \"browser\"\napp = \"Chart\"\n\
+                 # Bound to no key, so that a copy of one can be seen to work before the handoff.\nbearer = true\nscopes = [\"openid\", \"chart\"]\naudience = \"{}\"\n",
                 self.audience()
             )
     }

@@ -316,7 +316,7 @@ fn evening(play: &mut Play, stage: &mut Stage) -> io::Result<()> {
 }
 
 /// Where the bar's button for the apps is at [`SIZE`].
-const APPS: (i16, i16) = (1008, 32);
+const APPS: (i16, i16) = (852, 32);
 
 /// What the shift tells, and where its pictures go.
 struct Play {

@@ -65,6 +65,10 @@ pub struct SignIn {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub certificates: Option<Spanned<String>>,
+    /// Apps use its access token by themselves, as a bearer token: it is then not bound to the session's key
+    /// (RFC 9449), which no app has, where the provider could bind it. Default false.
+    #[serde(default)]
+    pub bearer: bool,
 }
 
 fn openid() -> Vec<Spanned<String>> {

@@ -187,6 +187,7 @@ impl Check {
             end_by_sid: one.end_by_sid.as_ref().map(|address| address.get_ref().clone()),
             events: one.events.as_ref().map(|address| address.get_ref().clone()),
             certificates: self.certificates(one.certificates.as_ref()),
+            bearer: one.bearer,
         }
     }
 

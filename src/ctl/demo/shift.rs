@@ -30,7 +30,7 @@ const SECRET: &str = "keyring-canary-51c2";
 const CHART: (i16, i16) = (160, 264);
 const TERMINAL: (i16, i16) = (672, 264);
 /// Where the bar's button for the log is at [`SIZE`].
-const LOG: (i16, i16) = (980, 32);
+const LOG: (i16, i16) = (825, 32);
 /// Where the log's third entry, the newest handoff, is at [`SIZE`].
 const RECEIPT: (i16, i16) = (400, 540);
 

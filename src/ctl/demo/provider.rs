@@ -65,15 +65,16 @@ impl Provider {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The policy with a sign-in at this provider, in the browser of its app `Chart`.
+    /// The policy with a sign-in at this provider: in the browser of its app `Chart`, or by the station's word.
     #[must_use]
-    pub fn in_policy(&self, policy: &str) -> String {
+    pub fn in_policy(&self, policy: &str, browser: bool) -> String {
         let issuer = self.issuer();
+        let how = if browser { "how = \"browser\"\napp = \"Chart\"" } else { "how = \"assertion\"" };
         let reach = "reach = [";
         policy.replacen(reach, &format!("{reach}\"127.0.0.1:{}\", ", self.port), 1)
             + &format!(
                 "\n[[sign_in]]\nname = \"Example Hospital\"\nissuer = \"{issuer}\"\nclient = \"{CLIENT}\"\n\
-                 how = \"browser\"\napp = \"Chart\"\n\
+                 {how}\n\
                  # Bound to no key, so that a copy of one can be seen to work before the handoff.\nbearer = true\nscopes = [\"openid\", \"chart\"]\naudience = \"{}\"\n",
                 self.audience()
             )
@@ -95,19 +96,20 @@ impl Provider {
         status.ok_or_else(|| io::Error::other("the resource server answered nothing"))
     }
 
-    /// Whether a browser was asked to sign in so many times.
+    /// How often this was asked for (a method and the beginning of a path), and answered as asked.
     ///
     /// # Errors
     /// When it does not answer.
-    pub fn asked(&self, times: usize) -> io::Result<bool> {
+    pub fn answered(&self, method: &str, path: &str) -> io::Result<usize> {
         let log = self.ask("GET /log HTTP/1.0\r\n\r\n")?;
         let lines = log.rsplit_once("\r\n\r\n").map_or("", |(_, body)| body);
         let lines: Vec<Value> = serde_json::from_str(lines).unwrap_or_default();
-        let form = |line: &&Value| {
+        let like = |line: &&Value| {
             let text = |name| line.get(name).and_then(Value::as_str).unwrap_or_default();
-            text("path").starts_with("/interaction/") && text("method") == "GET"
+            let good = line.get("status").and_then(Value::as_u64) == Some(200);
+            text("path").starts_with(path) && text("method") == method && good
         };
-        Ok(lines.iter().filter(form).count() >= times)
+        Ok(lines.iter().filter(like).count())
     }
 
     /// From now on every request is answered with 503 but for `api`, or no longer.

@@ -233,7 +233,15 @@ impl Providers {
     /// every token that was begun, with a state.
     pub fn entered(&self, ends: &Ends, recovery: bool, durable: bool) {
         let mut inner = self.inner();
-        let Some(session) = inner.sessions.last_mut().filter(|session| !session.entered) else { return };
+        let Some(session) = inner.sessions.last_mut() else { return };
+        if session.entered {
+            // A receipt that was late tells of it, and another one since, which knows more.
+            let tokens = session.tokens.iter_mut().zip(&ends.tokens);
+            tokens.filter(|_| durable && session.name == ends.session).for_each(|(token, end)| {
+                token.told = Some(end.state);
+            });
+            return;
+        }
         // What a shell that died had asked for may be in the ledger already; what could not be written was held.
         let held = session.asked && session.name != ends.session;
         let certain = session.dead == recovery && !(session.dead && session.asked) && !held;

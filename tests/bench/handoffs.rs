@@ -135,7 +135,7 @@ pub(crate) fn settled(stage: &Stage, asked_before: usize) {
 
 fn handoffs(rows: &mut Rows, load: &Load, with_cover: bool) {
     let (mut stage, issued, provider) = set(load);
-    let tokens = || provider.as_ref().map_or(0, |provider| provider.answered("POST", "/token").unwrap());
+    let tokens = || provider.as_ref().map_or(0, |provider| provider.answered("POST /token").unwrap());
     let observer = Observer::start(&stage);
     let mark = stage.mark();
     stage.start_shell().unwrap();

@@ -96,20 +96,26 @@ impl Provider {
         status.ok_or_else(|| io::Error::other("the resource server answered nothing"))
     }
 
-    /// How often this was asked for (a method and the beginning of a path), and answered as asked.
+    /// What it was asked for and has answered with 200, in order: `POST /token`.
     ///
     /// # Errors
     /// When it does not answer.
-    pub fn answered(&self, method: &str, path: &str) -> io::Result<usize> {
+    pub fn log(&self) -> io::Result<Vec<String>> {
         let log = self.ask("GET /log HTTP/1.0\r\n\r\n")?;
         let lines = log.rsplit_once("\r\n\r\n").map_or("", |(_, body)| body);
         let lines: Vec<Value> = serde_json::from_str(lines).unwrap_or_default();
-        let like = |line: &&Value| {
-            let text = |name| line.get(name).and_then(Value::as_str).unwrap_or_default();
-            let good = line.get("status").and_then(Value::as_u64) == Some(200);
-            text("path").starts_with(path) && text("method") == method && good
-        };
-        Ok(lines.iter().filter(like).count())
+        let good = |line: &&Value| line.get("status").and_then(Value::as_u64) == Some(200);
+        let text = |line: &Value, name| line.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let told = |line: &Value| format!("{} {}", text(line, "method"), text(line, "path"));
+        Ok(lines.iter().filter(good).map(told).collect())
+    }
+
+    /// How often it was asked for this, a method and the beginning of a path.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn answered(&self, what: &str) -> io::Result<usize> {
+        Ok(self.log()?.iter().filter(|asked| asked.starts_with(what)).count())
     }
 
     /// From now on every request is answered with 503 but for `api`, or no longer.

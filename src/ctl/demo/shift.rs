@@ -123,7 +123,7 @@ fn morning(
 /// The station opens the provider's page in the browser of the chart, and whoever is at work types who she is.
 fn sign_in(play: &mut Play, stage: &Stage, provider: &Provider, who: &str, times: usize) -> io::Result<()> {
     let before = stage.page.requests().len();
-    if !wait_for(|| provider.answered("GET", "/interaction/").is_ok_and(|asked| asked >= times)) {
+    if !wait_for(|| provider.answered("GET /interaction/").is_ok_and(|asked| asked >= times)) {
         return Err(io::Error::other("the station did not open the provider's page"));
     }
     std::thread::sleep(Duration::from_millis(2500));

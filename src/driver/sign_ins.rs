@@ -343,6 +343,8 @@ impl Driver {
         if let Some((_, session)) = self.elsewhere.tells.take_if(|(asked, _)| *asked == turn) {
             let sign_ins = self.ports.sign_ins.clone();
             self.hands.aside(Box::new(move || sign_ins.told(&session, number)));
+            // Nothing is read of it any more: what is read is not told again.
+            self.elsewhere.ending = Ending::Nothing;
         }
     }
 

@@ -157,7 +157,7 @@ impl Room {
         };
         let afresh = match (scene.emergency, narrow) {
             (true, _) => 0.0,
-            (false, true) => 120.0,
+            (false, true) => 128.0,
             (false, false) => 172.0,
         };
         let end = if narrow { 144.0 } else { 184.0 };
@@ -170,6 +170,8 @@ impl Room {
             .ceil()
             + 2.0;
         let most = if narrow { 296.0 } else { look.size.width * 0.26 };
+        // What ends the session is never cut short: where the bar is full, a name is.
+        let most = f32::min(most, (look.size.width - taken - LEAST).max(LEAST));
         // That it is an emergency session, and how long, is never cut short.
         let person = wished.min(if scene.emergency { f32::INFINITY } else { most });
         let room = (look.size.width - taken - person).max(0.0);

@@ -49,7 +49,7 @@ fn account(host: &Host) -> Requirement {
 fn subordinate(host: &Host) -> Requirement {
     let asked = Requirement::of(
         "subordinate-ids",
-        "no other accounts for the station's",
+        "numbers of other accounts (subuid)",
         "with numbers of its own in /etc/subuid a session could leave processes as other accounts",
     );
     for file in ["/etc/subuid", "/etc/subgid"] {
@@ -71,7 +71,7 @@ fn subordinate(host: &Host) -> Requirement {
 fn linger(host: &Host) -> Requirement {
     let asked = Requirement::of(
         "linger",
-        "no lingering services",
+        "lingering services",
         "a lingering account has a systemd of its own, in which a session could leave services",
     );
     if host.has(&format!("/var/lib/systemd/linger/{ACCOUNT}")) {
@@ -254,7 +254,7 @@ fn group(host: &Host) -> Requirement {
 fn init(host: &Host) -> Requirement {
     let asked = Requirement::of(
         "cleanshift-init",
-        "a capsule's first process",
+        "cleanshift-init, a capsule's first process",
         "it starts and counts what runs in a session; whoever can change it is in every session",
     );
     let mend = "apt install --reinstall cleanshift";

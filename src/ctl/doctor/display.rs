@@ -8,7 +8,7 @@ use crate::policy::Policy;
 
 /// A program: its name, how it tells its version, its package, why it matters.
 const PROGRAMS: [(&str, &str, &str, &str); 7] = [
-    ("Xorg", "", "xserver-xorg-core", "it draws the station's own screen"),
+    ("Xorg", "-version", "xserver-xorg-core", "it draws the station's own screen"),
     (
         "Xephyr",
         "",
@@ -46,7 +46,7 @@ const BROWSERS: [&str; 6] =
 pub fn all(host: &Host, policy: Option<&Policy>) -> Vec<Requirement> {
     let mut all: Vec<_> = PROGRAMS.iter().map(|program| installed(host, program)).collect();
     all.extend([libraries(host), keymaps(host), fonts(host), browsers(host)]);
-    all.extend(policy.map(|policy| apps(host, policy)));
+    all.push(apps(host, policy));
     all
 }
 
@@ -127,9 +127,10 @@ fn browsers(host: &Host) -> Requirement {
     asked.good(found.join(", "))
 }
 
-fn apps(host: &Host, policy: &Policy) -> Requirement {
+fn apps(host: &Host, policy: Option<&Policy>) -> Requirement {
     let asked = Requirement::of("apps", "the policy's apps", "an app that is not installed opens nothing");
     let mend = format!("cleanshiftctl policy check {}", host.shown(&host.policy));
+    let Some(policy) = policy else { return asked.unseen("there is no good policy to name them", mend) };
     if policy.apps.is_empty() {
         return asked.reduced("the policy permits none: there would be nothing to work with", mend);
     }

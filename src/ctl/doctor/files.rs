@@ -16,17 +16,14 @@ fn unit(host: &Host, name: &str, text: &str) -> Requirement {
     let path = format!("{}/{name}", files::UNIT_PLACE);
     let asked = Requirement::of(
         format!("unit:{name}"),
-        format!("systemd's unit {name}"),
+        name,
         "it starts a part of the station, with the rights that this part needs and no more",
     );
     let mend = "apt install --reinstall cleanshift && systemctl daemon-reload";
     match host.read(&path) {
-        Ok(there) if there == text => asked.good(format!("{path}, unchanged")),
-        Ok(_) => asked.reduced(format!("{path} is not the package's: changes belong into {name}.d/"), mend),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => asked.reduced(
-            format!("{path} is not there: the station runs only as long as somebody starts it by hand"),
-            mend,
-        ),
+        Ok(there) if there == text => asked.good("there, unchanged"),
+        Ok(_) => asked.reduced("changed; changes belong into a directory of its name with .d", mend),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => asked.reduced("not installed", mend),
         Err(error) => asked.unseen(format!("{path}: {error}"), "sudo cleanshiftctl doctor"),
     }
 }
@@ -36,8 +33,8 @@ fn one(host: &Host, laid: &Laid) -> Requirement {
     let mend = "cleanshiftctl kiosk enable && reboot";
     match laid.found(&host.at(&laid.path)) {
         Ok(files::Found::AsLaid) => asked.good("there, unchanged"),
-        Ok(files::Found::Absent) => asked.reduced("it is not there: the kiosk is not enabled", mend),
-        Ok(files::Found::Other) => asked.reduced("it is not as `kiosk enable` makes it", mend),
+        Ok(files::Found::Absent) => asked.reduced("not there", mend),
+        Ok(files::Found::Other) => asked.reduced("changed", mend),
         Err(error) => asked.unseen(error.to_string(), "sudo cleanshiftctl doctor"),
     }
 }

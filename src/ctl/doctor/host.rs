@@ -15,7 +15,7 @@ const NOBODY: (u32, u32) = (65_534, 65_534);
 /// How long a program may take to say what it is.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Where programs are.
-const PROGRAMS: [&str; 4] = ["usr/bin", "usr/sbin", "usr/lib/xorg", "usr/lib/cleanshift"];
+const PROGRAMS: [&str; 4] = ["usr/lib/xorg", "usr/bin", "usr/sbin", "usr/lib/cleanshift"];
 
 /// A row of `passwd`.
 #[derive(Clone, Debug, PartialEq, Eq)]

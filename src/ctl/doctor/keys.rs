@@ -15,7 +15,7 @@ pub fn all(host: &Host) -> Vec<Requirement> {
 fn sysrq(host: &Host) -> Requirement {
     let asked = Requirement::of(
         "sysrq",
-        "the kernel's own keys (SysRq) are off",
+        "the kernel's own keys (SysRq)",
         "with Alt+SysRq anybody at the keyboard kills the lock screen or starts the machine anew",
     );
     match host.read("/proc/sys/kernel/sysrq") {
@@ -46,7 +46,7 @@ fn sets(text: &str, option: &str) -> bool {
 fn switching(host: &Host) -> Requirement {
     let asked = Requirement::of(
         "display-keys",
-        "the display's own keys are off",
+        "the display's own keys",
         "Ctrl+Alt+F2 leaves the lock screen for another terminal, Ctrl+Alt+Backspace ends it",
     );
     // As the server reads them: by name, the later one wins.
@@ -70,13 +70,13 @@ fn switching(host: &Host) -> Requirement {
     if open.is_empty() {
         return asked.good("DontVTSwitch and DontZap are set for Xorg");
     }
-    asked.bad(format!("{} is not set for Xorg", open.join(", ")), KIOSK).by_kiosk()
+    asked.bad(format!("Xorg is not told {}", open.join(" and ")), KIOSK).by_kiosk()
 }
 
 fn logind(host: &Host) -> Requirement {
     let asked = Requirement::of(
         "login-prompts",
-        "no login prompts on other terminals",
+        "login prompts on other terminals",
         "each is a way to another account at the station's own keyboard",
     );
     if host.program("systemctl").is_none() {
@@ -114,11 +114,8 @@ fn logind(host: &Host) -> Requirement {
 }
 
 fn sleep(host: &Host) -> Requirement {
-    let asked = Requirement::of(
-        "sleep",
-        "the station is covered before it sleeps",
-        "else the first picture after waking is the last operator's",
-    );
+    let asked =
+        Requirement::of("sleep", "sleep", "else the first picture after waking is the last operator's");
     if !host.real {
         return asked.unseen("this is not the machine that runs", "cleanshiftctl doctor   # on the station");
     }

@@ -33,7 +33,7 @@ pub fn all(host: &Host, require: &[String]) -> Vec<Requirement> {
         told(
             Requirement::of(
                 "swap",
-                "no swap to a disk",
+                "swap",
                 "what a session had in memory can reach the disk, where no gate finds it",
             ),
             setting::swap(&root),
@@ -42,7 +42,7 @@ pub fn all(host: &Host, require: &[String]) -> Vec<Requirement> {
         told(
             Requirement::of(
                 "hibernation",
-                "no hibernation",
+                "hibernation",
                 "hibernation writes all memory to the disk, with the session's",
             ),
             setting::hibernation(&root),
@@ -51,7 +51,7 @@ pub fn all(host: &Host, require: &[String]) -> Vec<Requirement> {
         told(
             Requirement::of(
                 "init-on-free",
-                "freed memory is overwritten",
+                "freed memory",
                 "what a session had in memory stays there until somebody else gets that piece",
             ),
             setting::freed(&root),
@@ -60,7 +60,7 @@ pub fn all(host: &Host, require: &[String]) -> Vec<Requirement> {
         told(
             Requirement::of(
                 "core-pattern",
-                "no collected core dumps",
+                "core dumps",
                 "a core dump holds what a program knew; sessions leave none, other programs of the host may",
             ),
             setting::core_pattern(&root),
@@ -74,7 +74,7 @@ pub fn all(host: &Host, require: &[String]) -> Vec<Requirement> {
 fn printing(host: &Host) -> Requirement {
     let asked = Requirement::of(
         "print-retention",
-        "printed documents are not kept",
+        "printed documents",
         "the print service keeps documents and the names of jobs, by default for ever or for a day",
     );
     if host.program("cupsd").is_none() {

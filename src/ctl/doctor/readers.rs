@@ -95,7 +95,8 @@ fn names(host: &Host) -> Result<Vec<String>, String> {
     match heard {
         // A program that the account may not start tells nothing about the card service.
         Some(Err(said)) if said.starts_with(&own) => listed(),
-        Some(told) => told.map(|text| text.lines().map(str::to_owned).collect()),
+        Some(Err(said)) => Err(said.trim_start_matches("cleanshiftctl: ").to_owned()),
+        Some(Ok(text)) => Ok(text.lines().map(str::to_owned).collect()),
         None => listed(),
     }
 }
@@ -134,7 +135,7 @@ fn driver(host: &Host) -> Requirement {
 fn virtual_reader(host: &Host) -> Requirement {
     let asked = Requirement::of(
         "virtual-reader",
-        "no virtual reader",
+        "virtual readers",
         "anybody who reaches its port lays any badge on it, from anywhere on the network",
     );
     let drivers = fs::read_dir(host.at(DRIVERS).join("serial")).into_iter().flatten().flatten();

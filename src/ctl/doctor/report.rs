@@ -99,6 +99,14 @@ impl Requirement {
         Self { state, saw: saw.into(), mend, ..self }
     }
 
+    /// Whether people are told of both in one: they are of one kind, are found alike and mended alike.
+    fn goes_with(&self, next: &Self) -> bool {
+        let kind = |one: &Self| one.id.split_once(':').map(|(kind, _)| kind.to_owned());
+        kind(self).is_some()
+            && (kind(self), self.state, self.looked, &self.mend)
+                == (kind(next), next.state, next.looked, &next.mend)
+    }
+
     fn label(&self) -> &'static str {
         match (self.state, self.looked) {
             (State::Good, _) => "good",
@@ -161,8 +169,11 @@ impl Report {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
-        for requirement in &self.requirements {
-            told(&mut text, requirement);
+        for group in self.requirements.chunk_by(|one, next| one.goes_with(next)) {
+            match group {
+                [one] => told(&mut text, one),
+                many => listed(&mut text, many),
+            }
         }
         let Counts { bad, reduced, unseen, good } = self.counts;
         let unseen = if unseen == 0 { String::new() } else { format!(" ({unseen} of them not seen)") };
@@ -203,6 +214,36 @@ fn told(text: &mut String, requirement: &Requirement) {
     wrapped(text, INDENT, &format!("{body}Why: {}", requirement.why));
     // A command is copied: it keeps its line, however long.
     for command in &requirement.mend {
+        let _ = writeln!(text, "{body}$ {command}");
+    }
+    text.push('\n');
+}
+
+/// The same for many of one kind: each in a line of its own.
+fn listed(text: &mut String, many: &[Requirement]) {
+    let Some(first) = many.first() else { return };
+    let unit = first.id.starts_with("unit:");
+    let kind = if unit { "units of the package" } else { "files and links that make this host a kiosk" };
+    let label = first.label();
+    let body = " ".repeat(INDENT);
+    if first.state == State::Good {
+        return wrapped(
+            text,
+            INDENT,
+            &format!("{label:<INDENT$}{kind}: all {} are there, unchanged", many.len()),
+        );
+    }
+    let _ = writeln!(text, "{label:<INDENT$}{kind}");
+    for one in many {
+        wrapped(text, INDENT + 2, &format!("{body}{}: {}", one.title, one.saw));
+    }
+    let why = if unit {
+        "they start the parts of the station, each with the rights that it needs"
+    } else {
+        "with them the machine starts into the station, and no key leads past it"
+    };
+    wrapped(text, INDENT, &format!("{body}Why: {why}"));
+    for command in &first.mend {
         let _ = writeln!(text, "{body}$ {command}");
     }
     text.push('\n');

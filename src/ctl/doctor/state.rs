@@ -165,7 +165,7 @@ fn room(host: &Host) -> Requirement {
 fn time(host: &Host) -> Requirement {
     let asked = Requirement::of(
         "clock",
-        "the clock is set by others",
+        "the clock",
         "receipts tell when; a clock that drifts does not keep anybody out, and the log tells when it jumps",
     );
     let mend = "apt install systemd-timesyncd && timedatectl set-ntp true";

@@ -144,6 +144,8 @@ impl Tree {
     /// A path and what the system said. What was recorded can be put back by [`Self::put_back`].
     pub fn lay(&self, all: &[Laid]) -> Result<(), String> {
         let mut manifest = self.read()?.unwrap_or(Manifest { version: VERSION, ..Manifest::default() });
+        // Nothing is written before all can be recorded.
+        let mut copies = Vec::new();
         self.missing(&format!("/{PLACE}/{FILE}"), &mut manifest.directories)
             .map_err(|error| format!("failed to record {}: {error}", self.record().display()))?;
         for one in all {
@@ -153,14 +155,14 @@ impl Tree {
                 Some(entry) => entry.laid = fingerprint(&one.what),
                 None => {
                     let copy = format!("before-{}", manifest.entries.len());
-                    let before = self.before(&one.path, copy).map_err(failed)?;
+                    let before = self.before(&one.path, copy, &mut copies).map_err(failed)?;
                     self.missing(&one.path, &mut manifest.directories).map_err(failed)?;
                     let laid = fingerprint(&one.what);
                     manifest.entries.push(Entry { path: one.path.clone(), before, laid });
                 }
             }
         }
-        self.write(&manifest)
+        self.write(&manifest, &copies)
             .map_err(|error| format!("failed to write {}: {error}", self.record().display()))?;
         for one in all {
             self.place(one).map_err(|error| format!("failed to write {}: {error}", one.path))?;
@@ -168,8 +170,8 @@ impl Tree {
         Ok(())
     }
 
-    /// What is at a path now; a file's bytes are kept beside the record.
-    fn before(&self, path: &str, copy: String) -> io::Result<Before> {
+    /// What is at a path now; a file's bytes go to `copies`, by the name under which they are kept.
+    fn before(&self, path: &str, copy: String, copies: &mut Vec<(String, Vec<u8>)>) -> io::Result<Before> {
         let full = self.at(path)?;
         let data = match fs::symlink_metadata(&full) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Before::Absent),
@@ -182,8 +184,7 @@ impl Tree {
         if !data.is_file() {
             return Err(io::Error::other("it is neither a file nor a link"));
         }
-        self.make_record()?;
-        durable(&self.record().join(&copy), &fs::read(&full)?, 0o600)?;
+        copies.push((copy.clone(), fs::read(&full)?));
         let (seconds, nanos) = (data.mtime(), data.mtime_nsec());
         Ok(Before::File { copy, mode: data.mode() & 0o7777, uid, gid, seconds, nanos })
     }
@@ -203,21 +204,16 @@ impl Tree {
         Ok(())
     }
 
-    fn make_record(&self) -> io::Result<()> {
+    /// Writes the record, and the copies before it.
+    fn write(&self, manifest: &Manifest, copies: &[(String, Vec<u8>)]) -> io::Result<()> {
         let record = self.record();
-        // What is above it belongs to every host; a bare tree gets it, too.
-        fs::create_dir_all(record.parent().unwrap_or(&self.root))?;
-        match fs::create_dir(&record) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            Ok(()) | Err(_) => {}
+        fs::create_dir_all(&record)?;
+        fs::set_permissions(&record, fs::Permissions::from_mode(0o700))?;
+        for (name, bytes) in copies {
+            durable(&record.join(name), bytes, 0o600)?;
         }
-        fs::set_permissions(&record, fs::Permissions::from_mode(0o700))
-    }
-
-    fn write(&self, manifest: &Manifest) -> io::Result<()> {
-        self.make_record()?;
         let text = serde_json::to_vec_pretty(manifest).map_err(io::Error::other)?;
-        durable(&self.record().join(FILE), &text, 0o600)
+        durable(&record.join(FILE), &text, 0o600)
     }
 
     fn place(&self, one: &Laid) -> io::Result<()> {

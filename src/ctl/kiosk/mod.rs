@@ -113,12 +113,13 @@ fn enable(root: &Path, policy: Option<&Path>, anyway: bool) -> Result<u8, String
     if !bad.is_empty() {
         let named: Vec<_> = bad.iter().map(|bad| format!("  {}: {}", bad.title, bad.saw)).collect();
         if !anyway {
-            return Err(format!(
-                "failed to enable the kiosk: this host is not fit for a station, nothing was changed:\n{}\n\
+            eprintln!(
+                "cleanshiftctl: failed to enable the kiosk: this host is not fit for a station, nothing was changed:\n{}\n\
                  help: `cleanshiftctl doctor` says how to mend it; `--anyway` enables it nevertheless, and the \
                  station's screen says the same until it is mended",
                 named.join("\n")
-            ));
+            );
+            return Ok(WANTING);
         }
         eprintln!(
             "note: enabled anyway; the station stays locked until this is mended:\n{}",
@@ -127,7 +128,7 @@ fn enable(root: &Path, policy: Option<&Path>, anyway: bool) -> Result<u8, String
     }
     tree.lay(&all)?;
     reload(root);
-    let way_in = if report_has_ssh(root) {
+    let way_in = if has_ssh(root) {
         "come in by SSH, and `cleanshiftctl kiosk disable` puts all back"
     } else {
         "no SSH server is installed here: install one first (apt install openssh-server), or only a start from another \
@@ -142,7 +143,7 @@ fn enable(root: &Path, policy: Option<&Path>, anyway: bool) -> Result<u8, String
     ))
 }
 
-fn report_has_ssh(root: &Path) -> bool {
+fn has_ssh(root: &Path) -> bool {
     root.join("usr/sbin/sshd").exists()
 }
 

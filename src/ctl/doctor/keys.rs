@@ -30,7 +30,7 @@ fn sysrq(host: &Host) -> Requirement {
 fn sets(text: &str, option: &str) -> bool {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
     let words = lines.map(|line| line.split('"').map(str::trim).collect::<Vec<_>>());
-    let values = words.filter_map(|words| match words.as_slice() {
+    let mut values = words.filter_map(|words| match words.as_slice() {
         [keyword, name, rest @ ..]
             if keyword.eq_ignore_ascii_case("option") && name.eq_ignore_ascii_case(option) =>
         {
@@ -40,7 +40,7 @@ fn sets(text: &str, option: &str) -> bool {
         }
         _ => None,
     });
-    values.last().unwrap_or(false)
+    values.next_back().unwrap_or(false)
 }
 
 fn switching(host: &Host) -> Requirement {

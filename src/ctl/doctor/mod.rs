@@ -41,8 +41,11 @@ pub struct DoctorArguments {
 }
 
 /// What the screen shows where the shell fails on a host that is fit.
-const UNEXPLAINED: &str = "The station's shell did not stay up, and the host is fit for it. For IT:\n\n\
-          $ journalctl -u cleanshift -b\n          $ systemctl reset-failed cleanshift && systemctl start cleanshift\n";
+const UNEXPLAINED: &str = concat!(
+    "The station's shell did not stay up, and the host is fit for it. For IT:\n\n",
+    "          $ journalctl -u cleanshift -b\n",
+    "          $ systemctl reset-failed cleanshift && systemctl start cleanshift\n"
+);
 
 /// Runs the command.
 ///

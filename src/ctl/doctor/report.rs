@@ -169,7 +169,7 @@ impl Report {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
-        for group in self.requirements.chunk_by(|one, next| one.goes_with(next)) {
+        for group in self.requirements.chunk_by(Requirement::goes_with) {
             match group {
                 [one] => told(&mut text, one),
                 many => listed(&mut text, many),
@@ -197,7 +197,10 @@ impl Report {
     pub fn screen(&self) -> String {
         let mut text = "This machine is not fit for a station now. For IT:\n\n".to_owned();
         self.bad().for_each(|requirement| told(&mut text, requirement));
-        text.push_str("\nThen: systemctl restart cleanshift    (all of it: cleanshiftctl doctor)\n");
+        text.push_str(
+            "Then: systemctl reset-failed cleanshift && systemctl start cleanshift\n\
+             All of it: cleanshiftctl doctor\n",
+        );
         text
     }
 }

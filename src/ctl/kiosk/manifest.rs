@@ -270,11 +270,22 @@ impl Tree {
         }
         self.take_directories(manifest);
         let record = self.record();
-        fs::remove_dir_all(&record)
-            .map_err(|error| format!("failed to remove {}: {error}", record.display()))?;
+        self.forget(manifest).map_err(|error| format!("failed to remove {}: {error}", record.display()))?;
         // Those above the record's own.
         self.take_directories(manifest);
         Ok(kept)
+    }
+
+    /// Takes the record away: the manifest last, so that what was cut off can be gone on with.
+    fn forget(&self, manifest: &Manifest) -> io::Result<()> {
+        let record = self.record();
+        for entry in &manifest.entries {
+            if let Before::File { copy, .. } = &entry.before {
+                absent(fs::remove_file(record.join(copy)))?;
+            }
+        }
+        absent(fs::remove_file(record.join(FILE)))?;
+        fs::remove_dir(&record)
     }
 
     /// Takes away the directories that were made; what others have put something into stays.
@@ -297,10 +308,7 @@ impl Tree {
 
     fn restore(&self, full: &Path, before: &Before) -> io::Result<()> {
         match before {
-            Before::Absent => match fs::remove_file(full) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                Ok(()) | Err(_) => Ok(()),
-            },
+            Before::Absent => absent(fs::remove_file(full)),
             Before::File { copy, mode, uid, gid, seconds, nanos } => {
                 let bytes = fs::read(self.record().join(copy))?;
                 durable(full, &bytes, *mode)?;
@@ -327,6 +335,14 @@ fn own(
     give: impl Fn(Option<u32>, Option<u32>) -> io::Result<()>,
 ) -> io::Result<()> {
     if (data.uid(), data.gid()) == (uid, gid) { Ok(()) } else { give(Some(uid), Some(gid)) }
+}
+
+/// That it is gone already is as good as to have removed it.
+fn absent(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Moves to a place that may lie on another file system.

@@ -60,6 +60,9 @@ pub enum KioskCommand {
         /// Where.
         #[arg(default_value = COOKIE)]
         file: PathBuf,
+        /// The display's number.
+        #[arg(long, default_value_t = 0)]
+        display: u32,
     },
     /// For the display's unit: wait until the display takes connections.
     #[command(hide = true)]
@@ -75,7 +78,7 @@ pub fn run(command: &KioskCommand, policy: Option<&Path>) -> Result<u8, String> 
         KioskCommand::Enable { root, anyway } => enable(root, policy, *anyway),
         KioskCommand::Disable { root } => disable(root),
         KioskCommand::Status { root, json } => status(root, *json),
-        KioskCommand::Cookie { file } => cookie::make(file, 0)
+        KioskCommand::Cookie { file, display } => cookie::make(file, *display)
             .map(|_| GOOD)
             .map_err(|error| format!("failed to make the display's cookie {}: {error}", file.display())),
         KioskCommand::Wait => wait(),

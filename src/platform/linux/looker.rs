@@ -3,9 +3,9 @@
 //! prints one line of numbers.
 //!
 //! The package installs it setuid root. The shell believes it only where nobody but root could have
-//! put it there ([`trusted`]), and waits a bounded time for it. A shell that may gain no rights (the
-//! kiosk's unit has NoNewPrivileges) asks it by a socket of systemd's instead, which root alone can have
-//! made; it counts for whom the kernel says is at the other end.
+//! put it there ([`trusted`]), and waits a bounded time for it. The kiosk's unit leaves a setuid program
+//! nothing to gain (an empty bounding set); the shell asks it by a socket of systemd's there, which root
+//! alone can have made, and it counts for whom the kernel says is at the other end.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -16,6 +16,7 @@ use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
 use rustix::net::sockopt;
+use rustix::thread::{CapabilitySet, capabilities};
 use serde::{Deserialize, Serialize};
 
 use super::spawn;
@@ -53,9 +54,10 @@ pub fn main() -> ExitCode {
         let _ = writeln!(io::stderr(), "cleanshift-looker: takes no arguments");
         return ExitCode::from(2);
     }
-    // Without root's rights it would count too little, and too little reads like clean.
-    if !rustix::process::geteuid().is_root() {
-        let _ = writeln!(io::stderr(), "cleanshift-looker: has no right to look (it does not run as root)");
+    // Without the right to read everything it would count too little, and too little reads like clean. Root's
+    // number alone is not that right.
+    if !may_look() {
+        let _ = writeln!(io::stderr(), "cleanshift-looker: has no right to look (no CAP_DAC_READ_SEARCH)");
         return ExitCode::FAILURE;
     }
     let counts = count(Path::new("/"), caller());
@@ -63,6 +65,11 @@ pub fn main() -> ExitCode {
         Ok(line) if writeln!(io::stdout(), "{line}").is_ok() => ExitCode::SUCCESS,
         Ok(_) | Err(_) => ExitCode::FAILURE,
     }
+}
+
+fn may_look() -> bool {
+    let right = CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE;
+    capabilities(None).is_ok_and(|sets| sets.effective.intersects(right))
 }
 
 /// The account that asks: the one that started this, or, where systemd did, the one at the other end of
@@ -161,7 +168,8 @@ pub fn trusted(path: &Path) -> Result<(), String> {
 }
 
 /// Asks the looker behind a socket, where root alone can have made it.
-fn ask_socket(path: &Path) -> Option<Counts> {
+#[must_use]
+pub fn ask_socket(path: &Path) -> Option<Counts> {
     let mut socket = UnixStream::connect(path).ok()?;
     // The kernel tells who listens there: systemd, as root.
     let _ = sockopt::socket_peercred(&socket).ok().filter(|peer| peer.uid.is_root())?;

@@ -80,13 +80,20 @@ impl Network {
     }
 }
 
-/// Whether pasta can really make a network for this account: tried once, not inferred.
+/// Whether pasta can really make a network for this account, and bwrap namespaces below it, as a capsule has
+/// them: tried, not inferred. Both may work alone and not together: pasta drops rights, and whoever may gain
+/// none (no_new_privs) does not have them back for what bwrap does next.
 ///
 /// # Errors
-/// What pasta said.
+/// What pasta or bwrap said.
 pub fn make_network(account: Option<(u32, u32)>, pasta: &str) -> Result<(), String> {
-    let words = [pasta, "--config-net", "-q", "-T", "none", "-U", "none", "-t", "none", "-u", "none"];
-    spawn::heard(account, &[&words[..], &["--no-map-gw", "--", "/bin/true"]].concat(), TRY).map(drop)
+    let own = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let (user, group) = account.unwrap_or(own);
+    let (user, group) = (user.to_string(), group.to_string());
+    let network = [pasta, "--config-net", "-q", "-T", "none", "-U", "none", "-t", "none", "-u", "none"];
+    let below = ["--no-map-gw", "--", "/usr/bin/bwrap", "--unshare-user", "--uid", &user, "--gid", &group];
+    let inside = ["--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/true"];
+    spawn::heard(account, &[&network[..], &below[..], &inside[..]].concat(), TRY).map(drop)
 }
 
 fn resolver_on_loopback() -> bool {

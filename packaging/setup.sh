@@ -10,8 +10,8 @@ build="gcc libc6-dev libpcsclite-dev make pkg-config"
 run="bubblewrap dbus-bin dbus-daemon fonts-dejavu-core gnome-keyring libpcsclite1 libx11-6 libx11-xcb1
      libxcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libxkbcommon0 openbox passt pcscd util-linux
      x11-xkb-utils xkb-data xserver-xephyr"
-test="at chromium cron cups-client cups-daemon firefox-esr gpg-agent gpgconf iproute2 keyutils libsecret-tools openssh-client passwd
-      python3 python3-venv sudo systemd vsmartcard-vpcd x11-apps x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
+test="at chromium cron cups-client cups-daemon firefox-esr git gpg gpg-agent gpgconf iproute2 keyutils libsecret-tools
+      openssh-client openssh-server passwd postgresql python3 python3-venv sudo systemd vsmartcard-vpcd x11-apps x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
       xserver-xorg-video-dummy xterm xvfb"
 bench="i3lock systemd-journal-remote xsecurelock"
 
@@ -72,6 +72,12 @@ if [ "${#missing[@]}" -gt 0 ]; then
         "the network can reach: remove the package before real badges count here"
       ;;
   esac
+  case " ${missing[*]} " in
+    *" openssh-server "*)
+      echo "setup: openssh-server is installed for its program alone; where Debian has started it as a" \
+        "service, and this machine is to have none: systemctl disable --now ssh"
+      ;;
+  esac
 fi
 
 # Where udev does not run, the device that private networks need keeps a mode that shuts ordinary
@@ -101,8 +107,26 @@ validators() {
   npm ci --prefix "$place" --silent --no-audit --no-fund --ignore-scripts </dev/null
   echo "$wanted" >"$place/stamp"
 }
+# The certified OpenID provider that the tests and the demo sign in at, in the same way. CLEANSHIFT_PROVIDER names
+# another place.
+provider() {
+  local from place wanted
+  from=$(cd "$(dirname "${BASH_SOURCE[0]}")/../tests/provider" && pwd)
+  place=${CLEANSHIFT_PROVIDER:-${CARGO_TARGET_DIR:-$from/../../target}/provider}
+  wanted=$(sha256sum <"$from/package-lock.json")
+  if [ "$(cat "$place/stamp" 2>/dev/null)" = "$wanted" ]; then
+    return
+  fi
+  echo "setup: installing the OpenID provider of the tests"
+  rm -rf "$place/stamp" "$place/node_modules"
+  mkdir -p "$place"
+  cp "$from/package.json" "$from/package-lock.json" "$place/"
+  npm ci --prefix "$place" --silent --no-audit --no-fund --ignore-scripts --omit=dev </dev/null
+  echo "$wanted" >"$place/stamp"
+}
 if [ "${1:-bench}" != run ]; then
   validators
+  provider
 fi
 
 if ! command -v cargo >/dev/null; then

@@ -4,9 +4,9 @@
 //! This page is the map. A stranger should be able to say here where a change goes.
 //!
 //! ```text
-//!   badge/   roster/   platform/{linux,rehearsal}   store/ (SQLite)
-//!       \        |          |   implement            /
-//!        v       v          v                       v
+//!   badge/   roster/   platform/{linux,rehearsal}   store/ (SQLite)   revoke/
+//!       \        |          |   implement            /             /
+//!        v       v          v                       v             v
 //!        +------------------ ports -----------------+
 //!                              ^ carries out effects, in order
 //!   ui/ <--- Scene --- driver/ (owns the only Station) --- event ---> handoff/ (pure core)
@@ -31,21 +31,30 @@
 //! | to change | look in |
 //! |---|---|
 //! | when a session ends, what opens a station | [`handoff::station`], one file for each phase |
-//! | what a hospital may write into its policy | [`policy::file`] (the types), [`policy`] (the checks) |
+//! | what ends with a session elsewhere, how long that is waited for, what holds a station | `handoff/station/settling.rs`, `driver/sign_ins.rs`, `policy/read/ending.rs` |
+//! | before which apps the PIN is asked for again | `handoff/station/step_up.rs` |
+//! | what a hospital may write into its policy | [`policy::file`] (the types), [`policy`] (the checks), `policy/read/` |
 //! | how a PIN is checked, one-time PINs, lock-out, break-glass codes | [`roster`] |
 //! | what a reader or a card does | [`badge`] |
+//! | what a web app may open, what every browser of a session must not | [`policy::WebPolicy`], `platform/linux/browser/` |
 //! | what apps can see and reach | `platform/linux/root.rs`, `network.rs` |
 //! | how a session is destroyed, and the proof of it | `platform/linux/capsule.rs` |
 //! | covering, the nested display, monitors that come and go, the list of windows | `platform/linux/display/` |
 //! | what is done before the host sleeps | `platform/linux/sleep.rs` |
 //! | what is looked for after a handoff | `platform/linux/gates/`, one file for a class or a group of them |
 //! | what only root may count | `platform/linux/looker.rs` (`cleanshift-looker`) |
+//! | how a session gets its tokens, and `cleanshift-init token` | `platform/linux/init/tokens.rs`, `keyring.rs`, `platform/linux/visit.rs` |
+//! | how a provider's page comes into the session's browser, and it back | `platform/linux/init/redirect.rs`, `platform/linux/visit.rs` |
+//! | how an operator is signed in at a provider, kept signed in, and her tokens ended | `revoke/grants.rs`, `browser.rs`, `end.rs` |
+//! | what is tried again, and what a restart makes of it; a provider's events; calls that are not OAuth | `revoke/outbox.rs`, `events.rs`, `calls.rs` |
+//! | where the station's sign-in key and the calls' secrets are kept | `revoke/vault.rs`; [`ctl::sign_in`] |
 //! | what a capsule must not reach | `platform/linux/reach.rs` |
 //! | what a receipt says, how it is signed and verified | [`evidence`] |
 //! | what an export says, in which form | [`evidence::export`], one file for each; the command is [`ctl::export`] |
 //! | which controls the entries are evidence for | [`evidence::controls`] |
 //! | whom a key hands over to, what a checkpoint kept elsewhere shows, what may be pruned | `evidence/chain.rs`, `against.rs`, `pruned.rs`; `store/keys.rs`, `prune.rs` |
-//! | what is on the disk, in which transaction | [`store`] |
+//! | what a receipt says of tokens, and what of one may never be said | `evidence/tokens.rs`, `store/entry.rs` |
+//! | what is on the disk, in which transaction; what is still to be ended elsewhere | [`store`]; `store/outbox.rs` |
 //! | how the view of the log finds entries, draws a day and tells the controls | `store/index.rs`, `search.rs`, `day.rs`, `controls.rs`; [`ports::Search`] |
 //! | how the log looks, and its keys | `ui/log.rs`, `ui/log_keys.rs`, `ui/screen/handoff_log.rs`, `log_*.rs` |
 //! | what can go wrong in a simulated day, and what must hold | `tests/shift/day.rs`, `promises.rs`, [`platform::rehearsal`] |
@@ -74,9 +83,14 @@
 //!
 //! # What differs from the plan, and why
 //!
+//! * A station that is held for what is not ended elsewhere is left by break-glass through Quarantine, as any barred
+//!   one is: nothing else opens on an entry that tells of an unfinished handoff. A guest whose PIN was right waits
+//!   there with her patience, not for hours: whoever has gone must not be let in.
 //! * `shell` and `ctl` put parts together; the bins are three lines each.
 //! * The keyring of a session is given its in-memory default by `dbus-send` inside the capsule, not by
 //!   a D-Bus crate in the shell: the shell has no way into a capsule's bus, and should have none.
+//! * Tokens go into that keyring by a child of the capsule's init that lives for the one call: init itself
+//!   waits for nobody whom a session can stop.
 //! * A monitor that is plugged in while somebody works stays without her session until the next one: the
 //!   shell's window takes the whole screen at once, the container only when a session begins.
 //! * The settings of the host are no files of the package's in `/usr/lib`: installing a package must not change

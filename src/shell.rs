@@ -22,7 +22,8 @@ use crate::platform::linux::station::LinuxStation;
 use crate::platform::linux::{host, places, sabotage};
 use crate::policy::{self, Policy};
 use crate::ports::{
-    Body, Clock, CodeRows, Entry, Gates, Intent, Ledger, Ports, RosterRows, Stamp, Unfinished, Written,
+    Body, Clock, CodeRows, Entry, Gates, Intent, Ledger, Outbox, Ports, RosterRows, Stamp, Unfinished,
+    Written,
 };
 use crate::revoke::Revoker;
 use crate::roster::{CODE_DIGITS, Directory, Pepper, RosterRules};
@@ -154,7 +155,10 @@ impl Parts {
         capabilities.push(("pepper".to_owned(), home.report().to_owned()));
         let sleep = Sleep::delay();
         capabilities.push(("sleep".to_owned(), sleep::report(&sleep)));
-        station.report(capabilities);
+        let outbox: Arc<dyn Outbox> = store.clone();
+        let revoker =
+            Arc::new(Revoker::open(policy, state, host::has_keyring(), outbox, Arc::clone(&clock))?);
+        report_sign_ins(&revoker, &station, capabilities);
         let ports = Ports {
             drill: StationDrill::new(station.clone(), Arc::clone(&clock), &init, state)?,
             clock,
@@ -166,7 +170,7 @@ impl Parts {
             idle: station.clone(),
             search: store.clone(),
             ledger: Arc::new(Recorded(store)),
-            sign_ins: Arc::new(Revoker::open(policy)),
+            sign_ins: revoker,
             media: Arc::new(Mounted::below(&policy.log.export_to)),
             machine: station.clone(),
         };
@@ -174,6 +178,15 @@ impl Parts {
         let ports = crate::platform::linux::faults::plant(ports);
         Ok(Self { station, ports, sleep: sleep.ok() })
     }
+}
+
+/// Puts the sign-ins into the capability report, now and each time that more is found.
+fn report_sign_ins(revoker: &Revoker, station: &Arc<LinuxStation>, others: Vec<(String, String)>) {
+    station.report(others.iter().cloned().chain(revoker.capabilities()).collect());
+    let station = Arc::clone(station);
+    revoker.on_findings(Box::new(move |found| {
+        station.report(others.iter().cloned().chain(found).collect());
+    }));
 }
 
 /// The store as the driver's ledger.

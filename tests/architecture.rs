@@ -122,9 +122,10 @@ fn broken(source: &Source) -> Vec<String> {
         if line.contains("PinVerified::of") && !proof && !in_tests {
             say(number, "only the PIN check makes the proof of a PIN".to_owned());
         }
-        // What others have named on a bus is called as they call it.
+        // What others have named, on a bus or in a protocol, is called as they call it.
         if let Some(word) = AVOIDED.iter().find(|word| line.contains(*word))
             && !line.contains("org.freedesktop.")
+            && !line.contains("post_logout_redirect_uri")
         {
             say(number, format!("`{word}`: the design has a better word"));
         }

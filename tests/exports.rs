@@ -240,7 +240,8 @@ fn meaning(receipt: &Value) -> (u64, u64, [&'static str; 4]) {
     let (takeover, nobody) = (receipt["handoff"]["incoming"].is_object(), receipt["operator"].is_null());
     let gates = receipt["handoff"]["after"].as_array().map_or(&[][..], Vec::as_slice);
     let unclean = gates.iter().any(|gate| gate["answer"] == "present" || gate["answer"] == "unknown");
-    let outcome = if unclean { "8" } else { "0" };
+    let tokens = receipt["tokens"].as_array().map_or(&[][..], Vec::as_slice);
+    let outcome = if unclean || tokens.iter().any(|token| token["state"] == "failed") { "8" } else { "0" };
     match receipt["kind"].as_str().unwrap() {
         "opened" => (3002, 1, ["110114", "110122", "E", "0"]),
         "denied" | "badge-unknown" => (3002, 1, ["110114", "110122", "E", "4"]),
@@ -249,6 +250,7 @@ fn meaning(receipt: &Value) -> (u64, u64, [&'static str; 4]) {
         "handoff" if nobody => (0, 99, ["110100", "", "E", outcome]),
         "handoff" if takeover => (3002, 7, ["110114", "110123", "E", outcome]),
         "handoff" => (3002, 2, ["110114", "110123", "E", outcome]),
+        "settled" => (3002, 2, ["110114", "110123", "E", outcome]),
         "quarantine" => (2004, 1, ["110113", "", "E", "8"]),
         "released" => (2004, 3, ["110113", "110135", "U", "0"]),
         "roster" => (3004, 3, ["110113", "110137", "U", "0"]),
@@ -309,6 +311,14 @@ fn each_entry_is_told_as_what_it_is() {
         assert!(!names || agents.iter().any(|agent| agent["type"]["coding"][0]["code"] == "IRCP"));
         let details = audit["entity"][0]["detail"].as_array().unwrap();
         assert!(details.iter().any(|detail| detail["type"] == "checkpoint"));
+        let tokens = receipt["tokens"].as_array().map_or(0, Vec::len);
+        assert_eq!(
+            details.iter().filter(|detail| detail["type"] == "signed_out").count(),
+            tokens,
+            "{receipt}"
+        );
+        assert_eq!(line.matches(" signed_out=\"").count(), tokens);
+        assert_eq!(event["unmapped"]["signed_out"].as_array().map_or(0, Vec::len), tokens);
         if let Some(about) = receipt["about"]["entry"].as_u64() {
             assert_eq!(event["unmapped"]["about"], about);
             assert!(
@@ -345,10 +355,14 @@ struct Spoiled {
     to: &'static str,
 }
 
-const SPOILED: [Spoiled; 21] = [
+const SPOILED: [Spoiled; 25] = [
     spoil("jsonl", "jsonschema", "a number for a kind", r#""kind":"opened""#, r#""kind":7"#),
     spoil("jsonl", "jsonschema", "an unknown field", r#""kind":"opened""#, r#""kind":"opened","x":1"#),
     spoil("jsonl", "jsonschema", "no station", r#","station":"Ward"#, r#","sation":"Ward"#),
+    spoil("jsonl", "jsonschema", "an unknown state", r#""state":"proved""#, r#""state":"gone""#),
+    spoil("jsonl", "jsonschema", "an unknown sort of token", r#""kind":"proof key""#, r#""kind":"proof""#),
+    spoil("jsonl", "jsonschema", "more of a token than its hash", r#","id":"0"#, r#","id":"eyJ0"#),
+    spoil("jsonl", "jsonschema", "a token without provider", r#""provider":"#, r#""povider":"#),
     spoil("csv", "Error", "an open quote", "\r\n1,", "\r\n\"1,"),
     spoil("csv", "csv", "a cell too few", "\r\n1,", "\r\n"),
     spoil("csv", "csv", "a formula", ",\"'=cmd", ",\"=cmd"),
@@ -706,6 +720,7 @@ fn controls_are_told_with_what_was_planted() {
         "AC-11",
         "AC-11(1)",
         "AC-12",
+        "SC-23(1)",
         "IA-11",
         "SC-4",
         "SC-24",
@@ -749,6 +764,10 @@ fn controls_are_told_with_what_was_planted() {
     assert_eq!(odd("AC-10", "while another was open"), planted.unproved[1..]);
     assert_eq!(odd("AC-11", "longer than a second"), planted.covered_late);
     assert_eq!(odd("AC-12", "no end"), planted.without_end);
+    for id in ["AC-12", "SC-23(1)", "NHI7:2025"] {
+        assert_eq!(odd(id, "has not ended yet"), planted.unsettled, "{id}");
+        assert_eq!(odd(id, "could not be ended"), planted.failed, "{id}");
+    }
     assert_eq!(odd("IA-11", "break-glass"), planted.break_glass);
     assert_eq!(odd("SC-4", "found something"), planted.not_clean);
     assert_eq!(odd("SC-4", "no clean handoff stands before"), planted.unproved);

@@ -8,6 +8,9 @@
 #![expect(unused_results, reason = "a test says what matters by its assertions")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what fails in a test ends the test")]
 
+#[path = "ledger_faults/outbox.rs"]
+mod outbox;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,8 +21,8 @@ use cleanshift::evidence::{Frontier, StationKey, StationSeal, Verdict, checkpoin
 use cleanshift::handoff::OperatorId;
 use cleanshift::handoff::record::{Record, Trigger};
 use cleanshift::ports::{
-    Answer, BadgeUid, Body, Entry, GateAnswer, Handoff, Ledger as _, Person, RosterRow, RosterRows as _,
-    Stamp, Written,
+    Answer, BadgeUid, Body, Ends, Entry, GateAnswer, Handoff, Ledger as _, Person, RosterRow,
+    RosterRows as _, Stamp, Written,
 };
 use cleanshift::store::Store;
 use rusqlite::{Connection, params};
@@ -70,7 +73,7 @@ fn handoff(number: u32) -> Entry {
         after: (1..=28).map(gate).collect(),
         shared: Vec::new(),
         capabilities: vec![("userns".to_owned(), "yes".to_owned())],
-        sign_ins: Default::default(),
+        sign_ins: Ends::default(),
         assurance: "UID+PIN: identification, below AAL2".to_owned(),
         policy: "ab".repeat(32),
     }));

@@ -13,7 +13,7 @@ use cleanshift::evidence::Receipt;
 use cleanshift::handoff::OperatorId;
 use cleanshift::handoff::record::{Denial, Record, Trigger};
 use cleanshift::ports::{
-    Answer, Body, Entry, GateAnswer, Handoff, Ledger as _, Note, Noted, Numbers, Person, Question,
+    Answer, Body, Ends, Entry, GateAnswer, Handoff, Ledger as _, Note, Noted, Numbers, Person, Question,
     Search as _, Stamp, Verdict, Written,
 };
 use cleanshift::store::Store;
@@ -97,7 +97,7 @@ fn entry(chance: &mut Chance, number: u64) -> Entry {
                 after,
                 shared: Vec::new(),
                 capabilities: Vec::new(),
-                sign_ins: Default::default(),
+                sign_ins: Ends::default(),
                 assurance: String::new(),
                 policy: String::new(),
             }))
@@ -400,7 +400,8 @@ fn a_store_of_the_first_version_gets_its_index() {
     let dir = tempfile::tempdir().unwrap();
     drop(filled(dir.path(), 9, 80));
     let db = Connection::open(dir.path().join("station.db")).unwrap();
-    let tables = ["marks", "found", "found_upto", "found_words", "found_people", "found_nodes"];
+    let index = ["marks", "found", "found_upto", "found_words", "found_people", "found_nodes"];
+    let tables = [&index[..], &["outbox", "seen_events", "sessions"]].concat();
     for table in tables {
         db.execute_batch(&format!("DROP TABLE {table}")).unwrap();
     }

@@ -256,6 +256,13 @@ fn log_screens() -> Vec<(String, Screens)> {
         letters("Talked it over with Ana").for_each(|letter| note.send(letter));
         all.push((format!("log-note-{wide}"), note));
     }
+    for (name, scene, typed) in scenes::all().into_iter().filter(|(name, _, _)| *name == "log-pending") {
+        for size in [SIZES[0], SIZES[2]] {
+            let mut listed = Screens::sized(scene.clone(), typed, size);
+            listed.send(log_does(LogMessage::Menu(Some(Menu::Pending))));
+            all.push((format!("{name}-listed-{}", size.0), listed));
+        }
+    }
     let mut moved = log_after([], SIZES[1]);
     moved.go(Go::Down);
     moved.go(Go::Down);
@@ -272,7 +279,9 @@ fn every() -> Vec<(String, Screens)> {
         }
     }
     for (name, scene, typed) in scenes::all() {
-        if !["vacant", "challenge", "launcher", "log", "quarantine", "clean-up", "warning"].contains(&name) {
+        if !["vacant", "challenge", "launcher", "log", "quarantine", "clean-up", "warning", "held", "afresh"]
+            .contains(&name)
+        {
             continue;
         }
         for (look, word) in [(Look::Dark, "dark"), (Look::Contrast, "contrast")] {
@@ -481,6 +490,10 @@ fn touching_sends_the_wish_that_it_names() {
         (scenes::attended(scenes::many_windows), Wish::Launcher(true)),
         (scenes::attended(scenes::many_windows), Wish::Raise(Window(3))),
         (scenes::attended(|_| ()), Wish::End),
+        (scenes::attended(|_| ()), Wish::Afresh(true)),
+        (scenes::attended(|at_work| at_work.afresh = true), Wish::FreshStart),
+        (scenes::attended(|at_work| at_work.afresh = true), Wish::Afresh(false)),
+        (scenes::held(2, None), Wish::Emergency),
         (supervisor(), Wish::OpenLog),
         (supervisor(), Wish::Enable(7)),
         (log(), Wish::CloseLog),

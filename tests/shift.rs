@@ -86,8 +86,18 @@ fn every_promise_holds_on_every_day() {
     // A simulation in which nothing happens proves nothing.
     let per_day = |count: u64| count / many;
     if many >= 1_000 {
-        let rare =
-            [tally.emergencies, tally.barred, tally.held, tally.restarts, tally.suspends, tally.drills];
+        let rare = [
+            tally.emergencies,
+            tally.barred,
+            tally.held,
+            tally.restarts,
+            tally.suspends,
+            tally.drills,
+            tally.tokens,
+            tally.holds,
+            tally.revoked,
+            tally.afresh,
+        ];
         assert!(rare.iter().all(|count| *count > many / 200), "hardly any emergency: {tally:?}");
     }
     assert!(per_day(tally.sessions) >= 1, "hardly anybody works: {tally:?}");
@@ -193,6 +203,17 @@ fn every_single_fault_at_every_point_of_a_day_is_survived() {
     assert!(told.is_empty(), "{} of {}:\n{}", told.len(), all.len(), told.join("\n"));
     println!("{} single faults survived", all.len());
     assert!(all.len() > 1_000, "the fixed day has become too short to prove anything");
+}
+
+#[test]
+fn a_station_that_is_held_goes_through_the_same_day() {
+    let mut day = Day::new(FIXED).held();
+    let _ = day.fixed().unwrap();
+    assert!(
+        day.ward.tally.tokens > 2 && day.ward.tally.emergencies > 0,
+        "hardly anybody was signed in: {:?}",
+        day.ward.tally
+    );
 }
 
 #[test]

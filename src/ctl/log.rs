@@ -4,6 +4,7 @@
 //! Exit codes: 0 good, 1 found wanting (the chain is broken), 2 could not run.
 
 mod keep;
+mod pending;
 mod qr;
 mod verify;
 
@@ -20,6 +21,7 @@ pub(super) use self::verify::given_key;
 use super::export::{self, ControlsArguments, ExportArguments};
 use crate::evidence::checkpoint::Signature;
 use crate::evidence::receipt::{GateSaw, Receipt};
+use crate::evidence::tokens::{ended, signed_out};
 use crate::evidence::words::{local, seconds};
 use crate::evidence::{StationKey, counts, escape, leaf_hash, sentence};
 use crate::policy::Policy;
@@ -103,6 +105,12 @@ pub enum LogCommand {
     Export(ExportArguments),
     /// Tell which controls the entries are evidence for, with every exception
     Controls(ControlsArguments),
+    /// Tell what of earlier sessions is still to be ended elsewhere
+    Pending {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the JSON Schema of a receipt
     Schema,
 }
@@ -150,6 +158,7 @@ pub fn run(cmd: &LogCommand, station: &Station) -> u8 {
             keep::anchor(station, checkpoint, place, *json, &mut out)
         }
         LogCommand::Controls(arguments) => read(&mut |store| export::controls(store, arguments, &mut out)),
+        LogCommand::Pending { json } => read(&mut |store| pending::pending(store, *json, &mut out)),
         // Done above.
         LogCommand::Export(_) | LogCommand::Schema => Ok(0),
         LogCommand::RotateKey { json } => keep::rotate(station, *json, &mut out),
@@ -181,6 +190,7 @@ fn as_json(cmd: &LogCommand) -> bool {
         | LogCommand::Checkpoint { json, .. }
         | LogCommand::Anchor { json, .. }
         | LogCommand::RotateKey { json }
+        | LogCommand::Pending { json }
         | LogCommand::Prune { json } => *json,
         LogCommand::Verify(asked) => asked.json,
         LogCommand::Controls(asked) => asked.json,
@@ -266,6 +276,14 @@ fn row(entry: &Written, zone: &TimeZone) -> [String; 8] {
             row[6] = seconds(facts.clean_after_us);
         }
         row[7] = if clean { "clean".to_owned() } else { "not clean".to_owned() };
+        let unsettled = ended(&receipt.tokens).unsettled();
+        if unsettled > 0 {
+            let _ = write!(row[7], ", {unsettled} open elsewhere");
+        }
+    }
+    if receipt.kind == "settled" {
+        row[4] = receipt.about.as_ref().map_or_else(none, |about| format!("of entry {}", about.entry));
+        row[7] = signed_out(&receipt.tokens);
     }
     row
 }
@@ -359,6 +377,7 @@ fn facts(receipt: &Receipt, out: &mut String) {
         gates("Inside the capsule, before its end", &facts.inside, out);
         gates(&format!("After it: {}", counts(&facts.after)), &facts.after, out);
     }
+    sign_ins(receipt, out);
     if let Some(change) = &receipt.change {
         let or_none = |hash: &str| if hash.is_empty() { "nothing".to_owned() } else { escape(hash) };
         let _ = writeln!(out, "  before  {}", or_none(&change.before));
@@ -381,6 +400,28 @@ fn facts(receipt: &Receipt, out: &mut String) {
             let _ = writeln!(out, "  {:<width$}  {}", escape(&capability.name), escape(&capability.found));
         }
     }
+}
+
+/// What the session held elsewhere, and how far its end had come.
+fn sign_ins(receipt: &Receipt, out: &mut String) {
+    if receipt.tokens.is_empty() {
+        return;
+    }
+    let session = escape(&receipt.session);
+    let _ = writeln!(out, "\nSigned in elsewhere, session {session}: {}", ended(&receipt.tokens));
+    let head = ["provider", "what", "id", "state", "how it is known", "ends by itself"];
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(receipt.tokens.iter().map(|token| {
+        [
+            escape(&token.provider),
+            token.kind.word().to_owned(),
+            token.id.digits().to_owned(),
+            token.state.word().to_owned(),
+            escape(&token.saw),
+            escape(&token.expires),
+        ]
+    }));
+    table(&rows, out);
 }
 
 fn gates(title: &str, gates: &[GateSaw], out: &mut String) {

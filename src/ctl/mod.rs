@@ -9,6 +9,7 @@ pub mod kiosk;
 pub mod log;
 pub mod policy;
 pub mod roster;
+pub mod sign_in;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ use clap::{Parser, Subcommand};
 use crate::platform::linux::clock::HostClock;
 use crate::platform::linux::{host, places};
 use crate::policy::Policy;
+use crate::revoke::Vault;
 use crate::roster::Pepper;
 use crate::store::Store;
 
@@ -62,6 +64,12 @@ enum Command {
     /// Make this host start into the station, or put it back as it was.
     #[command(subcommand)]
     Kiosk(kiosk::KioskCommand),
+    /// Look after how the station signs operators in at identity providers.
+    #[command(subcommand)]
+    SignIn(sign_in::SignInCommand),
+    /// Look after the secrets of the policy's calls.
+    #[command(subcommand)]
+    Secret(sign_in::SecretCommand),
     /// The demo on virtual badges.
     #[command(subcommand)]
     Demo(demo::DemoCommand),
@@ -88,6 +96,14 @@ pub fn main() -> ExitCode {
         Command::Roster(command) => {
             let path = arguments.policy.unwrap_or_else(places::policy);
             told(with_roster(&path, &state, &command))
+        }
+        Command::SignIn(command) => {
+            let path = arguments.policy.unwrap_or_else(places::policy);
+            told(with_vault(&path, &state, |vault, _| sign_in::run(&command, vault)))
+        }
+        Command::Secret(command) => {
+            let path = arguments.policy.unwrap_or_else(places::policy);
+            told(with_vault(&path, &state, |vault, policy| sign_in::run_secret(&command, vault, policy)))
         }
         Command::Log(command) => {
             let state_given = arguments.state.is_some();
@@ -153,6 +169,16 @@ fn with_codes(
     }
     let (store, pepper) = secrets(&policy, state)?;
     break_glass::run(command, &store, &pepper, &HostClock::begin(), &host::account())
+}
+
+/// The vault of the station that this policy is for.
+fn with_vault(
+    policy: &std::path::Path,
+    state: &std::path::Path,
+    run: impl FnOnce(&Vault, &Policy) -> Result<u8, String>,
+) -> Result<u8, String> {
+    let policy = Policy::read(policy).map_err(|problems| problems.to_string())?;
+    run(&Vault::of(state, &policy.station.name, host::has_keyring()), &policy)
 }
 
 fn with_roster(

@@ -11,6 +11,7 @@ use crate::ports::{Answer, Body, Closing, Ends, Entry, GateAnswer, Handoff, Pers
 
 use super::receipt;
 use super::scene::{CleanSummary, ReceiptScene};
+use super::sign_ins;
 
 /// A badge's identifier together with a PIN that the station checks. The identifier can be copied,
 /// and a short PIN checked by the station is a password of one factor: this is less than AAL2
@@ -248,6 +249,9 @@ impl Book {
             .after
             .iter()
             .filter_map(|gate| match gate.answer {
+                Answer::Present if gate.class == sign_ins::CLASS => {
+                    Some(format!("What the last session holds elsewhere is not ended yet: {}.", gate.saw))
+                }
                 Answer::Present => Some(format!(
                     "Something of the last session is still here: {} ({}).",
                     gate.gate, gate.saw

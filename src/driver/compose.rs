@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::handoff::station::{Doing, LogView, Stage};
+use crate::handoff::station::{Doing, LogView, Revoking, Stage};
 use crate::handoff::{Attended, CleanUp, Guest, Quarantine, Station, Step, Trigger};
 use crate::ports::Clock;
 
 use super::scene::{
-    AppTile, AttendedScene, CleanUpScene, EmergencyScene, LogScene, Phase, PinAsk, PinScene, QuarantineScene,
-    Scene, StepName, StepScene, StepState, VacantScene, WindowScene,
+    AppTile, AttendedScene, CleanUpScene, EmergencyScene, HeldScene, LogScene, Phase, PinAsk, PinScene,
+    QuarantineScene, Scene, StepName, StepScene, StepState, VacantScene, WindowScene,
 };
 use super::{Driver, Settings};
 
@@ -28,6 +28,7 @@ pub(super) fn before_start(settings: &Settings, clock: &dyn Clock) -> Scene {
             steps: Vec::new(),
             guest: None,
             drill: None,
+            held: None,
         }),
     }
 }
@@ -74,6 +75,9 @@ fn pin(driver: &Driver, guest: &Guest, clean_up: Option<Vec<StepScene>>) -> PinS
             Stage::Checking(_) | Stage::Setting(..) => PinAsk::Checking,
             Stage::New(_) => PinAsk::New,
             Stage::Pin => PinAsk::Pin,
+            // Of a supervisor who releases a station that is held, the entry is being written.
+            Stage::Recording(..) if driver.is_held() => PinAsk::Checking,
+            Stage::Verified(_) if driver.is_held() => PinAsk::Waiting,
             Stage::Recording(..) | Stage::Verified(_) => PinAsk::Opening,
         },
         tries_left: guest.left,
@@ -86,6 +90,8 @@ fn pin(driver: &Driver, guest: &Guest, clean_up: Option<Vec<StepScene>>) -> PinS
         } else {
             driver.settings.facts.pin_digits
         },
+        app: None,
+        held: None,
         emergency: guest.is_emergency().then(|| EmergencyScene { reason: driver.book.reason.clone() }),
     }
 }
@@ -95,7 +101,8 @@ fn at_work(driver: &Driver, attended: &Attended) -> AttendedScene {
     let person = driver.book.operator(attended.operator);
     let end = attended.since.after(rules.absolute);
     let idle_end = attended.active.after(rules.idle).0;
-    let permitted = rules.apps.iter().enumerate().filter(|(_, roles)| roles.meets(attended.operator.roles));
+    let roles = attended.operator.roles;
+    let permitted = rules.apps.iter().enumerate().filter(|(_, rule)| rule.roles.meets(roles));
     AttendedScene {
         name: person.name,
         role: person.role,
@@ -121,10 +128,12 @@ fn at_work(driver: &Driver, attended: &Attended) -> AttendedScene {
             .collect(),
         launcher: driver.launcher,
         reads_log: attended.operator.supervisor && rules.supervisors.read_log,
-        log_pin: match attended.log {
-            LogView::Pin(guest) => Some(pin(driver, &guest, None)),
-            LogView::Asked(_) | LogView::Closed | LogView::Open => None,
-        },
+        pin_again: attended.asked().map(|guest| PinScene {
+            app: attended.step_up.map(|step_up| step_up.app),
+            ..pin(driver, &guest, None)
+        }),
+        afresh: driver.afresh,
+        sign_in_problems: driver.elsewhere.problems.clone(),
         log: driver
             .log
             .as_ref()
@@ -145,6 +154,7 @@ fn at_work(driver: &Driver, attended: &Attended) -> AttendedScene {
 
 fn cleaning(driver: &Driver, clean_up: &CleanUp) -> CleanUpScene {
     let steps = steps(driver, clean_up);
+    let held = held(driver, clean_up);
     CleanUpScene {
         name: driver
             .book
@@ -153,25 +163,53 @@ fn cleaning(driver: &Driver, clean_up: &CleanUp) -> CleanUpScene {
             .and_then(|gathered| Some(gathered.outgoing.as_ref()?.name.clone())),
         trigger: clean_up.trigger,
         began_ms: driver.book.handoff.as_ref().map_or(0, |gathered| gathered.began_us / 1000),
-        guest: clean_up.guest.map(|guest| pin(driver, &guest, Some(steps.clone()))),
+        guest: clean_up.guest.map(|guest| {
+            let mut held = held.clone();
+            if let Some(held) = &mut held {
+                held.release &= guest.operator.supervisor && guest.stage == Stage::Pin;
+            }
+            PinScene { held, ..pin(driver, &guest, Some(steps.clone())) }
+        }),
         steps,
         drill: driver.drill_scene(),
+        held,
     }
+}
+
+/// What holds the station, where it is held.
+fn held(driver: &Driver, clean_up: &CleanUp) -> Option<HeldScene> {
+    (clean_up.doing == Doing::Held).then(|| HeldScene {
+        tokens: driver
+            .elsewhere
+            .ends
+            .tokens
+            .iter()
+            .filter(|token| !token.state.is_final())
+            .cloned()
+            .collect(),
+        until_ms: clean_up.until.0,
+        release: driver.settings.rules.supervisors.release,
+        emergency: offered(driver),
+    })
 }
 
 fn steps(driver: &Driver, clean_up: &CleanUp) -> Vec<StepScene> {
     let now = match clean_up.doing {
-        Doing::Step(Step::AskApps) => 1,
+        // A farewell is taken on the way to the apps' end, and is nothing that anybody waits for.
+        Doing::Step(Step::Farewell | Step::AskApps) => 1,
         Doing::Step(Step::Destroy) => 2,
         Doing::Looking => 3,
-        Doing::Receipt => 4,
+        Doing::Settling | Doing::Held => 4,
+        Doing::Receipt => 5,
     };
-    [StepName::Covered, StepName::AppsAsked, StepName::Destroyed, StepName::Checked, StepName::Receipt]
+    let ends = driver.settings.rules.sign_ins.is_some() && clean_up.revoking != Revoking::Not;
+    StepName::ALL
         .into_iter()
         .enumerate()
         .filter(|(_, step)| {
             // Nobody's apps are asked where no session was open, or where the policy grants no time.
-            *step != StepName::AppsAsked || (clean_up.outgoing.is_some() && driver.settings.rules.grace > 0)
+            let asks = clean_up.outgoing.is_some() && driver.settings.rules.grace > 0;
+            (*step != StepName::AppsAsked || asks) && (*step != StepName::SignInsEnded || ends)
         })
         .map(|(place, step)| StepScene {
             step,
@@ -194,6 +232,7 @@ fn barred(driver: &Driver, quarantine: &Quarantine) -> QuarantineScene {
                 Reason::NotDestroyed => "A program of the last session would not end.",
                 Reason::NotRecorded => "The record could not be written to the disk.",
                 Reason::Residue => "Something of the last session is still here.",
+                Reason::SignIns => "What the last session holds elsewhere is not ended yet.",
                 Reason::Silent => "A step of the clean-up did not answer in time.",
                 Reason::Unknown => "It could not be checked whether everything is gone.",
                 Reason::Unprepared => "A new session could not be prepared.",
@@ -221,6 +260,7 @@ pub(super) fn label(phase: &Phase) -> String {
         PinAsk::New => "new PIN",
         PinAsk::Opening => "opening",
         PinAsk::Pin => "PIN",
+        PinAsk::Waiting => "waiting",
     };
     let told =
         |log: &LogScene| log.controls.as_ref().is_some_and(|controls| matches!(controls.told, Some(Ok(_))));
@@ -229,12 +269,17 @@ pub(super) fn label(phase: &Phase) -> String {
             "attended, log, controls".to_owned()
         }
         Phase::Attended(scene) if scene.log.is_some() => "attended, log".to_owned(),
-        Phase::Attended(scene) if scene.log_pin.is_some() => {
-            format!("attended, log, {}", scene.log_pin.as_ref().map_or("", pin))
+        Phase::Attended(scene) if scene.pin_again.is_some() => {
+            let asked = scene.pin_again.as_ref();
+            let what = if asked.is_some_and(|pin| pin.app.is_some()) { "app" } else { "log" };
+            format!("attended, {what}, {}", asked.map_or("", pin))
         }
         Phase::Attended(scene) if scene.warning.is_some() => "attended, warning".to_owned(),
         Phase::Attended(scene) => format!("attended, {} windows", scene.windows.len()),
         Phase::Challenge(scene) => format!("challenge, {}", pin(scene)),
+        Phase::CleanUp(scene) if scene.held.is_some() => {
+            scene.guest.as_ref().map_or("held".to_owned(), |guest| format!("held, {}", pin(guest)))
+        }
         Phase::CleanUp(scene) => {
             scene.guest.as_ref().map_or("clean-up".to_owned(), |guest| format!("clean-up, {}", pin(guest)))
         }

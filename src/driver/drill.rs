@@ -158,7 +158,7 @@ impl Driver {
             Station::CleanUp(clean_up) if matches!(clean_up.drill, Some(DrillEnd::Ends(_))) => {
                 match clean_up.doing {
                     Doing::Step(_) => 4,
-                    Doing::Looking => 5,
+                    Doing::Held | Doing::Looking | Doing::Settling => 5,
                     Doing::Receipt => 6,
                 }
             }

@@ -50,7 +50,9 @@ impl Driver {
                     self.work(move || Inbox::Restarted(machine.restart()));
                 }
                 Effect::Serve(wish) => self.serve(wish),
+                Effect::Revoke => self.revoke(),
                 Effect::SetPin(turn, operator) => self.set_pin(turn, operator),
+                Effect::Settle(turn) => self.settle(turn),
                 Effect::Step(turn, step) => self.step(turn, step),
                 Effect::Stop => self.stopped = true,
                 Effect::Uncover => {
@@ -91,6 +93,7 @@ impl Driver {
         let (capsules, gates) = (self.ports.capsules.clone(), self.ports.gates.clone());
         let meant = self.meant();
         match step {
+            Step::Farewell => self.farewell(turn),
             Step::AskApps => {
                 let grace = Duration::from_millis(self.settings.rules.grace);
                 self.after_intent(Intent::AskApps, move || {
@@ -148,6 +151,7 @@ impl Driver {
             self.append(Some(turn), entry);
             return;
         }
+        self.note_sign_ins(turn, record);
         let shared = self.ports.capsules.shared();
         let entry = self.book.entry(record, at, now_us, shared);
         self.held.expect(turn, record, &entry);
@@ -188,7 +192,12 @@ impl Driver {
 
     /// Does something to the capsule that stands now, beside everything else.
     fn on_capsule(&self, job: impl FnOnce() + Send + 'static) {
-        let meant = self.meant();
+        self.on_capsule_of(self.capsule(), job);
+    }
+
+    /// The same to the capsule of this number, where it stands still.
+    pub(super) fn on_capsule_of(&self, capsule: u64, job: impl FnOnce() + Send + 'static) {
+        let meant = self.is_capsule(capsule);
         self.hands.aside(Box::new(move || {
             if meant() {
                 job();
@@ -199,8 +208,16 @@ impl Driver {
     /// Whether the capsule that was meant is still the last one. A thread that comes late must not
     /// destroy the next operator's capsule, or start an app in it.
     fn meant(&self) -> impl Fn() -> bool + Send + 'static {
+        self.is_capsule(self.capsule())
+    }
+
+    /// The number of the capsule that was asked for last.
+    pub(super) fn capsule(&self) -> u64 {
+        self.capsule.load(Ordering::SeqCst)
+    }
+
+    fn is_capsule(&self, meant: u64) -> impl Fn() -> bool + Send + 'static {
         let capsule = Arc::clone(&self.capsule);
-        let meant = capsule.load(Ordering::SeqCst);
         move || capsule.load(Ordering::SeqCst) == meant || planted::is(Bug::LateThread)
     }
 

@@ -2,6 +2,7 @@
 
 use super::log::LogNews;
 use super::scene::Wish;
+use super::sign_ins::ElsewhereNews;
 use crate::handoff::{DrillPart, Event, PinVerified, Turn};
 use crate::ports::{
     CapsuleNews, Closing, Destroyed, DrillRow, DrillSearch, GateAnswer, Person, PinProblem, ReaderEvent,
@@ -25,9 +26,10 @@ impl Item {
             | Inbox::PinSet(..)
             | Inbox::Prepared(..)
             | Inbox::Written(..) => true,
-            Inbox::Event(event) => matches!(event, Event::PinChecked(..)),
+            Inbox::Event(event) => matches!(event, Event::PinChecked(..) | Event::Settled(..)),
             Inbox::Codes(_)
             | Inbox::Disabled(_)
+            | Inbox::Elsewhere(_)
             | Inbox::Log(_)
             | Inbox::Met(_)
             | Inbox::News(_)
@@ -58,6 +60,8 @@ pub(super) enum Inbox {
     Disabled(Result<Vec<Person>>),
     /// A part of a drill is done, or could not be.
     Drilled(Turn, DrillPart, Result<Vec<DrillRow>>),
+    /// Signing in elsewhere, or ending it, tells something.
+    Elsewhere(ElsewhereNews),
     /// The gates have looked, and what a drill has planted was searched for.
     Looked(Turn, Vec<GateAnswer>, DrillSearch),
     /// Whose code was found right.

@@ -26,6 +26,7 @@ impl Driver {
             | Inbox::Destroyed(..)
             | Inbox::Disabled(_)
             | Inbox::Drilled(..)
+            | Inbox::Elsewhere(_)
             | Inbox::Log(_)
             | Inbox::Looked(..)
             | Inbox::Met(_)
@@ -82,6 +83,7 @@ impl Driver {
                     people.unwrap_or_default().into_iter().map(|person| (person.id.0, person.name)).collect();
             }
             Inbox::Drilled(turn, part, done) => self.drilled(turn, part, done),
+            Inbox::Elsewhere(news) => self.elsewhere_news(news),
             Inbox::Log(news) => self.log_news(news),
             Inbox::Looked(turn, answers, search) => {
                 // A look that answers after its time, or twice, says nothing of what stands now: what was
@@ -145,8 +147,14 @@ impl Driver {
                 {
                     self.book.receipt = Some((written.index, written.leaf));
                 }
+                if let Ok(written) = &written {
+                    self.sign_ins_told(turn, written.index);
+                }
                 self.drill_entered(turn, written.is_ok());
                 self.tell(Event::Recorded(turn, written.is_ok()));
+                if written.is_ok() {
+                    self.tell_settlements();
+                }
                 if written.is_ok()
                     && let Some(held) = self.held.begin_telling()
                 {
@@ -277,7 +285,16 @@ impl Driver {
     }
 
     pub(super) fn wish(&mut self, wish: Wish) {
+        if !matches!(wish, Wish::Attach(_) | Wish::Afresh(true) | Wish::Stay) {
+            // Whatever else is wished, that question is answered.
+            self.afresh = false;
+        }
         match wish {
+            Wish::Afresh(ask) => {
+                let person = matches!(&self.station, Some(Station::Attended(attended))
+                    if !attended.operator.id.is_emergency() && attended.asked().is_none());
+                self.afresh = ask && person;
+            }
             Wish::Attach(window) => {
                 let screen = self.ports.screen.clone();
                 let mut attached = Ok(());
@@ -305,6 +322,7 @@ impl Driver {
             }
             Wish::Enable(number) => self.enable(number),
             Wish::End => self.tell(Event::EndWished),
+            Wish::FreshStart => self.tell(Event::FreshStartWished),
             Wish::Launcher(front) => self.launcher = front || self.windows.is_empty(),
             Wish::Launch(app) => self.tell(Event::AppWished(AppWish::Launch(app))),
             Wish::Log(wish) => self.log_wish(wish),

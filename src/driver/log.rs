@@ -402,6 +402,7 @@ impl Driver {
             });
         }
         self.work(move || Inbox::Log(LogNews::Media(media.mounted())));
+        self.ask_pending();
     }
 
     /// Shows the receipt of the handoff before this session, or puts it away.

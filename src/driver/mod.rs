@@ -18,6 +18,7 @@ mod phase;
 mod readers;
 mod receipt;
 pub mod scene;
+mod sign_ins;
 mod threads;
 
 pub use inbox::Item;
@@ -48,6 +49,7 @@ use log::Reading;
 use phase::PhaseName;
 use readers::Readers;
 use scene::{AppState, DrillReport, StationFacts};
+use sign_ins::{Elsewhere, ElsewhereNews};
 use threads::Threads;
 
 /// How long a notice stands, milliseconds.
@@ -123,6 +125,7 @@ pub struct Driver {
     drilled_until: Option<Moment>,
     drill_entry: Option<Turn>,
     emergency: bool,
+    elsewhere: Elsewhere,
     readers: Readers,
     reader_there: bool,
     notice: Option<(Notice, Moment)>,
@@ -134,8 +137,10 @@ pub struct Driver {
     log: Option<Reading>,
     /// How many questions the log was asked.
     asked: u64,
-    /// Whether the receipt of the handoff before this session is looked at.
+    /// Whether the receipt of the handoff before this session is looked at, and whether the operator is asked
+    /// if she means to begin afresh.
     before_open: bool,
+    afresh: bool,
     disabled: Vec<(u32, String)>,
     quarantined_utc_ms: i64,
     /// Before then nothing is pruned.
@@ -202,6 +207,7 @@ impl Driver {
             drilled_until: None,
             drill_entry: None,
             emergency: false,
+            elsewhere: Elsewhere::default(),
             readers: Readers::default(),
             reader_there: true,
             notice: None,
@@ -213,6 +219,7 @@ impl Driver {
             log: None,
             asked: 0,
             before_open: false,
+            afresh: false,
             disabled: Vec::new(),
             quarantined_utc_ms: 0,
             verifying: None,
@@ -275,6 +282,10 @@ impl Driver {
         self.ports.capsules.listen(Box::new(move |news| {
             let _ = post.send(Inbox::News(news));
         }));
+        let post = self.post.clone();
+        self.ports.sign_ins.listen(Box::new(move |news| {
+            let _ = post.send(Inbox::Elsewhere(ElsewhereNews::News(news)));
+        }));
         let now = self.ports.clock.now();
         let mut gathering = Gathering::new(self.ports.clock.stamp(), self.ports.clock.micros());
         let (station, effects) = Station::start(now, &self.settings.rules);
@@ -291,6 +302,9 @@ impl Driver {
         if let Ok(Some(left)) = journal {
             gathering.outgoing = left.person;
             gathering.opened = left.opened;
+        }
+        if unfinished {
+            self.read_left();
         }
         self.book.handoff = Some(gathering);
         let started = Body::Started {
@@ -318,7 +332,7 @@ impl Driver {
         let poll = warned.then(|| self.ports.clock.now().after(WARNED_POLL));
         let notice = self.notice.map(|(_, until)| until);
         let prune = matches!(station, Station::Vacant(_)).then_some(self.prune_after);
-        let own = [poll, notice, self.fresh_until, self.drilled_until, prune];
+        let own = [poll, notice, self.fresh_until, self.drilled_until, prune, self.looks_again()];
         own.into_iter().chain([station.deadline(&self.settings.rules)]).flatten().min()
     }
 
@@ -347,6 +361,7 @@ impl Driver {
                 self.decide(Event::Active(Moment(now.0.saturating_sub(ago))));
             }
         }
+        self.look_again();
         let due = self.station.as_ref().and_then(|station| station.deadline(&self.settings.rules));
         if due.is_some_and(|due| due <= now) {
             self.tell(Event::TimeCame);
@@ -368,6 +383,7 @@ impl Driver {
 
     /// Tells the core, and does what it answers; the views stay as they are.
     fn decide(&mut self, event: Event) {
+        let was_held = self.is_held();
         let Some(station) = self.station.take() else {
             return;
         };
@@ -384,10 +400,14 @@ impl Driver {
         if was != is {
             self.phase_changed(was, is);
         }
+        if self.is_held() && !was_held {
+            self.ask_codes();
+        }
     }
 
     /// A handoff begins: from now on the book gathers what its receipt will tell.
     fn gather(&mut self) {
+        self.nothing_ends();
         let Some(Station::CleanUp(clean_up)) = &self.station else {
             return;
         };
@@ -429,6 +449,7 @@ impl Driver {
                 self.fresh_until = Some(self.ports.clock.now().after(FRESH));
                 let roster = self.ports.roster.clone();
                 self.work(move || Inbox::Disabled(roster.disabled()));
+                self.sign_in();
             }
             PhaseName::Vacant | PhaseName::Challenge if was == PhaseName::CleanUp => {
                 let utc_ms = self.ports.clock.stamp().utc_ms;
@@ -446,19 +467,25 @@ impl Driver {
             PhaseName::Vacant | PhaseName::Challenge | PhaseName::CleanUp => {}
         }
         if matches!(is, PhaseName::Vacant | PhaseName::Quarantine) {
-            let roster = self.ports.roster.clone();
-            self.work(move || Inbox::Codes(roster.has_codes()));
+            self.ask_codes();
         }
         self.prune();
         if is != PhaseName::Attended {
             self.fresh_until = None;
+            self.signed_out();
             self.windows.clear();
             self.apps.fill(AppState::Idle);
             self.launcher = true;
             self.log = None;
             self.before_open = false;
+            self.afresh = false;
             self.in_front = None;
         }
+    }
+
+    fn ask_codes(&self) {
+        let roster = self.ports.roster.clone();
+        self.work(move || Inbox::Codes(roster.has_codes()));
     }
 
     /// While attended: puts the shell's own view or the session in front, as the scene has it.
@@ -466,7 +493,8 @@ impl Driver {
         let Some(Station::Attended(attended)) = &self.station else {
             return;
         };
-        let front = self.launcher || attended.warned || attended.log != LogView::Closed || self.before_open;
+        let asked = attended.log != LogView::Closed || attended.step_up.is_some();
+        let front = self.launcher || attended.warned || asked || self.before_open || self.afresh;
         if self.in_front == Some(front) {
             return;
         }
@@ -490,6 +518,8 @@ impl Driver {
         }
         drop(self.scenes.send_replace(scene));
         match &self.station {
+            // Nothing of a session is left here at a station that is held.
+            Some(Station::CleanUp(_)) if self.is_held() => self.sleeping.clear(),
             None | Some(Station::Attended(_) | Station::CleanUp(_) | Station::Drill(_)) => {}
             Some(Station::Challenge(_) | Station::Quarantine(_) | Station::Vacant(_)) => {
                 self.sleeping.clear();
@@ -502,10 +532,7 @@ impl Driver {
             Station::Challenge(challenge) => Some(challenge.guest),
             Station::CleanUp(clean_up) => clean_up.guest,
             Station::Quarantine(quarantine) => quarantine.guest,
-            Station::Attended(attended) => match attended.log {
-                LogView::Pin(guest) => Some(guest),
-                LogView::Asked(_) | LogView::Closed | LogView::Open => None,
-            },
+            Station::Attended(attended) => attended.asked(),
             Station::Drill(_) | Station::Vacant(_) => None,
         }
     }

@@ -23,6 +23,7 @@ pub(super) fn of(
         apps: (apps.len(), apps.iter().filter(|(_, gracefully)| !gracefully).count()),
         proof: gathered.proof.clone(),
         gates: gathered.after.clone(),
+        of_session: gathered.outgoing.is_some(),
         name: gathered.outgoing.as_ref().filter(|_| show_names).map(|person| person.name.clone()),
         checked: None,
     })

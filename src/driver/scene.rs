@@ -3,11 +3,17 @@
 //! A scene is plain data without secrets, published whole after every event. The screens decide
 //! nothing: a bug there can draw wrongly, but cannot open the station.
 
+mod clean_up;
+
 use std::sync::Arc;
 
 use crate::handoff::{App, BadgeMode, Notice, Trigger, Window};
+pub use clean_up::{CleanUpScene, HeldScene, QuarantineScene, StepName, StepScene, StepState};
+
 pub use crate::ports::controls::{Control, Controls};
-pub use crate::ports::{Answer, Day, DrillRow, GateAnswer, Question, Sight, Verdict, Written};
+pub use crate::ports::{
+    Answer, Day, DrillRow, GateAnswer, Question, Sight, TokenEnd, TokenKind, TokenState, Verdict, Written,
+};
 
 /// The picture of the station.
 #[derive(Clone, Debug, PartialEq)]
@@ -241,6 +247,10 @@ pub struct PinScene {
     pub digits: (u8, u8),
     /// Emergency access, where that is what is asked for.
     pub emergency: Option<EmergencyScene>,
+    /// The app that asks for it, by its place in the policy's list.
+    pub app: Option<App>,
+    /// What holds the station, where it is held.
+    pub held: Option<HeldScene>,
 }
 
 /// Emergency access is asked for: a reason, then the code.
@@ -263,6 +273,8 @@ pub enum PinAsk {
     Opening,
     /// The PIN.
     Pin,
+    /// Nothing now: the PIN was right, and the station is held.
+    Waiting,
 }
 
 /// An operator is at work.
@@ -288,8 +300,12 @@ pub struct AttendedScene {
     pub launcher: bool,
     /// Whether she may read the log.
     pub reads_log: bool,
-    /// The PIN is asked for again, before the log opens.
-    pub log_pin: Option<PinScene>,
+    /// The PIN is asked for again, before the log opens or an app starts.
+    pub pin_again: Option<PinScene>,
+    /// Whether she is asked if she means to begin afresh.
+    pub afresh: bool,
+    /// Where she could not be signed in: the sign-in's name, and a sentence.
+    pub sign_in_problems: Vec<(String, String)>,
     /// The handoff log, when she reads it.
     pub log: Option<Box<LogScene>>,
     /// The clean-up before this session, told for two seconds after opening.
@@ -376,6 +392,8 @@ pub struct LogScene {
     pub controls: Option<ControlsScene>,
     /// Whether she may have a drill held from here.
     pub drill: bool,
+    /// What sessions hold elsewhere that is not ended yet.
+    pub pending: Vec<TokenEnd>,
 }
 
 /// Which controls the entries of a time are evidence for.
@@ -418,6 +436,8 @@ pub struct ReceiptScene {
     pub began_utc_ms: i64,
     /// Why.
     pub trigger: Trigger,
+    /// Whether a session ended in it.
+    pub of_session: bool,
     /// Until the cover was confirmed, microseconds.
     pub covered_us: u64,
     /// Until everything was proved clean, microseconds.
@@ -458,84 +478,11 @@ pub enum LogWish {
     Shut,
 }
 
-/// A session has ended.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CleanUpScene {
-    /// Whose session it was.
-    pub name: Option<String>,
-    /// Why it ended.
-    pub trigger: Trigger,
-    /// When (shell clock) it began.
-    pub began_ms: u64,
-    /// The steps.
-    pub steps: Vec<StepScene>,
-    /// Somebody who waits and may type already.
-    pub guest: Option<PinScene>,
-    /// The drill that it ends.
-    pub drill: Option<DrillScene>,
-}
-
-/// One line of the clean-up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepScene {
-    /// Which step.
-    pub step: StepName,
-    /// How far it is.
-    pub state: StepState,
-}
-
-/// The steps as people see them, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StepName {
-    /// The session is covered.
-    Covered,
-    /// The apps are asked to close.
-    AppsAsked,
-    /// The capsule is destroyed.
-    Destroyed,
-    /// The gates look.
-    Checked,
-    /// The receipt is written.
-    Receipt,
-}
-
-/// How far a step is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StepState {
-    /// It is done.
-    Done,
-    /// It failed.
-    Failed,
-    /// It is being done.
-    Now,
-    /// It has not begun.
-    Waiting,
-}
-
-/// The station is not clean.
-#[derive(Clone, Debug, PartialEq)]
-pub struct QuarantineScene {
-    /// What was found, in plain words, one sentence each.
-    pub findings: Vec<String>,
-    /// The gates behind them.
-    pub gates: Vec<GateAnswer>,
-    /// Since when, in UTC milliseconds.
-    pub since_utc_ms: i64,
-    /// When (shell clock) it tries again by itself.
-    pub retry_at_ms: Option<u64>,
-    /// A supervisor who has shown her badge and is asked for the PIN.
-    pub guest: Option<PinScene>,
-    /// Whether a supervisor may release it here.
-    pub release: bool,
-    /// Whether the supervisor who is asked for her PIN wants the machine started anew.
-    pub restart: bool,
-    /// Whether emergency access is offered.
-    pub emergency: bool,
-}
-
 /// What the screens may ask. None of it carries a secret: digits go straight into the PIN's home.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wish {
+    /// Ask whether she means to begin afresh (true), or do not.
+    Afresh(bool),
     /// The shell's window is there, by its native id.
     Attach(u64),
     /// Give up the PIN.
@@ -554,6 +501,8 @@ pub enum Wish {
     Enable(u32),
     /// End the session.
     End,
+    /// Begin afresh: end the session, and open a new one for the same operator once her PIN was right.
+    FreshStart,
     /// Put the launcher in front (true) or the apps (false).
     Launcher(bool),
     /// Start an app.

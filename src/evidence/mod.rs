@@ -37,6 +37,14 @@
 //! leaves stay, and the tree over them is verified as before; text that is missing elsewhere is
 //! `removed`, a failure.
 //!
+//! # What a session held elsewhere
+//!
+//! `tokens` of a `handoff` (of a `quarantine` or a `break-glass`, where that one was not finished) says of each
+//! token, provider's session and call how far its end had come by then: [`TokenFacts`]. What becomes of it later
+//! is an entry of kind `settled`, which is `about` the first and has those alone that have changed; `session` is
+//! the same random number in both. Of a token there is the beginning of its hash, 16 hexadecimal digits, and a
+//! reader refuses anything else in its place.
+//!
 //! # What it cannot do
 //! Who holds the station's key and its disk can rewrite everything since the last checkpoint that
 //! somebody keeps elsewhere. A tail that is cut off together with its
@@ -69,6 +77,7 @@ pub mod one;
 pub mod proof;
 mod pruned;
 pub mod receipt;
+pub mod tokens;
 pub mod tree;
 pub mod verify;
 pub mod words;
@@ -76,6 +85,7 @@ pub mod words;
 pub use against::Kept;
 pub use checkpoint::{StationKey, StationSeal};
 pub use receipt::{Receipt, schema};
+pub use tokens::{TokenFacts, TokenKind, TokenState};
 pub use tree::{Frontier, Hash, leaf_hash};
 pub use verify::{Audit, Bad, Fault, Stored, Verdict, verify};
 pub use words::{Counts, counts, escape, sentence, sentence_in};

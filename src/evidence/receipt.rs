@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::tokens::TokenFacts;
+
 /// An entry of the ledger, as it is stored, shown and exported.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -20,7 +22,7 @@ pub struct Receipt {
     pub at: Time,
     /// What: `handoff`, `opened`, `denied`, `disabled`, `badge-unknown`, `quarantine`, `released`,
     /// `restarted`, `viewed`, `annotated`, `attested`, `exported`, `break-glass`, `discontinuity`,
-    /// `drill`, `started`, `stopped`, `roster`, `policy`, `key`, `anchored`, `pruned`.
+    /// `drill`, `started`, `stopped`, `roster`, `policy`, `key`, `anchored`, `pruned`, `settled`.
     pub kind: String,
     /// Who it was about, where there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -37,12 +39,18 @@ pub struct Receipt {
     /// Which checkpoint is kept elsewhere, in an `anchored`; what was given up below it, in a `pruned`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub anchor: Option<AnchorFacts>,
-    /// Which entry a supervisor's note is about.
+    /// Which entry a supervisor's note is about; of which session's receipt a `settled` tells more.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub about: Option<About>,
     /// Entries that could not be written when they happened, in a `discontinuity`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub held: Vec<Held>,
+    /// The number of the session, random and hexadecimal, where it was signed in elsewhere.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub session: String,
+    /// How far the end of what the session held elsewhere had come; in a `settled`, of what has changed.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub tokens: Vec<TokenFacts>,
     /// The capability report, where it belongs to the entry.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub capabilities: Vec<Capability>,
@@ -175,6 +183,12 @@ pub struct Held {
     /// The facts of a handoff.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub handoff: Option<HandoffFacts>,
+    /// As [`Receipt::session`].
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub session: String,
+    /// As [`Receipt::tokens`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub tokens: Vec<TokenFacts>,
 }
 
 /// The facts of a change.

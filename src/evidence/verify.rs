@@ -551,6 +551,8 @@ mod tests {
             anchor: None,
             about: None,
             held: Vec::new(),
+            session: note.to_owned(),
+            tokens: Vec::new(),
             capabilities: Vec::new(),
             policy: note.to_owned(),
         }

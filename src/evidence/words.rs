@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use super::receipt::{GateSaw, HandoffFacts, Receipt, Time};
+use super::tokens::signed_out;
 
 /// How often each kind of answer was given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,7 +120,10 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
         "disabled" => format!("{name}'s badge was disabled at {at}{because}"),
         "badge-unknown" => format!("A badge that is not known here was shown at {at}"),
         "quarantine" => match &who {
-            Some(who) => format!("The station was quarantined at {at} after {who}'s session{because}"),
+            Some(who) => {
+                let elsewhere = elsewhere(receipt);
+                format!("The station was quarantined at {at} after {who}'s session{because}{elsewhere}")
+            }
             None => format!("The station was quarantined at {at}{because}"),
         },
         "released" => format!("{name} released the station from quarantine at {at}"),
@@ -128,7 +132,10 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
             let code = receipt.operator.as_ref().map(|who| escape(&who.role)).unwrap_or_default();
             let why = if note.is_empty() { "no reason given".to_owned() } else { note.clone() };
             let unproved = receipt.handoff.as_ref().map(|facts| unproved(&facts.after)).unwrap_or_default();
-            format!("Emergency access opened the station at {at} with the code {code}: {why}{unproved}")
+            let elsewhere = elsewhere(receipt);
+            format!(
+                "Emergency access opened the station at {at} with the code {code}: {why}{unproved}{elsewhere}"
+            )
         }
         "discontinuity" => {
             let held = number(receipt.held.len(), "entry", "entries");
@@ -144,6 +151,16 @@ pub fn sentence_in(receipt: &Receipt, zone: &TimeZone) -> String {
         "exported" => format!("{name} took a copy of the handoff log at {at}{because}"),
         "started" => format!("The station started at {at}{because}"),
         "stopped" => format!("The station stopped at {at}"),
+        "settled" => {
+            let told = signed_out(&receipt.tokens);
+            let whose = match (&receipt.about, &who) {
+                (Some(about), Some(who)) => format!("{who}'s session of entry {}", about.entry),
+                (Some(about), None) => format!("the session of entry {}", about.entry),
+                (None, _) => "an earlier session".to_owned(),
+            };
+            let told = if told.is_empty() { told } else { format!("; signed out at {told}") };
+            format!("More was known at {at} of what {whose} held elsewhere{told}{because}")
+        }
         "anchored" => match &receipt.anchor {
             Some(anchor) => {
                 let (by, size) = (whose(&anchor.by), anchor.size);
@@ -186,7 +203,10 @@ fn whose(by: &str) -> String {
 fn handoff(receipt: &Receipt, facts: &HandoffFacts, zone: &TimeZone) -> String {
     let began = clock(&facts.began, zone);
     let incoming = facts.incoming.as_ref().map(|who| escape(&who.name));
-    let why = because(&facts.trigger, incoming.as_deref());
+    let why = match facts.trigger.as_str() {
+        "fresh-start" if receipt.operator.is_some() => "to begin afresh".to_owned(),
+        trigger => because(trigger, incoming.as_deref()),
+    };
     let mut parts = vec![match &receipt.operator {
         Some(who) => format!("{}'s session ended at {began} {why}", escape(&who.name)),
         None => format!("The station was made ready at {began} {why}; no session was open"),
@@ -206,12 +226,22 @@ fn handoff(receipt: &Receipt, facts: &HandoffFacts, zone: &TimeZone) -> String {
         gates.push_str(&format!(", {} present, {} unknown", counts.present, counts.unknown));
     }
     parts.push(gates);
+    let told = signed_out(&receipt.tokens);
+    if !told.is_empty() {
+        parts.push(format!("signed out at {told}"));
+    }
     let took = seconds(facts.clean_after_us);
     parts.push(match facts.rounds {
         0 | 1 => format!("clean in {took}"),
         rounds => format!("clean in {took}, after {rounds} rounds"),
     });
     parts.join("; ")
+}
+
+/// What had become of the sign-ins of a session whose handoff is not finished.
+fn elsewhere(receipt: &Receipt) -> String {
+    let told = signed_out(&receipt.tokens);
+    if told.is_empty() { told } else { format!("; signed out at {told}") }
 }
 
 fn entry_of(receipt: &Receipt) -> String {
@@ -242,6 +272,7 @@ fn because(trigger: &str, incoming: Option<&str>) -> String {
         "reader-lost" => "because the badge reader was lost".to_owned(),
         "suspend" => "because the machine went to sleep".to_owned(),
         "maintenance" => "because the shell was asked to stop".to_owned(),
+        "revoked" => "because an identity provider has revoked it".to_owned(),
         "fault" => "because something in the station failed".to_owned(),
         "fresh-start" => "because the shell started".to_owned(),
         "recovery" => "because the shell before was ended in the middle of it".to_owned(),
@@ -327,6 +358,8 @@ mod tests {
             anchor: None,
             about: None,
             held: Vec::new(),
+            session: String::new(),
+            tokens: Vec::new(),
             capabilities: Vec::new(),
             policy: String::new(),
         }
@@ -341,6 +374,46 @@ mod tests {
         );
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         assert!(sentence_in(&takeover(), &zone).contains("at 09:42:10"));
+    }
+
+    #[test]
+    fn what_a_session_held_elsewhere_is_told_where_it_ends_and_when_more_is_known() {
+        let mut receipt = takeover();
+        let token = |kind: &str, state: &str| {
+            let (id, saw) = ("0123456789abcdef", "introspection: not active");
+            let json = serde_json::json!({
+                "provider": "Hospital", "issuer": "https://id.example", "kind": kind, "id": id, "state": state, "saw": saw,
+            });
+            serde_json::from_value(json).unwrap()
+        };
+        receipt.session = "5e55".to_owned();
+        receipt.tokens = [("proof key", "proved"), ("refresh token", "proved"), ("access token", "pending")]
+            .map(|(k, s)| token(k, s))
+            .into();
+        let told = sentence_in(&receipt, &TimeZone::UTC);
+        assert!(
+            told.ends_with("2 by setting; signed out at Hospital: 2 proved, 1 pending; clean in 0.31 s"),
+            "{told}"
+        );
+        receipt.handoff = None;
+        receipt.kind = "quarantine".to_owned();
+        let told = sentence_in(&receipt, &TimeZone::UTC);
+        assert!(
+            told.ends_with("after Ana Ruiz's session; signed out at Hospital: 2 proved, 1 pending"),
+            "{told}"
+        );
+        receipt.kind = "settled".to_owned();
+        receipt.tokens = vec![token("access token", "expired")];
+        receipt.about = Some(crate::evidence::receipt::About { entry: 6, leaf: String::new() });
+        assert_eq!(
+            sentence_in(&receipt, &TimeZone::UTC),
+            "More was known at 07:42:10 of what Ana Ruiz's session of entry 6 held elsewhere; signed out at Hospital: \
+             1 expired"
+        );
+        (receipt.about, receipt.operator, receipt.tokens) = (None, None, Vec::new());
+        let told = sentence_in(&receipt, &TimeZone::UTC);
+        assert_eq!(told, "More was known at 07:42:10 of what an earlier session held elsewhere");
+        assert_eq!(Receipt::read(&receipt.canonical()).unwrap(), receipt);
     }
 
     #[test]

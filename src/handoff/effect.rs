@@ -27,10 +27,16 @@ pub enum Effect {
     Record(Turn, Record),
     /// Start the machine anew. Done at once; a failure is told to the person at the station.
     Restart,
+    /// Begin to end what the session holds elsewhere: its keys are destroyed, its tokens revoked. Done at once,
+    /// as far as anybody waits for it; it goes on beside everything else.
+    Revoke,
     /// Do what the operator wishes with an app. Done at once; a failure shows in the scene.
     Serve(AppWish),
     /// Take the PIN in its home as the operator's own new one. Answer: `PinChanged`.
     SetPin(Turn, OperatorId),
+    /// Tell whether everything that the session holds elsewhere is ended: once everything was tried once, and
+    /// each time that more is known. Answer: `Settled`.
+    Settle(Turn),
     /// Do one step of the clean-up. Answer: `Stepped`.
     Step(Turn, Step),
     /// End the shell: the station is covered, and nothing of a session is left. Done at once.
@@ -43,6 +49,9 @@ pub enum Effect {
 /// ([`Effect::Look`]) and writing the receipt ([`Effect::Record`]) follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
+    /// Let the session's own browser take leave of the providers whose sessions live in its cookies: behind
+    /// the cover, while the capsule still lives.
+    Farewell,
     /// Ask the apps to close, and wait as long as the policy grants.
     AskApps,
     /// Destroy the capsule and see that it is gone.
@@ -88,6 +97,8 @@ pub enum Notice {
     CannotRecord,
     /// The machine could not be started anew from here.
     CannotRestart,
+    /// The app asks for a person's own PIN, which an emergency session has not.
+    PinNeeded,
     /// Only a supervisor's badge helps now.
     SupervisorNeeded,
 }

@@ -27,6 +27,9 @@ pub enum Event {
     EmergencyWished,
     /// The attended session is ended from the shell's bar.
     EndWished,
+    /// The operator at work wishes to begin afresh: everything is destroyed, and a new session is opened for
+    /// her.
+    FreshStartWished,
     /// The view of the handoff log is closed.
     LogClosed,
     /// A supervisor at work asks for the handoff log.
@@ -53,6 +56,11 @@ pub enum Event {
     RestartWished,
     /// Somebody at a quarantined station asks to clean up again.
     RetryWished,
+    /// A provider says that this operator's session is revoked. It can end a session, and nothing else.
+    Revoked(OperatorId),
+    /// The answer to [`super::Effect::Settle`]: everything that the session held elsewhere is ended or its
+    /// time is over (true), or something is not (false). A later one counts too.
+    Settled(Turn, bool),
     /// The answer to [`super::Effect::Step`]: the clean-up step is done (true) or failed (false).
     Stepped(Turn, bool),
     /// The machine is about to sleep.

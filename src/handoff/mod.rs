@@ -41,7 +41,7 @@ pub use effect::{AppWish, DrillPart, Effect, Notice, Step};
 pub use event::{Event, Finding, PinAnswer, Presented, Refusal};
 pub use operator::{Operator, OperatorId, PinVerified, Roles};
 pub use record::{Record, Trigger};
-pub use rules::{BadgeMode, EmergencyAccess, Rules, SupervisorRights};
+pub use rules::{AppRule, BadgeMode, EmergencyAccess, Late, Rules, SignInRules, SupervisorRights};
 pub use station::{Attended, Challenge, CleanUp, Drill, Guest, Quarantine, Reason, Station, Vacant};
 
 /// A point in time: milliseconds since the shell started, on a clock that also counts suspend

@@ -24,6 +24,12 @@ pub enum Bug {
     DrillUnasked,
     /// An opening has two ends when its receipt was late.
     EndedTwice,
+    /// A fresh start asks for no PIN.
+    FreshStartUnasked,
+    /// A station that is to be held opens although something is not ended elsewhere.
+    HoldForgotten,
+    /// A token that comes late goes to whoever is in then.
+    LateGrant,
     /// A thread that comes late acts on the next capsule.
     LateThread,
     /// A launched app's roles are not looked at.
@@ -42,12 +48,18 @@ pub enum Bug {
     ReceiptNotAwaited,
     /// Any operator releases a quarantine.
     ReleaseByAnybody,
+    /// What a session holds elsewhere is not ended.
+    RevokeSkipped,
+    /// A session that a provider has revoked goes on.
+    RevokedIgnored,
     /// Residue counts as clean.
     ResidueForgotten,
     /// An answer to an old question counts.
     StaleAnswer,
     /// A clean-up waits without an end.
     StepWithoutEnd,
+    /// An app that asks for the PIN again starts without it.
+    StepUpSkipped,
     /// Another rostered badge ends nothing.
     TakeoverIgnored,
     /// An unknown badge ends the session.
@@ -63,7 +75,7 @@ pub enum Bug {
 }
 
 /// Every bug of the core.
-pub const ALL: [Bug; 20] = [
+pub const ALL: [Bug; 25] = [
     Bug::BadgeOutIgnored,
     Bug::BreakGlassEndless,
     Bug::CoverLate,
@@ -71,13 +83,18 @@ pub const ALL: [Bug; 20] = [
     Bug::DrillKeepsWaiting,
     Bug::DrillUncovered,
     Bug::DrillUnasked,
+    Bug::FreshStartUnasked,
+    Bug::HoldForgotten,
     Bug::LaunchUnchecked,
     Bug::LogUnasked,
     Bug::QuarantineToVacant,
     Bug::ReceiptNotAwaited,
     Bug::ReleaseByAnybody,
     Bug::ResidueForgotten,
+    Bug::RevokeSkipped,
+    Bug::RevokedIgnored,
     Bug::StaleAnswer,
+    Bug::StepUpSkipped,
     Bug::StepWithoutEnd,
     Bug::TakeoverIgnored,
     Bug::UnknownBadgeEnds,
@@ -87,8 +104,14 @@ pub const ALL: [Bug; 20] = [
 ];
 
 /// Bugs of driver and store, which the core's walk cannot see: the simulation's to find.
-pub const BEYOND: [Bug; 5] =
-    [Bug::BlindIsClean, Bug::CoverUnconfirmed, Bug::EndedTwice, Bug::LateThread, Bug::NotSynced];
+pub const BEYOND: [Bug; 6] = [
+    Bug::BlindIsClean,
+    Bug::CoverUnconfirmed,
+    Bug::EndedTwice,
+    Bug::LateGrant,
+    Bug::LateThread,
+    Bug::NotSynced,
+];
 
 /// Bugs of the ledger's keeping, which verification has to find.
 pub const KEEPING: [Bug; 3] = [Bug::PrunedUnanchored, Bug::PrunedUnsaid, Bug::RotationUnsigned];

@@ -21,7 +21,8 @@ pub enum Record {
     Opened(OperatorId),
     /// A station was found not clean, and stays barred.
     Quarantined(Reason),
-    /// A supervisor released a quarantined station into a new clean-up.
+    /// A supervisor released a quarantined station into a new clean-up, or one that is held until everything
+    /// elsewhere is ended.
     Released(OperatorId),
     /// A supervisor has the machine of a quarantined station started anew.
     Restarted(OperatorId),
@@ -55,7 +56,8 @@ pub enum Trigger {
     Expired,
     /// Something inside the station failed.
     Fault,
-    /// The shell has started, and the one before has left nothing unfinished.
+    /// The operator wished to begin afresh; without a session that ended: the shell has started, and the one
+    /// before has left nothing unfinished.
     FreshStart,
     /// Nobody touched the station.
     Idle,
@@ -65,6 +67,8 @@ pub enum Trigger {
     ReaderLost,
     /// The shell has started, and the one before has left a session or a handoff unfinished.
     Recovery,
+    /// A provider says that the operator's session is revoked.
+    Revoked,
     /// The machine is about to sleep.
     Suspend,
     /// Another rostered badge was shown.

@@ -1,6 +1,6 @@
 //! The part of the policy that the core needs.
 
-use super::Roles;
+use super::{App, Roles};
 
 /// What the policy has the core do. All times in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +32,67 @@ pub struct Rules {
     pub emergency: Option<EmergencyAccess>,
     /// What supervisors may do here.
     pub supervisors: SupervisorRights,
-    /// Which roles may start each app, in the policy's order of apps.
-    pub apps: Vec<Roles>,
+    /// Who may start each app, and how, in the policy's order of apps.
+    pub apps: Vec<AppRule>,
+    /// How what a session holds elsewhere is ended; `None` where the policy signs nobody in.
+    pub sign_ins: Option<SignInRules>,
+}
+
+/// Who may start an app, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AppRule {
+    /// The roles that may start it.
+    pub roles: Roles,
+    /// The operator's PIN is asked for again before it starts, where it was last found right this long ago;
+    /// 0 asks always, `None` never.
+    pub reverify: Option<u64>,
+}
+
+impl AppRule {
+    /// An app that these roles may start whenever they like.
+    #[must_use]
+    pub fn of(roles: Roles) -> Self {
+        Self { roles, reverify: None }
+    }
+}
+
+/// How what a session holds elsewhere is ended (design, clean-up order).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SignInRules {
+    /// How long a farewell may take behind the cover, while the capsule still lives.
+    pub farewell: u64,
+    /// What is done when something is not ended in time.
+    pub late: Late,
+}
+
+/// What is done when something of a session is not ended elsewhere in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Late {
+    /// The station opens, and what is left goes on being ended: care goes on.
+    Open {
+        /// How long after its beginning the end is waited for.
+        after: u64,
+    },
+    /// The station stays in its clean-up until everything is ended or its time is over, or a supervisor
+    /// releases it.
+    Hold {
+        /// After this long it is quarantined.
+        longest: u64,
+    },
+}
+
+impl Rules {
+    /// Who may start this app, and how.
+    #[must_use]
+    pub fn app(&self, app: App) -> Option<AppRule> {
+        self.apps.get(usize::from(app.0)).copied()
+    }
+
+    /// Whether the station is held until what a session holds elsewhere is ended.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        matches!(self.sign_ins, Some(SignInRules { late: Late::Hold { .. }, .. }))
+    }
 }
 
 /// What a break-glass code opens (requirement A-11).

@@ -9,6 +9,8 @@
 //! | CleanUp | the session is covered; the capsule is killed through a pidfd whose becoming readable is the kernel's proof | `cleanshiftctl demo shift` |
 //! | CleanUp | a shell killed at any step comes back through it, and every opening has its end | `tests/faults.rs::a_shell_killed_at_any_step_comes_back_through_clean_up` |
 //! | CleanUp | a full disk and a process that cannot be ended lead to Quarantine, and the reason is told | `tests/faults.rs::a_full_disk_bars_the_station_and_says_so`, `tests/faults.rs::a_process_that_cannot_be_ended_bars_the_station` |
+//! | Attended | what a provider revokes ends at once, and ends nobody else's session; an app that asks for the PIN again starts on one that is young enough; who begins afresh is asked for it | `tests/handoff_walk.rs`, `step_up.rs`, rule 6; `tests/shift.rs` |
+//! | CleanUp | what the session holds elsewhere begins to end once, when the capsule's end was tried; it is waited for as the policy says and no longer; a held station is left when all is ended, or a supervisor's word is on record | `tests/handoff_walk.rs`, `sign_ins.rs` |
 //! | Quarantine | break-glass opens without a reader, at a barred station, and where nothing can be written; what is held is told later | `tests/station_linux/emergency.rs`, `tests/faults.rs::break_glass_opens_where_nothing_can_be_written` |
 //! | Quarantine | nobody works but under break-glass, bounded and recorded; it is left for that or another clean-up alone | `tests/handoff_walk.rs`, rules 2 and 4 |
 //!
@@ -23,6 +25,7 @@
 //! | destroyed, not covered | a vacant station holds nothing of anybody; no capsule is used twice |
 //! | unknown is not clean | a quarantine is left for a clean-up alone, and only a supervisor is asked for a PIN there |
 //! | a receipt for every handoff | vacant and attended stand on a clean receipt that is durable; each opening has one end |
+//! | what a session holds elsewhere | every token that was begun is in its session's receipt with a state, and what becomes of it later in an entry; none reaches another session's capsule; a held station opens with none that can be used, but for break-glass or a release |
 //! | a crash is a clean-up | the first scene of a shell is covered; what was unfinished is a recovery |
 //! | evidence | the ledger verifies with the key after every power cut and in the evening; what was acknowledged is there; wrong PINs stay counted |
 //! | care goes on | when nothing more goes wrong the station is vacant, or says why not, within a minute; then somebody is let in |

@@ -1,11 +1,15 @@
 //! The policy file as IT writes it: the types that are read, and from which the JSON Schema is made.
 
+mod sign_ins;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, Visitor};
 use toml::Spanned;
+
+pub use sign_ins::{Call, CallKind, How, LateWord, Revoke, SignIn};
 
 /// The policy of a station.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -43,6 +47,12 @@ pub struct File {
     /// How long the handoff log is kept, what of it is shown, and where it may go.
     #[serde(default)]
     pub log: Log,
+    /// Identity providers at which operators are signed in when their session opens, and out when it ends.
+    #[serde(default)]
+    pub sign_in: Vec<SignIn>,
+    /// How what a session holds elsewhere is ended.
+    #[serde(default)]
+    pub revoke: Revoke,
     /// Settings of the host that must be as follows, or the station is barred: `swap` (none, or in
     /// memory alone), `hibernation` (not possible), `init-on-free` (freed memory is overwritten),
     /// `core-pattern` (cores stay in the directory of the program that left them).
@@ -273,10 +283,39 @@ pub struct App {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub icon: Option<Spanned<String>>,
+    /// What it is: `program` (the default, with `command`) or `web` (a page in a browser, with `url`).
+    #[serde(default)]
+    pub kind: Kind,
     /// The program: an absolute path, or a name in /usr/bin.
-    #[schemars(with = "String")]
-    pub command: Spanned<String>,
-    /// Its arguments.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub command: Option<Spanned<String>>,
+    /// A web app's page: "https://chart.example.org/". Http is for the loopback alone.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub url: Option<Spanned<String>>,
+    /// The hosts beside the page's own that a web app may open: "chart.example.org",
+    /// "chart.example.org:8443", or "*.example.org" for it and all below it. Nothing else loads.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub hosts: Vec<Spanned<String>>,
+    /// The browser of a web app. Default "chromium".
+    #[serde(default)]
+    #[schemars(with = "Option<WebBrowser>")]
+    pub browser: Option<Spanned<WebBrowser>>,
+    /// Whether a web app may download files, into the session's own home. Default false.
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    pub downloads: Option<Spanned<bool>>,
+    /// Whether a web app may print; never into a file. Default false.
+    #[serde(default)]
+    #[schemars(with = "Option<bool>")]
+    pub printing: Option<Spanned<bool>>,
+    /// How large a web app's page is shown, 50 to 300 percent. Default 100.
+    #[serde(default)]
+    #[schemars(with = "Option<u16>")]
+    pub zoom: Option<Spanned<u16>>,
+    /// A program's arguments.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub arguments: Vec<Spanned<String>>,
@@ -294,9 +333,35 @@ pub struct App {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub profile: Option<Spanned<String>>,
-    /// Whether it has network.
+    /// The operator's PIN is asked for again before it starts: "PIN" always, or where it was last found right
+    /// so long ago: "10 min". In an emergency session it does not start.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub reverify: Option<Spanned<String>>,
+    /// Whether it has network. A web app has.
     #[serde(default)]
     pub network: bool,
+}
+
+/// What an app is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A program.
+    #[default]
+    Program,
+    /// A page in a browser that can open its own sites alone.
+    Web,
+}
+
+/// The browser of a web app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WebBrowser {
+    /// Chromium.
+    Chromium,
+    /// Firefox.
+    Firefox,
 }
 
 /// One window, or many.

@@ -3,11 +3,13 @@
 pub mod file;
 pub mod problem;
 mod read;
+mod web;
 
 pub use file::Look;
 pub use problem::Problems;
 pub use read::apps::ICONS;
 pub use read::{hash, schema};
+pub use web::{Browser, REDIRECT, REDIRECT_PORT, Site, WebPolicy};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -120,6 +122,8 @@ pub struct SignInPolicy {
     pub events: Option<String>,
     /// Certificates (PEM) that are trusted for it beside the host's.
     pub certificates: Option<PathBuf>,
+    /// Whether its tokens are left unbound to the session's key (RFC 9449), for apps that use them themselves.
+    pub bearer: bool,
 }
 
 /// How an operator is signed in.
@@ -172,10 +176,12 @@ pub struct AppPolicy {
     /// Its icon: a name of the embedded set (`chart`, `pill`, `book`, `terminal`, `globe`, …) or the
     /// absolute path of an SVG file.
     pub icon: String,
-    /// The program: an absolute path inside the capsule, or a name looked up in /usr/bin.
+    /// The program: an absolute path inside the capsule, or a name looked up in /usr/bin. A web app's browser.
     pub command: String,
-    /// Its arguments.
+    /// Its arguments; none where it is a web app, whose browser the platform starts in its own way.
     pub arguments: Vec<String>,
+    /// What a web app shows.
+    pub web: Option<WebPolicy>,
     /// One window only: starting it again raises the one that is there.
     pub single: bool,
     /// Extra environment.

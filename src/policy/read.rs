@@ -1,6 +1,9 @@
 //! TOML → [`Policy`]: parse, don't validate. Keys that nobody reads are problems with a suggestion.
 
 pub(super) mod apps;
+mod ending;
+mod sign_ins;
+mod web;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -12,8 +15,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{File, Many, Mode, Size, Time};
 use super::problem::{Problem, Problems};
-use super::{CapsulePolicy, LogPolicy, PinPolicy, Policy, RevokePolicy, StationPolicy, SupervisorPolicy};
-use crate::handoff::{BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
+use super::{CapsulePolicy, LogPolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
+use crate::handoff::{AppRule, BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
 
 /// How long any single step of a clean-up, look, write or build may take, milliseconds.
 const STEP_LIMIT: u64 = 12_000;
@@ -88,7 +91,10 @@ impl Policy {
                 help: "correct the TOML; strings stand in quotes, tables in [brackets]".to_owned(),
                 place: error.span(),
             }),
-            Ok(table) => unknown_keys(table.get_ref(), &schema(), &schema(), &mut list),
+            Ok(table) => {
+                unknown_keys(table.get_ref(), &schema(), &schema(), &mut list);
+                list.extend(sign_ins::list_of_revoke(table.get_ref()));
+            }
         }
         if list.is_empty() {
             match toml::from_str::<File>(text) {
@@ -239,17 +245,21 @@ impl Check {
                 self.wrong(name.span(), format!("`{}` is no setting of the host", name.get_ref()), help);
             }
         }
-        let rules = self.rules(file, &roles);
+        let mut rules = self.rules(file, &roles);
         let grace = Duration::from_millis(rules.grace);
+        let (sign_ins, revoke) = (self.sign_ins(file), self.revoke(file));
+        rules.sign_ins = self.ending(file, !(sign_ins.is_empty() && revoke.calls.is_empty()));
+        let mut apps = self.apps(file);
+        sign_ins::let_through(&sign_ins, &mut apps);
         Policy {
             station: self.station(file),
             readers: file.badge.readers.clone(),
             rules,
             pin: self.pin(file),
             supervisors,
-            sign_ins: Vec::new(),
-            revoke: RevokePolicy::default(),
-            apps: self.apps(file),
+            sign_ins,
+            revoke,
+            apps,
             reasons: self.reasons(file),
             capsule: self.capsule(file, grace),
             log: self.log(file),
@@ -355,11 +365,12 @@ impl Check {
         let mut apps = Vec::new();
         for app in &file.apps {
             let names = self.known_roles(&app.roles, roles);
-            apps.push(if names.is_empty() {
+            let roles = if names.is_empty() {
                 Roles(u16::MAX)
             } else {
                 bits(roles, names.iter().map(String::as_str))
-            });
+            };
+            apps.push(AppRule { roles, reverify: self.reverify(app) });
         }
         let emergency = self.emergency(file, roles);
         let supervisors = SupervisorRights {
@@ -386,6 +397,8 @@ impl Check {
             quarantine_pause: pause,
             emergency,
             apps,
+            // What is signed in is read later.
+            sign_ins: None,
         }
     }
 

@@ -1,12 +1,25 @@
 //! The one place where the core's records become receipts: the core's types are never serialised.
 
+use sha2::{Digest as _, Sha256};
+
 use crate::evidence::Receipt;
 use crate::evidence::receipt::{
     About, AnchorFacts, AppClosed, Capability, ChangeFacts, GateSaw, HandoffFacts, Held, Time, Who,
 };
+use crate::evidence::tokens::{self, TokenFacts, TokenId};
 use crate::handoff::record::{Denial, Record, Trigger};
 use crate::handoff::{OperatorId, Reason};
-use crate::ports::{Answer, Body, Entry, GateAnswer, Handoff, Note, Person, PortError, Result, Stamp};
+use crate::ports::{
+    Answer, Body, Entry, GateAnswer, Handoff, Note, Person, PortError, Result, Stamp, TokenEnd, TokenKind,
+    TokenState,
+};
+
+/// How many hexadecimal digits of a token's hash are told.
+const ID: usize = 16;
+/// The longest that is told of how an end is known, in characters.
+const SAW: usize = 300;
+/// The longest word in it: IHE BALP lets 32 characters of an opaque token be told, and we none of a longer one.
+const WORD: usize = 32;
 
 /// What an entry means for the journal.
 pub(super) enum Means {
@@ -27,7 +40,7 @@ pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
             receipt.kind = kind(*record)?.to_owned();
             receipt.operator = person.as_ref().map(who);
             receipt.note.clone_from(note);
-            receipt.handoff = unfinished.as_deref().map(handoff);
+            tell_handoff(&mut receipt, unfinished.as_deref());
             if let Record::Quarantined(reason) = record {
                 let reason = reason_words(*reason);
                 receipt.note = if note.is_empty() { reason.to_owned() } else { format!("{reason}: {note}") };
@@ -54,7 +67,7 @@ pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
             receipt.kind = "break-glass".to_owned();
             receipt.operator = Some(who(person));
             receipt.note.clone_from(reason);
-            receipt.handoff = unfinished.as_deref().map(handoff);
+            tell_handoff(&mut receipt, unfinished.as_deref());
             means = Means::Opened(person.clone(), entry.at.clone());
         }
         Body::Discontinuity(held) => {
@@ -67,7 +80,7 @@ pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
             receipt.operator = facts.outgoing.as_ref().map(who);
             receipt.capabilities = capabilities(&facts.capabilities);
             receipt.policy.clone_from(&facts.policy);
-            receipt.handoff = Some(handoff(facts));
+            tell_handoff(&mut receipt, Some(facts));
             means = Means::Finished;
         }
         Body::Change { what, by, deed, before, after } => {
@@ -96,7 +109,9 @@ pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
         Body::Stopped => receipt.kind = "stopped".to_owned(),
         Body::Settled(settlement) => {
             receipt.kind = "settled".to_owned();
-            receipt.about = settlement.entry.map(|entry| About { entry, leaf: String::new() });
+            // The ledger says which entry it is about: it knows which one tells of this session.
+            receipt.session.clone_from(&settlement.session);
+            receipt.tokens = settlement.tokens.iter().map(token).collect();
         }
         Body::Noted(noted) => {
             receipt.kind = match noted.what {
@@ -117,8 +132,8 @@ pub(super) fn receipt(entry: &Entry) -> Result<(Receipt, Means)> {
 /// An entry that was held in memory, as the one that tells of it later has it.
 fn held_back(entry: &Entry) -> Result<Held> {
     let (receipt, _) = receipt(entry)?;
-    let Receipt { at, kind, operator, note, handoff, .. } = receipt;
-    Ok(Held { at, kind, operator, note, handoff })
+    let Receipt { at, kind, operator, note, handoff, session, tokens, .. } = receipt;
+    Ok(Held { at, kind, operator, note, handoff, session, tokens })
 }
 
 /// Whether space is kept on the disk for this entry: break-glass must not fail for want of it.
@@ -198,6 +213,8 @@ fn blank(at: &Stamp) -> Receipt {
         anchor: None,
         about: None,
         held: Vec::new(),
+        session: String::new(),
+        tokens: Vec::new(),
         capabilities: Vec::new(),
         policy: String::new(),
     }
@@ -225,6 +242,7 @@ fn reason_words(reason: Reason) -> &'static str {
         Reason::NotDestroyed => "the capsule could not be destroyed",
         Reason::NotRecorded => "the receipt could not be written",
         Reason::Residue => "a trace was found",
+        Reason::SignIns => "what the session holds elsewhere is not ended",
         Reason::Silent => "a step did not answer in time",
         Reason::Unknown => "a gate could not look",
         Reason::Unprepared => "a new capsule could not be built",
@@ -244,10 +262,65 @@ pub(super) fn trigger(trigger: Trigger) -> &'static str {
         Trigger::Maintenance => "maintenance",
         Trigger::ReaderLost => "reader-lost",
         Trigger::Recovery => "recovery",
+        Trigger::Revoked => "revoked",
         Trigger::Suspend => "suspend",
         Trigger::Takeover => "takeover",
         Trigger::TapOut => "tap-out",
     }
+}
+
+/// The facts of a handoff, finished or not, and what became of the sign-ins of its session.
+fn tell_handoff(receipt: &mut Receipt, facts: Option<&Handoff>) {
+    let Some(facts) = facts else { return };
+    receipt.handoff = Some(handoff(facts));
+    receipt.session.clone_from(&facts.sign_ins.session);
+    receipt.tokens = facts.sign_ins.tokens.iter().map(token).collect();
+}
+
+fn token(end: &TokenEnd) -> TokenFacts {
+    let end = without_secrets(end);
+    TokenFacts {
+        provider: end.provider,
+        issuer: end.issuer,
+        kind: match end.kind {
+            TokenKind::ProviderSession => tokens::TokenKind::ProviderSession,
+            TokenKind::ProofKey => tokens::TokenKind::ProofKey,
+            TokenKind::Refresh => tokens::TokenKind::Refresh,
+            TokenKind::Access => tokens::TokenKind::Access,
+            TokenKind::Call => tokens::TokenKind::Call,
+        },
+        id: TokenId::try_from(end.id).unwrap_or_default(),
+        state: match end.state {
+            TokenState::Proved => tokens::TokenState::Proved,
+            TokenState::Acknowledged => tokens::TokenState::Acknowledged,
+            TokenState::Pending => tokens::TokenState::Pending,
+            TokenState::ExpiresAt => tokens::TokenState::ExpiresAt,
+            TokenState::Expired => tokens::TokenState::Expired,
+            TokenState::Failed => tokens::TokenState::Failed,
+        },
+        saw: end.saw,
+        expires: end.expires_utc_ms.map(utc).unwrap_or_default(),
+    }
+}
+
+/// The same, with nothing in it that could be a token, whoever has put it there (requirement T-13): an id that is
+/// no hash's beginning becomes that of its hash, and of what was seen, words that are long and random are left
+/// out.
+pub(super) fn without_secrets(end: &TokenEnd) -> TokenEnd {
+    let mut end = end.clone();
+    if TokenId::try_from(end.id.clone()).is_err() {
+        end.id = hex::encode(Sha256::digest(&end.id)).get(..ID).unwrap_or_default().to_owned();
+    }
+    // What a token is made of (RFC 6750 §2.1), but for what addresses have between their words.
+    let of_word =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.' | '_' | '~' | '+' | '=');
+    let piece = |piece: &str| {
+        let word = piece.trim_end_matches(|letter| !of_word(letter));
+        if word.len() > WORD { piece.replacen(word, "[left out]", 1) } else { piece.to_owned() }
+    };
+    let told: String = end.saw.split_inclusive(|letter| !of_word(letter)).map(piece).collect();
+    end.saw = told.chars().take(SAW).collect();
+    end
 }
 
 fn handoff(facts: &Handoff) -> HandoffFacts {
@@ -310,11 +383,15 @@ fn unnamed(operator: OperatorId) -> Person {
 }
 
 fn time(at: &Stamp) -> Time {
+    Time { utc: utc(at.utc_ms), boot_ms: at.boot_ms, boot_id: at.boot_id.clone() }
+}
+
+fn utc(utc_ms: i64) -> String {
     // A clock beyond what a calendar can tell is written as its own end of the calendar.
-    let utc = jiff::Timestamp::from_millisecond(at.utc_ms).unwrap_or(if at.utc_ms < 0 {
+    let utc = jiff::Timestamp::from_millisecond(utc_ms).unwrap_or(if utc_ms < 0 {
         jiff::Timestamp::MIN
     } else {
         jiff::Timestamp::MAX
     });
-    Time { utc: format!("{utc:.3}"), boot_ms: at.boot_ms, boot_id: at.boot_id.clone() }
+    format!("{utc:.3}")
 }

@@ -124,6 +124,9 @@ impl Row {
         if row.forced > 0 {
             words.push("forced");
         }
+        for token in &receipt.tokens {
+            words.extend([token.provider.as_str(), token.state.word()]);
+        }
         let note: String = receipt.note.chars().take(NOTE).collect();
         words.push(&note);
         let mut seen: Vec<&str> = Vec::with_capacity(words.len());
@@ -224,12 +227,17 @@ pub(super) fn appended(tx: &Transaction<'_>, receipt: &Receipt, leaf: &Hash) -> 
         Ok(_) => Ok(()),
         Err(error) => Err(error),
     };
+    only_a_help(tx, put)
+}
+
+/// What only finds an entry keeps no entry from being written. A disk that is full or fails has undone the whole
+/// transaction, which is not to go on.
+pub(super) fn only_a_help(tx: &Transaction<'_>, put: rusqlite::Result<()>) -> rusqlite::Result<()> {
     match put {
-        // A disk that is full or fails has undone the whole transaction, which is not to go on.
         Err(error) if tx.is_autocommit() => Err(error),
         Err(error) if super::reason(&error) == super::FULL => Err(error),
         Err(error) => {
-            tracing::warn!(%error, "the log's index did not take an entry");
+            tracing::warn!(%error, "what finds entries did not take one");
             Ok(())
         }
         Ok(()) => Ok(()),

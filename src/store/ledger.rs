@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use sha2::{Digest as _, Sha256};
 
 use super::audit::{Pace, walk};
-use super::{Store, Writer, disk, entry, index, journal, roster, schema};
+use super::{Store, Writer, disk, entry, index, journal, outbox, roster, schema};
 use crate::evidence::verify::{Bad, Fault};
 use crate::evidence::{Frontier, Hash, Kept, Receipt, StationKey, StationSeal, Verdict, against, leaf_hash};
 use crate::handoff::planted::{self, Bug};
@@ -103,6 +103,9 @@ impl Store {
                 // Whose session ends is what the ledger holds open: a receipt that was late and written
                 // twice, or an opening that failed, must not make two ends or an end of nothing.
                 entry::ends(&mut receipt, journal::open(&ledger.tx).map_err(disk(WRITE))?);
+            }
+            if let Body::Settled(settlement) = &entry.body {
+                outbox::settles(&ledger.tx, settlement, &mut receipt)?;
             }
             if let Some(about) = &mut receipt.about {
                 about.leaf = ledger.leaf_of(about.entry)?;
@@ -229,8 +232,10 @@ fn beside(db: &Connection, verdict: &Verdict) -> Option<Bad> {
     }
     let newest = next.saturating_sub(1);
     let rows = match schema::look(db) {
-        Ok(schema::Found::Older) => roster::hash_before(db),
-        Ok(schema::Found::Empty | schema::Found::Store) | Err(_) => roster::hash_of_all(db),
+        Ok(schema::Found::Older(1)) => roster::hash_before(db),
+        Ok(schema::Found::Empty | schema::Found::Older(_) | schema::Found::Store) | Err(_) => {
+            roster::hash_of_all(db)
+        }
     };
     if rows.is_ok_and(|now| now == verdict.latest.get("roster").cloned().unwrap_or_default()) {
         let agrees = verdict.latest.iter().all(|(what, after)| latest(db, what).as_ref() == Ok(after));
@@ -297,7 +302,7 @@ pub(super) fn newest(db: &Connection, kind: &str) -> Result<Option<u64>> {
 /// that names the key is known.
 pub(super) fn marked(db: &Connection, kind: &str) -> Result<Vec<u64>> {
     let wrong = disk(READ);
-    if schema::look(db)? == schema::Found::Older {
+    if schema::look(db)? == schema::Found::Older(1) {
         return Ok(if kind == "key" { vec![0] } else { Vec::new() });
     }
     let mut query =
@@ -385,6 +390,7 @@ impl Appending<'_> {
         let checkpoint = checkpoint.map_err(PortError::new)?;
         self.store(receipt.index, &json, &leaf, &root, &checkpoint).map_err(disk(WRITE))?;
         index::appended(&self.tx, &receipt, &leaf).map_err(disk(WRITE))?;
+        index::only_a_help(&self.tx, outbox::appended(&self.tx, &receipt)).map_err(disk(WRITE))?;
         self.previous = hex::encode(leaf);
         Ok(Written { index: receipt.index, json: json.into(), leaf, checkpoint: Arc::from(checkpoint) })
     }

@@ -1,8 +1,8 @@
 //! What the station must not forget is on the disk before it acts on it: one SQLite file with the
-//! journal, the ledger and the roster. Every disk trick lives here.
+//! journal, the ledger, the roster and the outbox. Every disk trick lives here.
 //!
 //! ```text
-//! station.db    journal · ledger (with its tree and checkpoints) · its index · roster; WAL, synchronous=FULL
+//! station.db    journal · ledger (with its tree and checkpoints) · its index · roster · outbox; WAL, synchronous=FULL
 //! station.key   the station's Ed25519 seed; without it no entry can be written; `station.key.new` while it changes
 //! station.lock  held by the one shell that runs
 //! station.reserve  space that is given up for break-glass when the disk is full
@@ -23,6 +23,9 @@ mod index;
 mod journal;
 mod keys;
 mod ledger;
+mod outbox;
+#[cfg(test)]
+mod outbox_tests;
 mod prune;
 mod reserve;
 mod roster;
@@ -191,7 +194,7 @@ impl Store {
         let mut db = Connection::open_with_flags(&path, flags).map_err(&wrong)?;
         schema::prepare(&db).map_err(&wrong)?;
         let found = schema::look(&db)?;
-        if found == schema::Found::Older && !make {
+        if matches!(found, schema::Found::Older(_)) && !make {
             return Err(PortError::new(
                 "open the store: an older Cleanshift is running on it; stop that one first, or start it anew",
             ));
@@ -320,7 +323,7 @@ fn connect_to_read(path: &Path, vfs: Option<&str>) -> Result<Connection> {
         Err(error) => return Err(disk("open the store")(error)),
     };
     match schema::look(&db)? {
-        schema::Found::Store | schema::Found::Older => Ok(db),
+        schema::Found::Store | schema::Found::Older(_) => Ok(db),
         schema::Found::Empty => Err(PortError::new(format!(
             "open the store: there is nothing in {}; if it is a copy, {} belongs to it: copy both, or stop the station \
              before you copy",

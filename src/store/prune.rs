@@ -7,7 +7,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{Store, disk, entry, index, ledger};
+use super::{Store, disk, entry, index, ledger, outbox};
 use crate::evidence::receipt::{AnchorFacts, PrunedFacts};
 use crate::evidence::verify::written_at;
 use crate::evidence::{Kept, checkpoint::Signature};
@@ -236,5 +236,6 @@ fn give_up(db: &Connection, from: u64, upto: u64) -> Result<u64> {
     }
     // What finds entries would tell the names that they had.
     index::forget(db, &numbers, (numbers.len() as i64) < BATCH).map_err(&wrong)?;
+    outbox::forget(db, &numbers).map_err(&wrong)?;
     Ok(numbers.len() as u64)
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{disk, index};
+use super::{disk, index, outbox};
 use crate::handoff::planted::{self, Bug};
 use crate::ports::{PortError, Result};
 
@@ -10,7 +10,7 @@ use crate::ports::{PortError, Result};
 const APPLICATION: i32 = 0x434c_5348;
 
 /// The version of the tables that this code reads and writes.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 /// The oldest that it still reads, and takes a step further where it may write.
 const OLDEST: i32 = 1;
 
@@ -120,8 +120,8 @@ pub(super) enum Found {
     Empty,
     /// A store of this version.
     Store,
-    /// A store of an earlier one.
-    Older,
+    /// A store of this earlier one.
+    Older(i32),
 }
 
 /// Looks what kind of file it is.
@@ -136,7 +136,7 @@ pub(super) fn look(db: &Connection) -> Result<Found> {
     match (application, version, tables) {
         (0, 0, 0) => Ok(Found::Empty),
         (APPLICATION, VERSION, _) => Ok(Found::Store),
-        (APPLICATION, OLDEST..VERSION, _) => Ok(Found::Older),
+        (APPLICATION, older @ OLDEST..VERSION, _) => Ok(Found::Older(older)),
         (APPLICATION, newer, _) if newer > VERSION => Err(PortError::new(format!(
             "open the store: a newer Cleanshift wrote it (store version {newer}, this one knows {VERSION}); \
              install that version again"
@@ -155,6 +155,7 @@ pub(super) fn create(db: &mut Connection) -> Result<()> {
         tx.execute_batch(MARKS).map_err(&wrong)?;
         tx.pragma_update(None, "application_id", APPLICATION).map_err(&wrong)?;
         tx.execute_batch(index::TABLES).map_err(&wrong)?;
+        tx.execute_batch(outbox::TABLES).map_err(&wrong)?;
         tx.pragma_update(None, "user_version", VERSION).map_err(&wrong)?;
     }
     tx.commit().map_err(&wrong)
@@ -164,10 +165,13 @@ pub(super) fn create(db: &mut Connection) -> Result<()> {
 pub(super) fn migrate(db: &mut Connection) -> Result<()> {
     let wrong = disk("take the store to this version");
     let tx = Transaction::new(db, TransactionBehavior::Immediate).map_err(&wrong)?;
-    if look(&tx)? == Found::Older {
-        tx.execute_batch(MARKS).map_err(&wrong)?;
-        tx.execute_batch(MARK_OLD).map_err(&wrong)?;
-        tx.execute_batch(index::TABLES).map_err(&wrong)?;
+    if let Found::Older(version) = look(&tx)? {
+        if version < 2 {
+            tx.execute_batch(MARKS).map_err(&wrong)?;
+            tx.execute_batch(MARK_OLD).map_err(&wrong)?;
+            tx.execute_batch(index::TABLES).map_err(&wrong)?;
+        }
+        tx.execute_batch(outbox::TABLES).map_err(&wrong)?;
         tx.pragma_update(None, "user_version", VERSION).map_err(&wrong)?;
     }
     tx.commit().map_err(&wrong)

@@ -9,7 +9,7 @@ use crate::evidence::verify::Fault;
 use crate::handoff::record::{Denial, Record, Trigger};
 use crate::handoff::{OperatorId, Reason};
 use crate::ports::{
-    BadgeUid, Body, Entry, Handoff, Intent, Ledger as _, Person, PinRow, RosterRow, RosterRows as _,
+    BadgeUid, Body, Ends, Entry, Handoff, Intent, Ledger as _, Person, PinRow, RosterRow, RosterRows as _,
 };
 
 fn at(seconds: i64) -> Stamp {
@@ -45,7 +45,7 @@ fn handoff() -> Entry {
         after: Vec::new(),
         shared: Vec::new(),
         capabilities: vec![("userns".to_owned(), "yes".to_owned())],
-        sign_ins: Default::default(),
+        sign_ins: Ends::default(),
         assurance: String::new(),
         policy: "ab".to_owned(),
     }));

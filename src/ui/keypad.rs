@@ -25,7 +25,7 @@ pub fn takes_digits(pin: &PinScene, now_ms: u64) -> bool {
         return false;
     }
     match pin.ask {
-        PinAsk::Checking | PinAsk::Opening => false,
+        PinAsk::Checking | PinAsk::Opening | PinAsk::Waiting => false,
         PinAsk::Again | PinAsk::New | PinAsk::Pin => pin.wait_until_ms.is_none_or(|until| until <= now_ms),
     }
 }
@@ -89,6 +89,7 @@ fn dots<'a>(look: Look<'_>, pin: &PinScene) -> Element<'a, Message> {
     }
     match pin.ask {
         PinAsk::Checking | PinAsk::Opening => container(soft(look, "One moment.")).center_y(high).into(),
+        PinAsk::Waiting => container(soft(look, "The station is held.")).center_y(high).into(),
         PinAsk::Again | PinAsk::New | PinAsk::Pin => {
             let slots = look.typed.max(usize::from(pin.digits.0));
             let size = look.px(20.0);

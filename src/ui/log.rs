@@ -94,6 +94,8 @@ pub enum Menu {
     Kind,
     /// Who.
     Operator,
+    /// What is not ended elsewhere: a list, of which nothing is chosen.
+    Pending,
     /// What was found.
     Verdict,
 }
@@ -144,14 +146,14 @@ pub enum LogMessage {
 pub const KINDS: [(&str, &[&str]); 6] = [
     ("All kinds", &[]),
     ("Handoffs", &["handoff"]),
-    ("Sessions", &["opened", "break-glass", "handoff"]),
+    ("Sessions", &["opened", "break-glass", "handoff", "settled"]),
     ("Refusals", &["denied", "disabled", "badge-unknown"]),
     ("Station", &["started", "stopped", "quarantine", "released", "restarted", "discontinuity", "drill"]),
     ("Changes", &["roster", "policy", "key", "viewed", "annotated", "attested", "exported"]),
 ];
 
 /// The causes that can be asked for, as receipts write them.
-pub const CAUSES: [&str; 13] = [
+pub const CAUSES: [&str; 14] = [
     "badge-out",
     "takeover",
     "tap-out",
@@ -160,6 +162,7 @@ pub const CAUSES: [&str; 13] = [
     "expired",
     "suspend",
     "reader-lost",
+    "revoked",
     "drill",
     "maintenance",
     "fault",
@@ -513,6 +516,7 @@ fn what(receipt: &Receipt) -> String {
         "roster" => "roster changed".to_owned(),
         "policy" => "policy changed".to_owned(),
         "key" => "station key".to_owned(),
+        "settled" => about(receipt, "signed out, of"),
         "anchored" => "checkpoint kept elsewhere".to_owned(),
         "pruned" => "old entries pruned".to_owned(),
         other => escape(other),
@@ -536,10 +540,11 @@ pub fn cause(trigger: &str) -> String {
         "ended" => "ended".to_owned(),
         "expired" => "time over".to_owned(),
         "reader-lost" => "reader lost".to_owned(),
+        "revoked" => "revoked elsewhere".to_owned(),
         "suspend" => "went to sleep".to_owned(),
         "maintenance" => "shell stopped".to_owned(),
         "fault" => "fault".to_owned(),
-        "fresh-start" => "ready after a start".to_owned(),
+        "fresh-start" => "started afresh".to_owned(),
         "recovery" => "recovered after a stop".to_owned(),
         other => escape(other),
     }

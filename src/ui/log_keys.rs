@@ -16,8 +16,9 @@ impl App {
             Phase::Attended(scene) => {
                 scene.log.is_some()
                     && scene.warning.is_none()
-                    && scene.log_pin.is_none()
+                    && scene.pin_again.is_none()
                     && !scene.before_open
+                    && !scene.afresh
             }
             Phase::Challenge(_)
             | Phase::CleanUp(_)

@@ -485,8 +485,10 @@ impl App {
             if scene.warning.is_some() {
                 return Some(Message::Wish(Wish::Stay));
             }
-            return match (&scene.log_pin, self.log.opened()) {
+            return match (&scene.pin_again, self.log.opened()) {
                 (Some(_), _) => Some(Message::Enter),
+                // Nothing is pressed there unless it is meant.
+                (None, _) if scene.afresh => None,
                 (None, _) if self.log.note.is_some() => Some(Message::Log(LogMessage::NoteDone)),
                 (None, _) if self.reads_log() && self.log.menu.is_none() && !self.log.on_controls() => {
                     self.log.at(self.log.top).map(|shown| Message::Open(shown.written.index))
@@ -516,6 +518,8 @@ impl App {
         };
         if scene.warning.is_some() {
             self.wish(Wish::Stay);
+        } else if scene.afresh {
+            self.wish(Wish::Afresh(false));
         } else if scene.before_open {
             self.wish(Wish::Receipt(false));
         } else if scene.log.is_some() {

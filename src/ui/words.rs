@@ -1,6 +1,6 @@
 //! Every sentence an operator reads: short, active, in the ward's words, without codes.
 
-use crate::driver::scene::{CleanSummary, PinAsk, StepName};
+use crate::driver::scene::{CleanSummary, PinAsk, StepName, TokenState};
 use crate::handoff::{BadgeMode, Notice, Trigger};
 
 /// The mark of a demo, on every screen.
@@ -87,6 +87,10 @@ pub fn notice(notice: Notice, help: &str) -> (&'static str, String) {
         Notice::CannotRestart => {
             ("The machine could not be restarted", call("Switch it off and on again.", help))
         }
+        Notice::PinNeeded => (
+            "This app asks for a person’s own PIN",
+            "It does not open in an emergency session. Tap your badge to work with it.".to_owned(),
+        ),
         Notice::SupervisorNeeded => {
             ("Only a supervisor's badge helps now", "This station must be released first.".to_owned())
         }
@@ -113,6 +117,7 @@ pub fn ask(ask: PinAsk, emergency: bool) -> &'static str {
         PinAsk::New => "Choose your own PIN",
         PinAsk::Opening => "Opening your session…",
         PinAsk::Pin => "Type your PIN",
+        PinAsk::Waiting => "Your PIN was right",
     }
 }
 
@@ -127,7 +132,61 @@ pub fn ask_more(ask: PinAsk, (least, most): (u8, u8)) -> Option<String> {
             Some(format!("It replaces the one you were given. {least} to {most} digits, only you know them."))
         }
         PinAsk::Again => Some("So that no finger slipped.".to_owned()),
-        PinAsk::Checking | PinAsk::Opening | PinAsk::Pin => None,
+        PinAsk::Checking | PinAsk::Opening | PinAsk::Pin | PinAsk::Waiting => None,
+    }
+}
+
+/// At a station that is held: what is sure.
+pub const NOTHING_LEFT_HERE: &str = "Nothing of it is left at this station.";
+/// At a station that is held: what a supervisor can do.
+pub const MAY_RELEASE: &str = "A supervisor can tap her badge here, and release the station.";
+/// What her PIN does then.
+pub const RELEASES: &str = "Your PIN releases this station. That you did is recorded.";
+
+/// What a station is held for.
+#[must_use]
+pub fn held(count: usize) -> String {
+    match count {
+        0 => "Waiting for sign-ins to be ended".to_owned(),
+        1 => "Waiting for 1 sign-in to be ended".to_owned(),
+        count => format!("Waiting for {count} sign-ins to be ended"),
+    }
+}
+
+/// How many sign-ins are not ended.
+#[must_use]
+pub fn pending(count: usize) -> String {
+    match count {
+        1 => "1 sign-in is not ended yet".to_owned(),
+        count => format!("{count} sign-ins are not ended yet"),
+    }
+}
+
+/// How a token stands, as a screen says it.
+#[must_use]
+pub fn token(state: TokenState) -> &'static str {
+    match state {
+        TokenState::Proved => "ended",
+        TokenState::Acknowledged => "ended, as the provider says",
+        TokenState::Expired => "its time is over",
+        TokenState::Pending => "retrying",
+        TokenState::ExpiresAt => "ends by itself",
+        TokenState::Failed => "could not be ended",
+    }
+}
+
+/// Where she could not be signed in, and why.
+#[must_use]
+pub fn not_signed_in(provider: &str, sentence: &str) -> String {
+    format!("Not signed in at {provider}. {sentence}")
+}
+
+/// Why the PIN is asked for again: before an app of this name, or before the log.
+#[must_use]
+pub fn why_again(app: Option<&str>) -> String {
+    match app {
+        Some(app) => format!("{app} asks who is here. It starts once your PIN was right."),
+        None => "The handoff log opens for you alone. That you read it is recorded.".to_owned(),
     }
 }
 
@@ -153,20 +212,22 @@ pub fn ended(name: Option<&str>) -> String {
     )
 }
 
-/// Why it ended.
+/// Why it ended; or, without a session that ended, why the station is made ready.
 #[must_use]
-pub fn because(trigger: Trigger) -> &'static str {
+pub fn because(trigger: Trigger, session: bool) -> &'static str {
     match trigger {
         Trigger::BadgeOut => "The badge was taken.",
         Trigger::Drill => "A drill is held at this station.",
         Trigger::Ended => "It was ended from the bar.",
         Trigger::Expired => "The time for it is over.",
         Trigger::Fault => "Something inside the station failed.",
+        Trigger::FreshStart if session => "It begins afresh, with nothing of before.",
         Trigger::FreshStart => "The station has started, and looks for traces first.",
         Trigger::Idle => "Nobody touched the station.",
         Trigger::Maintenance => "The station is being stopped.",
         Trigger::ReaderLost => "The badge reader is gone.",
         Trigger::Recovery => "The station was stopped in the middle of its work, and cleans up first.",
+        Trigger::Revoked => "A sign-in service has revoked it.",
         Trigger::Suspend => "The station goes to sleep.",
         Trigger::Takeover => "Another badge was shown.",
         Trigger::TapOut => "The badge was tapped again.",
@@ -181,6 +242,7 @@ pub fn step(step: StepName) -> &'static str {
         StepName::Checked => "Checking for traces",
         StepName::Covered => "Screen covered",
         StepName::Destroyed => "Session destroyed",
+        StepName::SignInsEnded => "Sign-ins ended",
         StepName::Receipt => "Receipt written",
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use cleanshift::ctl::demo::stage::{Stage, wait_for};
 use cleanshift::handoff::OperatorId;
 use cleanshift::handoff::record::Trigger;
-use cleanshift::ports::{Answer, Body, Entry, GateAnswer, Handoff, Ledger as _, Person, Stamp};
+use cleanshift::ports::{Answer, Body, Ends, Entry, GateAnswer, Handoff, Ledger as _, Person, Stamp};
 use cleanshift::store::Store;
 
 use super::journal::Journal;
@@ -116,7 +116,7 @@ fn handoff(number: u64) -> Entry {
         after: (1..=28).map(gate).collect(),
         shared: Vec::new(),
         capabilities: vec![("userns".to_owned(), "yes".to_owned()), ("swap".to_owned(), "none".to_owned())],
-        sign_ins: Default::default(),
+        sign_ins: Ends::default(),
         assurance: "UID+PIN: identification, below AAL2".to_owned(),
         policy: "ab".repeat(32),
     }));

@@ -12,15 +12,15 @@ use std::time::Duration;
 use cleanshift::handoff::record::{Denial, Record, Trigger};
 use cleanshift::handoff::{OperatorId, Reason, Refusal};
 use cleanshift::ports::{
-    Answer, BadgeUid, Body, Entry, GateAnswer, Handoff, Ledger as _, Note, Noted, Person, RosterRow,
-    RosterRows as _, Stamp,
+    Answer, BadgeUid, Body, Ends, Entry, GateAnswer, Handoff, Ledger as _, Note, Noted, Person, RosterRow,
+    RosterRows as _, Settlement, Stamp, TokenEnd, TokenKind, TokenState,
 };
 use cleanshift::store::Store;
 
 /// The station's name: what must be quoted, escaped or encoded somewhere.
 pub(crate) const STATION: &str = "Ward 4 \"B\" ]\\ Zoë 東京";
 
-pub(crate) const TRIGGERS: [(Trigger, &str); 13] = [
+pub(crate) const TRIGGERS: [(Trigger, &str); 14] = [
     (Trigger::BadgeOut, "badge-out"),
     (Trigger::TapOut, "tap-out"),
     (Trigger::Takeover, "takeover"),
@@ -28,6 +28,7 @@ pub(crate) const TRIGGERS: [(Trigger, &str); 13] = [
     (Trigger::Ended, "ended"),
     (Trigger::Expired, "expired"),
     (Trigger::ReaderLost, "reader-lost"),
+    (Trigger::Revoked, "revoked"),
     (Trigger::Suspend, "suspend"),
     (Trigger::Maintenance, "maintenance"),
     (Trigger::Drill, "drill"),
@@ -37,7 +38,7 @@ pub(crate) const TRIGGERS: [(Trigger, &str); 13] = [
 ];
 
 /// Every kind of entry.
-pub(crate) const KINDS: [&str; 22] = [
+pub(crate) const KINDS: [&str; 23] = [
     "anchored",
     "annotated",
     "attested",
@@ -57,6 +58,7 @@ pub(crate) const KINDS: [&str; 22] = [
     "released",
     "restarted",
     "roster",
+    "settled",
     "started",
     "stopped",
     "viewed",
@@ -135,6 +137,8 @@ pub(crate) struct Odd {
     pub(crate) let_in_disabled: Vec<u64>,
     pub(crate) without_end: Vec<u64>,
     pub(crate) unproved: Vec<u64>,
+    pub(crate) unsettled: Vec<u64>,
+    pub(crate) failed: Vec<u64>,
 }
 
 fn person(number: usize) -> Person {
@@ -224,10 +228,66 @@ impl Writing {
             after: gates(usual),
             shared: vec!["/srv/\"shared\" ]\\".to_owned()],
             capabilities: vec![("userns".to_owned(), "yes".to_owned())],
-            sign_ins: Default::default(),
+            // Somebody is signed in elsewhere in every third session.
+            sign_ins: if who.is_some() && self.written.is_multiple_of(3) {
+                self.signed_out(&[TokenState::Proved, TokenState::Acknowledged, TokenState::Expired])
+            } else {
+                Ends::default()
+            },
             assurance: "UID+PIN: identification, below AAL2".to_owned(),
             policy: policy_hash(),
         }
+    }
+
+    /// What a session held elsewhere, of every sort there is, at providers whose names break what reads them.
+    fn signed_out(&self, states: &[TokenState]) -> Ends {
+        let kinds = [
+            TokenKind::ProofKey,
+            TokenKind::ProviderSession,
+            TokenKind::Refresh,
+            TokenKind::Access,
+            TokenKind::Call,
+        ];
+        let names = names();
+        let token = |(place, state): (usize, &TokenState)| TokenEnd {
+            provider: names[place % 2 * 8].clone(),
+            issuer: format!("https://id.example/\"{place}\"]"),
+            kind: kinds[place % kinds.len()],
+            id: format!("{:08x}{place:08x}", self.written),
+            state: *state,
+            saw: names[1].clone(),
+            // What waits without an end is good for ever; all else for an hour.
+            expires_utc_ms: Some(if *state == TokenState::ExpiresAt && place > 0 {
+                7_258_118_400_000
+            } else {
+                self.at().utc_ms + 3_600_000
+            }),
+        };
+        Ends {
+            session: format!("{:016x}", self.written),
+            tokens: states.iter().enumerate().map(token).collect(),
+        }
+    }
+
+    /// A session that leaves something open elsewhere, and what becomes of it.
+    fn left_open(&mut self, states: &[TokenState], later: &[TokenState], known: bool) -> u64 {
+        let who = person(6);
+        self.opened(&who);
+        let mut facts = self.facts(Some(&who), Trigger::Ended);
+        facts.sign_ins = self.signed_out(states);
+        let (session, mut tokens) = (facts.sign_ins.session.clone(), facts.sign_ins.tokens.clone());
+        let index = self.put(Body::Handoff(Box::new(facts)));
+        if !later.is_empty() {
+            tokens.truncate(later.len());
+            for (token, state) in tokens.iter_mut().zip(later) {
+                token.state = *state;
+                if *state == TokenState::ExpiresAt {
+                    token.expires_utc_ms = Some(7_258_118_400_000);
+                }
+            }
+            self.put(Body::Settled(Settlement { session, entry: known.then_some(index), tokens }));
+        }
+        index
     }
 
     /// Where a trace was found, its gates tell so.
@@ -394,6 +454,9 @@ fn ordinary(month: &mut Writing, day: i64) {
             month.roster("cleo.day", &names()[3], "import 12 operators");
         }
         4 => {
+            month.left_open(&[TokenState::Pending; 2], &[TokenState::Proved, TokenState::Expired], true);
+            // It ends by itself before the month does.
+            month.left_open(&[TokenState::ExpiresAt], &[], false);
             month.put(Body::Drill {
                 by: Some(person(3)),
                 came_to: "clean: planted in 19 of 28 classes, 0 left".to_owned(),
@@ -466,6 +529,17 @@ fn odd(month: &mut Writing) {
     month.handoff(Some(&code("=Night")), Trigger::Maintenance);
     let index = month.put(Body::Discontinuity(vec![held]));
     month.odd.discontinuity.push(index);
+    // What a session held elsewhere: still waiting, failed at once, failed at last, and a word about nobody's.
+    let index = month.left_open(&[TokenState::Proved, TokenState::ExpiresAt], &[], false);
+    month.odd.unsettled.push(index);
+    let index = month.left_open(&[TokenState::Failed, TokenState::Acknowledged], &[], false);
+    month.odd.failed.push(index);
+    let later = [TokenState::Failed, TokenState::ExpiresAt];
+    let index = month.left_open(&[TokenState::Pending, TokenState::Pending], &later, false);
+    month.odd.failed.push(index);
+    month.odd.unsettled.push(index);
+    let tokens = month.signed_out(&[TokenState::Proved]).tokens;
+    month.put(Body::Settled(Settlement { session: "ffff".to_owned(), entry: None, tokens }));
     // A session whose end is nowhere.
     let next = person(2);
     let index = month.opened(&next);

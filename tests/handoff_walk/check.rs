@@ -8,6 +8,8 @@ use cleanshift::handoff::{
 
 use super::drill::{drill, may_drill};
 use super::relative::guest;
+use super::sign_ins::{looked_clean, settled, sign_ins};
+use super::step_up::step_up;
 
 /// Whoever uses a break-glass code.
 fn emergency(guest: Option<Guest>) -> bool {
@@ -91,22 +93,21 @@ pub(super) fn check(
         ensure(right, "2: only a right PIN verifies")?;
     }
     // 3. Out of CleanUp only with Attested, after the receipt is durable.
-    let settled = matches!(after, Station::Vacant(_) | Station::Challenge(_) | Station::Drill(_));
+    let left = matches!(after, Station::Vacant(_) | Station::Challenge(_) | Station::Drill(_));
     match before {
-        Station::CleanUp(clean_up) if settled => {
+        Station::CleanUp(clean_up) if left => {
             let durable = clean_up.doing == Doing::Receipt && event == Event::Recorded(clean_up.turn, true);
             ensure(durable, "3: out of CleanUp only after the durable receipt")?;
         }
-        Station::Quarantine(_) | Station::Attended(_) => ensure(!settled, "3: only CleanUp leads to Vacant")?,
+        Station::Quarantine(_) | Station::Attended(_) => ensure(!left, "3: only CleanUp leads to Vacant")?,
         Station::CleanUp(_) | Station::Challenge(_) | Station::Drill(_) | Station::Vacant(_) => {}
     }
     if let (Station::CleanUp(was), Station::CleanUp(is)) = (before, after)
         && is.doing == Doing::Receipt
         && was.doing != Doing::Receipt
     {
-        let clean = was.doing == Doing::Looking && event == Event::Looked(was.turn, Finding::Clean);
-        ensure(clean, "3: a receipt only after a clean look")?;
-        ensure(matches!(effects, [Effect::Record(_, Record::Handoff(..))]), "3: the receipt is written")?;
+        ensure(looked_clean(was, event) || settled(was), "3: a receipt only after a clean look")?;
+        ensure(matches!(effects, [.., Effect::Record(_, Record::Handoff(..))]), "3: the receipt is written")?;
     }
     // 4. Residue, unknown, or silence: another round or Quarantine; left only as the rules say.
     if let Station::CleanUp(clean_up) = before {
@@ -174,7 +175,9 @@ pub(super) fn check(
         if asks(attended.log) && !asks(was) {
             let own = |proof: PinVerified| proof.operator() == attended.operator.id;
             let right = match (was, event) {
-                (LogView::Closed, Event::LogWished) => at < attended.since.after(rules.patience),
+                (LogView::Closed, Event::LogWished) => {
+                    at < attended.since.after(rules.patience) && attended.step_up.is_none()
+                }
                 (LogView::Pin(guest), Event::PinChecked(turn, PinAnswer::Right(proof))) => {
                     guest.stage == Stage::Checking(turn) && own(proof)
                 }
@@ -216,6 +219,8 @@ pub(super) fn check(
                 Some(Trigger::TapOut)
             }
             Event::EndWished => Some(Trigger::Ended),
+            Event::FreshStartWished if !own.is_emergency() => Some(Trigger::FreshStart),
+            Event::Revoked(id) if id == own && !own.is_emergency() => Some(Trigger::Revoked),
             Event::DrillWished if may_drill(attended, rules) => Some(Trigger::Drill),
             Event::ReaderLost => Some(Trigger::ReaderLost),
             Event::CapsuleLost => Some(Trigger::Fault),
@@ -231,12 +236,18 @@ pub(super) fn check(
                     clean_up.trigger == trigger && clean_up.outgoing == Some(own),
                     "6: ended for the right cause",
                 )?;
-                let expected = if trigger == Trigger::Takeover {
-                    event == Event::BadgeIn(Presented::Rostered(clean_up.guest.unwrap().operator))
-                } else {
-                    clean_up.guest.is_none()
+                let expected = match (trigger, clean_up.guest) {
+                    (Trigger::Takeover, Some(guest)) => {
+                        event == Event::BadgeIn(Presented::Rostered(guest.operator))
+                    }
+                    // Whoever begins afresh is asked for her PIN as anybody is.
+                    (Trigger::FreshStart, Some(guest)) => {
+                        guest.operator.id == own && guest.stage == Stage::Pin
+                    }
+                    (Trigger::Takeover | Trigger::FreshStart, None) => false,
+                    (_, guest) => guest.is_none(),
                 };
-                ensure(expected, "6: a takeover's operator waits, nobody else does")?;
+                ensure(expected, "6: who takes over waits, or who begins afresh, and nobody else does")?;
             }
             (Some(_), _) => return Err("6: what must end a session does".to_owned()),
             (None, Station::Attended(_)) => {}
@@ -252,6 +263,8 @@ pub(super) fn check(
         }
     }
     drill(before, at, event, after, effects, rules)?;
+    sign_ins(before, at, event, after, effects, rules)?;
+    step_up(before, at, event, after, effects, rules)?;
     // Break-glass is never disabled: whoever has the right code gets in, wherever it is asked for.
     if event == Event::EmergencyWished && rules.emergency.is_some() {
         let offered = match before {
@@ -293,10 +306,9 @@ pub(super) fn check(
                 return Err("6: apps are served to an operator at work".to_owned());
             };
             let permitted = match wish {
-                AppWish::Launch(app) => rules
-                    .apps
-                    .get(usize::from(app.0))
-                    .is_some_and(|roles| roles.meets(attended.operator.roles)),
+                AppWish::Launch(app) => {
+                    rules.app(*app).is_some_and(|rule| rule.roles.meets(attended.operator.roles))
+                }
                 AppWish::Close(_) | AppWish::Raise(_) => true,
             };
             ensure(permitted, "6: only permitted apps are started")?;
@@ -308,8 +320,9 @@ pub(super) fn check(
             Station::CleanUp(clean_up) => Some(clean_up.trigger),
             _ => None,
         };
+        let began = matches!(before, Station::CleanUp(clean_up) if clean_up.outgoing.is_none());
         let expected = match trigger(before) {
-            Some(Trigger::FreshStart) => Some(Trigger::Recovery),
+            Some(Trigger::FreshStart) if began => Some(Trigger::Recovery),
             other => other,
         };
         ensure(effects.is_empty() && trigger(after) == expected, "unfinished work is a recovery")?;
@@ -322,6 +335,7 @@ pub(super) fn check(
         | Event::PinChecked(turn, _)
         | Event::Prepared(turn, _)
         | Event::Recorded(turn, _)
+        | Event::Settled(turn, _)
         | Event::Stepped(turn, _) => Some(turn),
         _ => None,
     };

@@ -1,13 +1,15 @@
 //! Moves a state back to where the walk began, so that the states that differ in time and in the
 //! numbers of their questions alone are one.
 
-use cleanshift::handoff::station::{Capsule, Common, DrillDoing, LogView, Stage};
+use cleanshift::handoff::station::{Capsule, Common, DrillDoing, LogView, Revoking, Stage};
 use cleanshift::handoff::{Guest, Moment, Station, Turn};
 
 /// The moment at which every edge begins.
 pub(super) const NOW: Moment = Moment(1_000);
 /// Longer ago than this is all the same.
 const LONG_AGO: u64 = 7;
+/// The longest that a small station waits for the end of what a session holds elsewhere.
+pub(super) const WAITED: u64 = 2;
 /// A state holds no more turns than these, beside the newest.
 const MOST_TURNS: usize = 3;
 
@@ -27,10 +29,12 @@ fn guest_mut(station: &mut Station) -> Option<&mut Guest> {
         Station::Challenge(phase) => Some(&mut phase.guest),
         Station::CleanUp(phase) => phase.guest.as_mut(),
         Station::Quarantine(phase) => phase.guest.as_mut(),
-        // A supervisor who is asked for her PIN again before the log.
+        // Somebody who is asked for her PIN again, before the log or an app.
         Station::Attended(phase) => match &mut phase.log {
             LogView::Pin(guest) => Some(guest),
-            LogView::Asked(_) | LogView::Closed | LogView::Open => None,
+            LogView::Asked(_) | LogView::Closed | LogView::Open => {
+                phase.step_up.as_mut().map(|step_up| &mut step_up.guest)
+            }
         },
         Station::Drill(_) | Station::Vacant(_) => None,
     }
@@ -42,10 +46,7 @@ pub(super) fn guest(station: &Station) -> Option<Guest> {
         Station::Challenge(phase) => Some(phase.guest),
         Station::CleanUp(phase) => phase.guest,
         Station::Quarantine(phase) => phase.guest,
-        Station::Attended(phase) => match phase.log {
-            LogView::Pin(guest) => Some(guest),
-            LogView::Asked(_) | LogView::Closed | LogView::Open => None,
-        },
+        Station::Attended(phase) => phase.asked(),
         Station::Drill(_) | Station::Vacant(_) => None,
     }
 }
@@ -75,6 +76,15 @@ fn turns(station: &mut Station, visit: &mut impl FnMut(&mut Turn)) {
     }
 }
 
+/// Since when a handoff ends what the session holds elsewhere.
+fn since(revoking: &mut Revoking, visit: &mut impl FnMut(&mut Moment)) {
+    if let Revoking::Since(moment) = revoking {
+        visit(moment);
+        // Longer ago than any small station waits is all the same.
+        *moment = (*moment).max(Moment(NOW.0 - WAITED));
+    }
+}
+
 /// Every moment in a state.
 fn moments(station: &mut Station, visit: &mut impl FnMut(&mut Moment)) {
     if let Capsule::Building(_, until) = &mut common(station).capsule {
@@ -90,13 +100,20 @@ fn moments(station: &mut Station, visit: &mut impl FnMut(&mut Moment)) {
         Station::Attended(phase) => {
             visit(&mut phase.since);
             visit(&mut phase.active);
+            visit(&mut phase.proved);
             if let Some(until) = &mut phase.operator.until {
                 visit(until);
             }
         }
-        Station::CleanUp(phase) => visit(&mut phase.until),
+        Station::CleanUp(phase) => {
+            visit(&mut phase.until);
+            since(&mut phase.revoking, visit);
+        }
         Station::Drill(phase) => visit(&mut phase.until),
-        Station::Quarantine(phase) => visit(&mut phase.until),
+        Station::Quarantine(phase) => {
+            visit(&mut phase.until);
+            since(&mut phase.revoking, visit);
+        }
         Station::Challenge(_) | Station::Vacant(_) => {}
     }
 }

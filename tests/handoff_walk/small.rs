@@ -1,11 +1,12 @@
 //! The small stations that are walked: their rules, and everything that can happen to one.
 
 use cleanshift::handoff::{
-    App, AppWish, BadgeMode, EmergencyAccess, Event, Finding, Moment, Operator, OperatorId, PinAnswer,
-    PinVerified, Presented, Refusal, Roles, Rules, Station, SupervisorRights, Turn, Window,
+    App, AppRule, AppWish, BadgeMode, EmergencyAccess, Event, Finding, Late, Moment, Operator, OperatorId,
+    PinAnswer, PinVerified, Presented, Refusal, Roles, Rules, SignInRules, Station, SupervisorRights, Turn,
+    Window,
 };
 
-use super::relative::{NOW, outstanding};
+use super::relative::{NOW, WAITED, outstanding};
 
 pub(super) fn operator(id: u32) -> Operator {
     Operator {
@@ -29,11 +30,30 @@ pub(crate) enum Small {
     DrillHold,
     /// Held badges with break-glass, and with shorter times and fewer people, so that it stays small.
     BreakGlass,
+    /// Operators are signed in elsewhere, and the station opens although something is not ended there.
+    SignInsOpen,
+    /// The same, and the station is held until everything is ended.
+    SignInsHold,
+    /// An app asks for the PIN again, where it is no longer young, and another always.
+    StepUp,
 }
 
 /// Every small station.
-pub(crate) const ALL_SMALL: [Small; 5] =
-    [Small::DrillTap, Small::DrillHold, Small::BreakGlass, Small::Tap, Small::Hold];
+pub(crate) const ALL_SMALL: [Small; 8] = [
+    Small::SignInsOpen,
+    Small::SignInsHold,
+    Small::StepUp,
+    Small::DrillTap,
+    Small::DrillHold,
+    Small::BreakGlass,
+    Small::Tap,
+    Small::Hold,
+];
+
+/// Where a session can be begun afresh and revoked: elsewhere it would only make the walks longer.
+fn is_signed_in(small: Small) -> bool {
+    matches!(small, Small::SignInsOpen | Small::StepUp)
+}
 
 /// The rules of a small station.
 pub(super) fn rules(small: Small) -> Rules {
@@ -51,6 +71,35 @@ pub(super) fn rules(small: Small) -> Rules {
             emergency: Some(EmergencyAccess { roles: Roles(0b10), longest: 2, patience: 1 }),
             ..rules(Small::Hold)
         };
+    }
+    let sign_ins = |late| Some(SignInRules { farewell: 1, late });
+    match small {
+        Small::SignInsOpen => {
+            return Rules {
+                grace: 1,
+                retries: 1,
+                quarantine_retries: 0,
+                emergency: None,
+                sign_ins: sign_ins(Late::Open { after: WAITED }),
+                ..rules(Small::BreakGlass)
+            };
+        }
+        Small::SignInsHold => {
+            return Rules {
+                quarantine_retries: 0,
+                sign_ins: sign_ins(Late::Hold { longest: WAITED }),
+                ..rules(Small::BreakGlass)
+            };
+        }
+        Small::StepUp => {
+            let asks = |roles, age| AppRule { roles: Roles(roles), reverify: Some(age) };
+            return Rules {
+                idle: 3,
+                apps: vec![AppRule::of(Roles(0b01)), asks(0b10, 1), asks(0b10, 0)],
+                ..rules(Small::BreakGlass)
+            };
+        }
+        Small::BreakGlass | Small::DrillHold | Small::DrillTap | Small::Hold | Small::Tap => {}
     }
     if matches!(small, Small::DrillTap | Small::DrillHold) {
         let held = rules(Small::Hold);
@@ -91,15 +140,17 @@ pub(super) fn rules(small: Small) -> Rules {
             // Drills are the business of walks of their own, which are small enough for them.
             drill: false,
         },
-        apps: vec![Roles(0b01), Roles(0b10)],
+        apps: vec![AppRule::of(Roles(0b01)), AppRule::of(Roles(0b10))],
+        sign_ins: None,
     }
 }
 
 /// Who has a badge: a nurse, another who may start more, and a supervisor.
 fn people(small: Small) -> Vec<u32> {
     match small {
-        Small::BreakGlass => vec![3],
-        Small::DrillHold | Small::DrillTap => vec![2, 3],
+        Small::BreakGlass | Small::SignInsHold => vec![3],
+        Small::DrillHold | Small::DrillTap | Small::SignInsOpen => vec![2, 3],
+        Small::StepUp => vec![2],
         Small::Hold | Small::Tap => vec![1, 2, 3],
     }
 }
@@ -110,6 +161,7 @@ pub(super) fn events(station: &Station, small: Small, rules: &Rules) -> Vec<(Mom
         Event::Active(NOW),
         Event::AppWished(AppWish::Launch(App(0))),
         Event::AppWished(AppWish::Launch(App(1))),
+        Event::AppWished(AppWish::Launch(App(2))),
         Event::AppWished(AppWish::Launch(App(9))),
         Event::AppWished(AppWish::Raise(Window(7))),
         Event::AppWished(AppWish::Close(Window(7))),
@@ -138,6 +190,11 @@ pub(super) fn events(station: &Station, small: Small, rules: &Rules) -> Vec<(Mom
         list.push(Event::BadgeIn(Presented::Rostered(operator(id))));
         list.push(Event::BadgeOut(OperatorId(id)));
     }
+    if is_signed_in(small) {
+        list.push(Event::FreshStartWished);
+        let all = people(small).into_iter().chain([7, OperatorId::EMERGENCY.0]);
+        list.extend(all.map(|id| Event::Revoked(OperatorId(id))));
+    }
     let mut turns = outstanding(station);
     // An answer to a question that nobody asked.
     turns.push(Turn(200));
@@ -147,6 +204,9 @@ pub(super) fn events(station: &Station, small: Small, rules: &Rules) -> Vec<(Mom
             list.push(Event::Prepared(turn, answer));
             list.push(Event::Recorded(turn, answer));
             list.push(Event::Stepped(turn, answer));
+            if rules.sign_ins.is_some() {
+                list.push(Event::Settled(turn, answer));
+            }
         }
         for finding in [Finding::Clean, Finding::Residue, Finding::Unknown] {
             list.push(Event::Looked(turn, finding));
@@ -167,7 +227,7 @@ pub(super) fn events(station: &Station, small: Small, rules: &Rules) -> Vec<(Mom
             list.push(Event::PinChanged(turn, Some(proof)));
         }
     }
-    if rules.emergency.is_some() {
+    if rules.emergency.is_some() || small == Small::SignInsOpen {
         // One-time PINs, the log and touches are the other walks' business.
         list.retain(|event| {
             !matches!(
@@ -176,6 +236,19 @@ pub(super) fn events(station: &Station, small: Small, rules: &Rules) -> Vec<(Mom
                     | Event::LogWished
                     | Event::PinChanged(..)
                     | Event::PinChecked(_, PinAnswer::OneTime(_) | PinAnswer::Wrong { wait: 2, .. })
+            )
+        });
+    }
+    if matches!(small, Small::SignInsHold | Small::SignInsOpen) {
+        // What else may end a session, and the reader, are the other walks' business.
+        list.retain(|event| {
+            !matches!(
+                event,
+                Event::AppWished(_)
+                    | Event::CapsuleLost
+                    | Event::ReaderBack
+                    | Event::ReaderLost
+                    | Event::Suspending
             )
         });
     }

@@ -13,7 +13,9 @@
 mod check;
 mod drill;
 mod relative;
+mod sign_ins;
 mod small;
+mod step_up;
 
 use std::collections::HashMap;
 

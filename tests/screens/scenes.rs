@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use cleanshift::driver::scene::{
     AppState, AppTile, AttendedScene, CleanSummary, CleanUpScene, ControlsScene, DrillReport, DrillScene,
-    DrillStep, DrillStepScene, DrillVerdict, DrilledRow, EmergencyScene, LogScene, Look, OpenScene, Phase,
-    PinAsk, PinScene, QuarantineScene, ReceiptScene, Scene, StationFacts, StepName, StepScene, StepState,
-    VacantScene, WindowScene,
+    DrillStep, DrillStepScene, DrillVerdict, DrilledRow, EmergencyScene, HeldScene, LogScene, Look,
+    OpenScene, Phase, PinAsk, PinScene, QuarantineScene, ReceiptScene, Scene, StationFacts, StepName,
+    StepScene, StepState, TokenEnd, TokenKind, TokenState, VacantScene, WindowScene,
 };
 use cleanshift::evidence::controls::{Tally, report};
 use cleanshift::evidence::leaf_hash;
@@ -194,6 +194,8 @@ pub(crate) fn pin(name: &str) -> PinScene {
         clean_up: None,
         digits: (4, 8),
         emergency: None,
+        app: None,
+        held: None,
     }
 }
 
@@ -250,6 +252,44 @@ pub(crate) fn steps() -> Vec<StepScene> {
     .to_vec()
 }
 
+/// Something that a session holds elsewhere.
+fn token(provider: &str, kind: TokenKind, state: TokenState, saw: &str) -> TokenEnd {
+    TokenEnd {
+        provider: provider.to_owned(),
+        issuer: "https://id.hospital.example".to_owned(),
+        kind,
+        id: "0123456789abcdef".to_owned(),
+        state,
+        saw: saw.to_owned(),
+        expires_utc_ms: (state == TokenState::ExpiresAt).then_some(UTC + 240_000),
+    }
+}
+
+/// What is not ended: so many, of each sort one after the other.
+pub(crate) fn tokens(count: usize) -> Vec<TokenEnd> {
+    let all = [
+        token("Hospital", TokenKind::Refresh, TokenState::Pending, "HTTP 503, tried twice"),
+        token("Hospital", TokenKind::Access, TokenState::ExpiresAt, "it cannot be revoked"),
+        token("Infusion pumps", TokenKind::Call, TokenState::Pending, "no answer in 2 s"),
+        token("Laboratory of the \u{202e}region", TokenKind::ProviderSession, TokenState::Failed, "HTTP 403"),
+    ];
+    all.iter().cycle().take(count).cloned().collect()
+}
+
+/// A station that is held.
+pub(crate) fn held(count: usize, guest: Option<PinScene>) -> Scene {
+    clean_up(|scene| {
+        let held =
+            HeldScene { tokens: tokens(count), until_ms: NOW + 3_600_000, release: true, emergency: true };
+        scene.trigger = Trigger::Revoked;
+        scene.guest = guest.map(|guest| {
+            let release = guest.ask == PinAsk::Pin;
+            PinScene { held: Some(HeldScene { release, ..held.clone() }), clean_up: Some(steps()), ..guest }
+        });
+        scene.held = Some(held);
+    })
+}
+
 pub(crate) fn clean_up(change: impl FnOnce(&mut CleanUpScene)) -> Scene {
     let mut scene_part = CleanUpScene {
         name: Some("Ana Ruiz".to_owned()),
@@ -258,6 +298,7 @@ pub(crate) fn clean_up(change: impl FnOnce(&mut CleanUpScene)) -> Scene {
         steps: steps(),
         guest: None,
         drill: None,
+        held: None,
     };
     change(&mut scene_part);
     scene(Phase::CleanUp(scene_part))
@@ -285,7 +326,9 @@ pub(crate) fn attended(change: impl FnOnce(&mut AttendedScene)) -> Scene {
         windows: vec![window(1, 0, "Chart", true)],
         launcher: true,
         reads_log: false,
-        log_pin: None,
+        pin_again: None,
+        afresh: false,
+        sign_in_problems: Vec::new(),
         log: None,
         before: None,
         before_open: false,
@@ -535,6 +578,7 @@ pub(crate) fn before(name: Option<&str>) -> ReceiptScene {
         number: 1_203,
         leaf: [0x3f; 32],
         began_utc_ms: UTC - 60_000,
+        of_session: true,
         trigger: Trigger::Takeover,
         covered_us: 900,
         clean_us: 312_000,
@@ -590,6 +634,8 @@ fn receipt(index: u64) -> Receipt {
         change: None,
         anchor: None,
         about: None,
+        session: String::new(),
+        tokens: Vec::new(),
         held: Vec::new(),
         capabilities: Vec::new(),
         policy: "3f".repeat(32),
@@ -767,6 +813,27 @@ pub(crate) fn all() -> Vec<(&'static str, Scene, usize)> {
             }),
             0,
         ),
+        ("held", held(2, None), 0),
+        ("held-many", held(9, None), 0),
+        ("held-release", held(2, Some(pin("Sofia Lind"))), 2),
+        ("held-waiting", held(4, Some(PinScene { ask: PinAsk::Waiting, ..pin(LONG) })), 0),
+        ("afresh", attended(|at_work| at_work.afresh = true), 0),
+        (
+            "step-up",
+            attended(|at_work| {
+                at_work.pin_again = Some(PinScene { app: Some(App(1)), tries_left: Some(4), ..pin("Ana Ruiz") });
+            }),
+            3,
+        ),
+        (
+            "launcher-not-signed-in",
+            attended(|at_work| {
+                at_work.sign_in_problems =
+                    vec![("Hospital".to_owned(), "The provider did not answer.".to_owned())];
+            }),
+            0,
+        ),
+        ("log-pending", reads(LogScene { pending: tokens(3), ..log(40) }), 0),
         ("launcher", attended(|_| ()), 0),
         ("launcher-fresh", attended(fresh), 0),
         (
@@ -823,7 +890,7 @@ pub(crate) fn all() -> Vec<(&'static str, Scene, usize)> {
             "log-pin",
             attended(|at_work| {
                 at_work.reads_log = true;
-                at_work.log_pin = Some(PinScene { role: "Ward lead".to_owned(), tries_left: Some(4), ..pin("Eva Kern") });
+                at_work.pin_again = Some(PinScene { role: "Ward lead".to_owned(), tries_left: Some(4), ..pin("Eva Kern") });
             }),
             3,
         ),

@@ -3,7 +3,7 @@
 
 use cleanshift::driver::Wish;
 use cleanshift::driver::scene::{ControlsScene, LogWish, Phase, PinAsk, PinScene, Question};
-use cleanshift::handoff::{App, BadgeMode};
+use cleanshift::handoff::{App, BadgeMode, Late};
 use cleanshift::platform::rehearsal::disk::{Death, Fault, Weather};
 use cleanshift::ports::ReaderEvent;
 
@@ -16,6 +16,9 @@ const WRONG_CODE: &str = "1234567890";
 const WHY: &str = "Patient emergency";
 /// A station on which nothing more goes wrong is vacant, or says why not, within this time.
 const PATIENCE: u64 = 60_000;
+/// Stations that open although something is not ended elsewhere, and stations that are held.
+const OPENS: Late = Late::Open { after: 2_000 };
+const HOLDS: Late = Late::Hold { longest: 600_000 };
 const WEATHERS: [Weather; 4] = [Weather::Failing, Weather::Full, Weather::Forbidden, Weather::ReadOnly];
 
 /// A day that is under way.
@@ -30,10 +33,12 @@ pub(crate) struct Day {
 impl Day {
     /// The day of this seed, before it begins.
     pub(crate) fn new(seed: u64) -> Self {
-        let mut ward = Ward::new(seed, ground::disk(seed), ground::rules(BadgeMode::Hold, 3_000));
+        let rules = ground::rules(BadgeMode::Hold, 3_000, Some(OPENS));
+        let mut ward = Ward::new(seed, ground::disk(seed), rules);
         let mode = if ward.dice.one_in(3) { BadgeMode::Tap } else { BadgeMode::Hold };
         let grace = if ward.dice.one_in(4) { 0 } else { 3_000 };
-        ward.rules = ground::rules(mode, grace);
+        let late = [None, Some(OPENS), Some(HOLDS)][usize::try_from(ward.dice.below(3)).unwrap()];
+        ward.rules = ground::rules(mode, grace, late);
         Self { ward, mode, weather_until: None, reader_back: None, tom_has_own: false }
     }
 
@@ -57,6 +62,13 @@ impl Day {
         }
         self.evening()?;
         Ok(self.ward.tally)
+    }
+
+    /// The same day at a station that signs its operators in, and is held until that is ended.
+    pub(crate) fn held(mut self) -> Self {
+        self.ward.rules = ground::rules(self.mode, 3_000, Some(HOLDS));
+        self.ward.providers.calm();
+        self
     }
 
     /// One fixed short day, for one fault at every point of it. How many changes the disk was asked for
@@ -85,7 +97,9 @@ impl Day {
         self.leaves()?;
         self.ward.pass(5_000)?;
         self.ward.wish(Wish::Emergency)?;
+        self.ward.pass(100)?;
         self.ward.wish(Wish::Reason(WHY.to_owned()))?;
+        self.ward.pass(100)?;
         self.ward.types(CODE)?;
         self.ward.pass(1_000)?;
         self.ward.wish(Wish::Launch(App(1)))?;
@@ -183,6 +197,7 @@ impl Day {
             Phase::Challenge(pin) => self.asked(&pin),
             Phase::CleanUp(clean_up) => match clean_up.guest {
                 Some(pin) => self.asked(&pin),
+                None if clean_up.held.is_some() => self.barred(),
                 None => self.waits(),
             },
             Phase::Quarantine(barred) => match barred.guest {
@@ -289,8 +304,8 @@ impl Day {
             }
             (_, 2) => self.ward.wish(Wish::Reason(String::new())),
             (_, 3) => self.ward.wish(Wish::Emergency),
-            (PinAsk::Checking | PinAsk::Opening, 4) => self.ward.types(WRONG_CODE),
-            (PinAsk::Checking | PinAsk::Opening, _) => Ok(()),
+            (PinAsk::Checking | PinAsk::Opening | PinAsk::Waiting, 4) => self.ward.types(WRONG_CODE),
+            (PinAsk::Checking | PinAsk::Opening | PinAsk::Waiting, _) => Ok(()),
             // No code opens without a reason.
             (_, 4) => self.ward.types(CODE),
             (_, 5) => self.ward.pass(181_000),
@@ -348,7 +363,7 @@ impl Day {
         }
         let dice = self.ward.dice.below(20);
         match (pin.ask, dice) {
-            (PinAsk::Checking | PinAsk::Opening, 0..=14) => Ok(()),
+            (PinAsk::Checking | PinAsk::Opening | PinAsk::Waiting, 0..=14) => Ok(()),
             (_, 0) => self.ward.wish(Wish::Cancel),
             (_, 1) => self.leaves(),
             (_, 2) => {
@@ -356,7 +371,7 @@ impl Day {
                 self.shows(who.badge)
             }
             (_, 3) => self.shows("DEADBEEF"),
-            (PinAsk::Checking | PinAsk::Opening, _) => self.ward.types("1234"),
+            (PinAsk::Checking | PinAsk::Opening | PinAsk::Waiting, _) => self.ward.types("1234"),
             (PinAsk::Pin, 4..=6) => self.ward.types("999999"),
             (PinAsk::Pin, _) => {
                 let right = self.pin_of(&pin.name);
@@ -374,9 +389,9 @@ impl Day {
 
     fn works(&mut self, name: &str) -> Result<(), Broken> {
         let supervisor = name.starts_with("sue");
-        match self.ward.dice.below(25) {
+        match self.ward.dice.below(28) {
             0..=5 => {
-                let app = App(u8::try_from(self.ward.dice.below(4)).unwrap());
+                let app = App(u8::try_from(self.ward.dice.below(6)).unwrap());
                 self.ward.wish(Wish::Launch(app))
             }
             6..=8 => self.leaves(),
@@ -419,12 +434,42 @@ impl Day {
                 let whom = 1 + u32::try_from(self.ward.dice.below(5)).unwrap();
                 self.ward.wish(Wish::Enable(whom))
             }
+            25 => self.ward.wish(Wish::FreshStart),
+            26 => {
+                let whose = PEOPLE[usize::try_from(self.ward.dice.below(5)).unwrap()];
+                self.revokes(whose)
+            }
+            27 => {
+                let ms = self.ward.dice.below(60_000);
+                self.loses(ms)
+            }
             24 => {
                 let open = self.ward.dice.one_in(2);
                 self.ward.wish(Wish::Receipt(open))
             }
             _ => self.ward.world("somebody works", cleanshift::platform::rehearsal::world::World::touch),
         }
+    }
+
+    /// A provider says that somebody's session is revoked: hers ends at once, and nobody else's.
+    fn revokes(&mut self, whose: &Colleague) -> Result<(), Broken> {
+        let is_in = |day: &Self, who: &str| matches!(day.phase(), Some(Phase::Attended(at_work)) if at_work.name.starts_with(who));
+        let key = ["ana.ruiz", "ben.osei", "cho.park", "sue.lind", "tom.beck"][whose.id.0 as usize - 1];
+        let (hers, starts) = (is_in(self, who_key(whose)), self.ward.tally.starts);
+        let providers = self.ward.providers.clone();
+        self.ward.world("a provider revokes a session", |_| providers.revoke(key))?;
+        self.ward.pass(1)?;
+        let signs_in = self.ward.rules.sign_ins.is_some();
+        if hers && signs_in && self.ward.tally.starts == starts && is_in(self, who_key(whose)) {
+            return Err(format!("one operator: {key} is in, and her session was revoked"));
+        }
+        Ok(())
+    }
+
+    /// No provider answers for a while.
+    fn loses(&mut self, ms: u64) -> Result<(), Broken> {
+        let providers = self.ward.providers.clone();
+        self.ward.world("the providers are lost", |_| providers.lose(ms))
     }
 
     fn barred(&mut self) -> Result<(), Broken> {
@@ -569,6 +614,7 @@ impl Day {
         self.ward.disk.forget_plan();
         self.ward.disk.weather(None);
         self.ward.world("calm", cleanshift::platform::rehearsal::world::World::calm)?;
+        self.ward.providers.calm();
         self.weather_until = None;
         if self.reader_back.take().is_some() {
             self.ward.reader(ReaderEvent::Back)?;
@@ -612,6 +658,7 @@ impl Day {
         self.leaves()?;
         self.ward.pass(2_000)?;
         self.ward.promises.told(&self.ward.said, false)?;
+        self.ward.providers.all_told()?;
         let shell = self.ward.shell.as_ref().ok_or("liveness: no shell runs in the evening")?;
         Promises::at_the_end(&shell.witness.store, false)
     }

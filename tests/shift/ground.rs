@@ -6,7 +6,9 @@ use argon2::password_hash::{PasswordHasher as _, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use cleanshift::driver::Settings;
 use cleanshift::driver::scene::{Look, StationFacts};
-use cleanshift::handoff::{BadgeMode, EmergencyAccess, OperatorId, Roles, Rules, SupervisorRights};
+use cleanshift::handoff::{
+    AppRule, BadgeMode, EmergencyAccess, Late, OperatorId, Roles, Rules, SignInRules, SupervisorRights,
+};
 use cleanshift::pin::Pin;
 use cleanshift::platform::rehearsal::disk::Disk;
 use cleanshift::platform::rehearsal::vfs;
@@ -43,7 +45,16 @@ pub(crate) const CODE: &str = "8314462618";
 const CODE_NAME: &str = "ward-4";
 /// The longest that a break-glass session may last.
 pub(crate) const EMERGENCY: u64 = HOUR / 2;
+/// How old a PIN may be before one of the apps asks for it again.
+const YOUNG: u64 = 120_000;
 pub(crate) const PEOPLE: [&Colleague; 5] = [&ANA, &BEN, &CHO, &SUE, &TOM];
+
+/// Whether this is the right PIN, or code, of whoever has this name.
+pub(crate) fn is_right(name: &str, pin: &str) -> bool {
+    let keys = ["ana", "ben", "cho", "sue", "tom"];
+    let who = keys.iter().zip(PEOPLE).find(|(key, _)| name.starts_with(*key)).map(|(_, who)| who);
+    who.map_or(pin == CODE, |who| who.pin == pin || who.id == TOM.id && pin == OWN_PIN)
+}
 
 pub(crate) fn rehearsed() -> Rehearsed {
     let at = Stamp { utc_ms: MORNING, boot_ms: 0, boot_id: "boot-0".to_owned() };
@@ -126,7 +137,7 @@ pub(crate) fn roster_rules() -> RosterRules {
 }
 
 /// The policy's defaults.
-pub(crate) fn rules(badge_mode: BadgeMode, grace: u64) -> Rules {
+pub(crate) fn rules(badge_mode: BadgeMode, grace: u64, late: Option<Late>) -> Rules {
     Rules {
         badge_mode,
         idle: 120_000,
@@ -141,7 +152,14 @@ pub(crate) fn rules(badge_mode: BadgeMode, grace: u64) -> Rules {
         quarantine_pause: 10_000,
         emergency: Some(EmergencyAccess { roles: Roles(0b111), longest: EMERGENCY, patience: 180_000 }),
         supervisors: SupervisorRights { read_log: true, release: true, enable_badge: true, drill: true },
-        apps: vec![Roles(0b111), Roles(0b010), Roles(0b101)],
+        apps: vec![
+            AppRule::of(Roles(0b111)),
+            AppRule::of(Roles(0b010)),
+            AppRule::of(Roles(0b101)),
+            AppRule { roles: Roles(0b111), reverify: Some(0) },
+            AppRule { roles: Roles(0b101), reverify: Some(YOUNG) },
+        ],
+        sign_ins: late.map(|late| SignInRules { farewell: 1_500, late }),
     }
 }
 
@@ -156,7 +174,9 @@ pub(crate) fn settings(rules: Rules) -> Settings {
         reasons: vec!["Patient emergency".to_owned()],
         demo: false,
         look: Look::Light,
-        apps: ["Chart", "Orders", "Notes"].map(|name| (name.to_owned(), String::new())).to_vec(),
+        apps: ["Chart", "Orders", "Notes", "Vault", "Pumps"]
+            .map(|name| (name.to_owned(), String::new()))
+            .to_vec(),
     };
     let version = "0.0.0".to_owned();
     Settings {

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use cleanshift::driver::Scene;
-use cleanshift::driver::scene::Phase;
+use cleanshift::driver::scene::{Phase, StepName, StepState};
 use cleanshift::evidence::Receipt;
-use cleanshift::handoff::{OperatorId, Roles, Rules};
+use cleanshift::handoff::{Late, OperatorId, Roles, Rules, Trigger};
+use cleanshift::platform::rehearsal::sign_ins::Providers;
 use cleanshift::platform::rehearsal::world::{Call, World};
 use cleanshift::ports::{CodeRows as _, Ledger as _, RosterRows as _};
 use cleanshift::store::Store;
@@ -32,8 +33,16 @@ pub(crate) struct Promises {
     pub(crate) label: String,
     /// The PIN that was typed last.
     pub(crate) typed: String,
-    /// When that was.
+    /// When that was, and when it was the right one last.
     pub(crate) typed_at: u64,
+    pub(crate) proved_at: u64,
+    /// When a session was left last.
+    left_at: u64,
+    /// The apps that ran in the last picture.
+    ran: Vec<cleanshift::handoff::App>,
+    /// Since when a station that opens late waits longer than it may.
+    late_since: Option<u64>,
+    held: bool,
     /// When the session that runs was opened, and whether the log is read in it.
     opened_at: u64,
     reads: bool,
@@ -64,6 +73,9 @@ pub(crate) struct Seen {
     pub(crate) unclean: bool,
     pub(crate) held: bool,
     pub(crate) drill: bool,
+    pub(crate) hold: bool,
+    pub(crate) revoked: bool,
+    pub(crate) afresh: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -143,6 +155,9 @@ impl Promises {
             return broken("covered first", &format!("a clean-up began with {calls:?}"));
         }
         self.drilled(was, is, scene, calls)?;
+        if was == Some(Kind::Attended) && changed {
+            self.left_at = now;
+        }
         let emergency = matches!(&scene.phase, Phase::Attended(at_work) if at_work.emergency);
         if was == Some(Kind::CleanUp) && changed && is == Kind::Attended {
             return broken("one operator", "a session opened without a challenge");
@@ -186,8 +201,9 @@ impl Promises {
                 }
                 let roles = roles(operator);
                 let permitted = |app: &cleanshift::handoff::App| {
-                    rules.apps.get(usize::from(app.0)).is_some_and(|allowed| allowed.meets(roles))
+                    rules.app(*app).is_some_and(|rule| rule.roles.meets(roles))
                 };
+                self.asked_again(now, world, emergency, rules)?;
                 if let Some(app) = world.apps().iter().find(|app| !permitted(app)) {
                     return broken("one operator", &format!("{operator:?} was given {app:?}"));
                 }
@@ -292,6 +308,74 @@ impl Promises {
         Ok(())
     }
 
+    /// An app that asks for the PIN again starts on one that is young enough, and for a person alone.
+    fn asked_again(&mut self, now: u64, world: &World, emergency: bool, rules: &Rules) -> Result<(), Broken> {
+        let ran = std::mem::replace(&mut self.ran, world.apps());
+        for app in self.ran.iter().filter(|app| !ran.contains(app)) {
+            let Some(age) = rules.app(*app).and_then(|rule| rule.reverify) else { continue };
+            if emergency {
+                return broken("step-up", &format!("{app:?} was started for a code"));
+            }
+            if now - self.proved_at > age + PROVED_WITHIN {
+                return broken("step-up", &format!("{app:?} was started without a PIN"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a session holds elsewhere ends with it: a station waits for that as its policy says, a revoked
+    /// session ends, and no token reaches anybody but whom it was for.
+    pub(crate) fn signed_in(
+        &mut self,
+        now: u64,
+        scene: &Scene,
+        providers: &Providers,
+        rules: &Rules,
+    ) -> Result<(), Broken> {
+        if let Some(what) = providers.broken() {
+            return Err(what);
+        }
+        let clean_up = match &scene.phase {
+            Phase::CleanUp(clean_up) => Some(clean_up),
+            _ => None,
+        };
+        if let Some(clean_up) = clean_up.filter(|_| self.was == Some(Kind::Attended)) {
+            let who = clean_up.name.as_deref().unwrap_or_default();
+            self.seen.revoked = clean_up.trigger == Trigger::Revoked;
+            self.seen.afresh = clean_up.trigger == Trigger::FreshStart;
+            // A news may be late, and is never invented.
+            if self.seen.revoked && !providers.was_revoked(who, PROVED_WITHIN) {
+                return broken("one operator", &format!("{who}'s session was ended as revoked, and was not"));
+            }
+        }
+        let held = clean_up.is_some_and(|clean_up| clean_up.held.is_some());
+        if held && !rules.holds() {
+            return broken("care goes on", "a station is held whose policy opens it");
+        }
+        self.seen.hold = held && !std::mem::replace(&mut self.held, held);
+        let opened =
+            matches!(scene.phase, Phase::Vacant(_) | Phase::Challenge(_)) && self.was == Some(Kind::CleanUp);
+        let unsettled = providers.unsettled();
+        if opened && rules.holds() && !unsettled.is_empty() {
+            return broken("held", &format!("a station was opened while {unsettled:?} can still be used"));
+        }
+        // A station that opens late waits for its time, and no longer.
+        let settles = clean_up.is_some_and(|clean_up| {
+            let step = clean_up.steps.iter().find(|step| step.step == StepName::SignInsEnded);
+            step.is_some_and(|step| step.state == StepState::Now)
+        });
+        match (rules.sign_ins.map(|rule| rule.late), providers.ended_at()) {
+            (Some(Late::Open { after }), Some(since)) if settles && now > since + after => {
+                let since = *self.late_since.get_or_insert(now);
+                if now - since > ENDED_WITHIN {
+                    return broken("care goes on", "a station waits longer for providers than it may");
+                }
+            }
+            _ => self.late_since = None,
+        }
+        Ok(())
+    }
+
     fn covered(&mut self, now: u64, is: Kind, world: &World) -> Result<(), Broken> {
         if is == Kind::Attended || !world.reachable() {
             self.uncovered_since = None;
@@ -338,6 +422,9 @@ impl Promises {
                 return broken("break-glass", "a session was opened without a reason");
             }
             return Ok(());
+        }
+        if self.typed_at < self.left_at {
+            return broken("one operator", &format!("{operator:?} was let in without a PIN"));
         }
         let issued = PEOPLE.iter().any(|who| who.id == operator && who.pin == self.typed);
         let right = issued || (operator == TOM.id && self.typed == OWN_PIN);

@@ -14,7 +14,7 @@ use cleanshift::platform::rehearsal::dice::Dice;
 use cleanshift::platform::rehearsal::disk::{Death, Disk, Fault};
 use cleanshift::platform::rehearsal::hands::{RehearsedHands, Wanted};
 use cleanshift::platform::rehearsal::pins::RehearsedPins;
-use cleanshift::platform::rehearsal::sign_ins::NoSignIns;
+use cleanshift::platform::rehearsal::sign_ins::Providers;
 use cleanshift::platform::rehearsal::world::{Call, World};
 use cleanshift::ports::{BadgeUid, Clock, CodeRows, Job, Ledger as _, Ports, ReaderEvent, RosterRows};
 use cleanshift::roster::Directory;
@@ -36,6 +36,7 @@ pub(crate) struct Ward {
     pub(crate) clock: Arc<RehearsedClock>,
     pub(crate) disk: Arc<Disk>,
     pub(crate) world: Arc<World>,
+    pub(crate) providers: Arc<Providers>,
     pub(crate) rules: Rules,
     pub(crate) shell: Option<Shell>,
     /// No more is invented that goes wrong.
@@ -51,8 +52,9 @@ pub(crate) struct Ward {
     pub(crate) lying: BTreeMap<&'static str, &'static str>,
     /// The PIN that was typed last when one was asked for.
     pub(crate) typed: String,
-    /// When that was.
+    /// When that was, and when it was the right one last.
     typed_at: u64,
+    proved_at: u64,
     pub(crate) said: Arc<Mutex<Acknowledged>>,
     pub(crate) promises: Promises,
     /// What happened, where somebody wants to read it.
@@ -101,6 +103,11 @@ pub(crate) struct Tally {
     pub(crate) restarts: u64,
     pub(crate) suspends: u64,
     pub(crate) drills: u64,
+    /// Tokens that were given to sessions, and stations that were held.
+    pub(crate) tokens: u64,
+    pub(crate) holds: u64,
+    pub(crate) revoked: u64,
+    pub(crate) afresh: u64,
 }
 
 impl Tally {
@@ -121,6 +128,10 @@ impl Tally {
         self.restarts += other.restarts;
         self.suspends += other.suspends;
         self.drills += other.drills;
+        self.tokens += other.tokens;
+        self.holds += other.holds;
+        self.revoked += other.revoked;
+        self.afresh += other.afresh;
     }
 }
 
@@ -154,11 +165,13 @@ impl Ward {
         let clock = Arc::new(RehearsedClock::begin(ground::MORNING));
         clock.set(1_000);
         let world = World::new(Arc::clone(&clock));
+        let providers = Providers::new(Arc::clone(&clock), Arc::clone(&world), seed);
         Self {
             dice: Dice::new(seed),
             clock,
             disk,
             world,
+            providers,
             rules,
             shell: None,
             calm: false,
@@ -169,6 +182,7 @@ impl Ward {
             lying: BTreeMap::new(),
             typed: String::new(),
             typed_at: 0,
+            proved_at: 0,
             said: Arc::default(),
             promises: Promises::default(),
             trace: None,
@@ -218,7 +232,8 @@ impl Ward {
             Err(error) => return self.refused(&error.to_string()),
         };
         self.promises.recovered(&store, &self.said, self.calm, machine)?;
-        let witness = Arc::new(Witness::new(store, Arc::clone(&self.said), Arc::clone(&self.disk)));
+        let (said, disk) = (Arc::clone(&self.said), Arc::clone(&self.disk));
+        let witness = Arc::new(Witness::new(store, said, disk, Arc::clone(&self.providers)));
         if let Err(error) = witness.store.note_policy(&"ab".repeat(32), "it", &self.clock.stamp()) {
             drop(witness);
             return self.refused(&error.to_string());
@@ -234,7 +249,7 @@ impl Ward {
             ground::roster_rules(),
         ));
         let ports = Ports {
-            sign_ins: Arc::new(NoSignIns),
+            sign_ins: self.providers.clone(),
             clock,
             roster: directory.clone(),
             pins: Arc::new(RehearsedPins::new(directory, rows, Box::new(ground::stored))),
@@ -306,6 +321,7 @@ impl Ward {
         *(if all { &mut self.tally.power_cuts } else { &mut self.tally.kills }) += 1;
         let survives = self.dice.one_in(2);
         self.world.shell_dies(all, survives);
+        self.providers.shell_dies();
         self.machine_died |= all;
         self.promises.died();
         self.restart_at = Some(self.now() + 500 + self.dice.below(4_000));
@@ -321,7 +337,11 @@ impl Ward {
             let queued = self.queue.keys().next().map(|(at, _)| *at);
             let wake =
                 self.shell.as_ref().and_then(|shell| Some(shell.started + shell.driver.next_wake()?.0));
-            let Some(next) = [queued, wake, self.restart_at].into_iter().flatten().min() else { break };
+            // Nobody hears a provider while no shell runs.
+            let provider = self.shell.as_ref().and_then(|_| self.providers.next());
+            let Some(next) = [queued, wake, provider, self.restart_at].into_iter().flatten().min() else {
+                break;
+            };
             if next > then {
                 break;
             }
@@ -335,6 +355,9 @@ impl Ward {
             }
             if self.restart_at.is_some_and(|at| at <= now) {
                 self.start()?;
+            } else if provider.is_some_and(|at| at <= now) {
+                let providers = Arc::clone(&self.providers);
+                self.step(|_| providers.time_came())?;
             } else if queued.is_some_and(|at| at <= now) {
                 if let Some((_, happening)) = self.queue.pop_first() {
                     self.happens(happening)?;
@@ -542,6 +565,10 @@ impl Ward {
 
     fn kept(&mut self) -> Result<(), Broken> {
         let calls = self.world.calls();
+        for (session, capsule) in self.world.given() {
+            self.providers.given(&session, capsule);
+            self.tally.tokens += 1;
+        }
         let Some(shell) = &self.shell else { return Ok(()) };
         let scene = shell.ends.scenes.borrow().clone();
         let label = label(&scene);
@@ -551,6 +578,8 @@ impl Ward {
         }
         self.promises.typed.clone_from(&self.typed);
         self.promises.typed_at = self.typed_at;
+        self.promises.proved_at = self.proved_at;
+        self.promises.signed_in(self.clock.world(), &scene, &self.providers, &self.rules)?;
         self.promises.kept(self.clock.world(), &scene, &calls, &self.world, &self.said, &self.rules)?;
         let seen = self.promises.seen();
         self.tally.sessions += u64::from(seen.opened);
@@ -560,6 +589,9 @@ impl Ward {
         self.tally.barred += u64::from(seen.unclean);
         self.tally.held += u64::from(seen.held);
         self.tally.drills += u64::from(seen.drill);
+        self.tally.holds += u64::from(seen.hold);
+        self.tally.revoked += u64::from(seen.revoked);
+        self.tally.afresh += u64::from(seen.afresh);
         Ok(())
     }
 
@@ -583,6 +615,7 @@ impl Ward {
         self.promises.told(&self.said, untold)?;
         self.queue.clear();
         self.world.shell_dies(false, false);
+        self.providers.shell_dies();
         self.promises.died();
         self.machine_died = self.disk.dead() == Some(Death::PowerCut);
         self.restart_at = Some(self.now() + 1_000 + self.dice.below(60_000));
@@ -602,17 +635,24 @@ impl Ward {
     }
 
     pub(crate) fn types(&mut self, pin: &str) -> Result<(), Broken> {
-        let asked = |pin: &PinScene| matches!(pin.ask, PinAsk::Pin | PinAsk::New | PinAsk::Again);
+        let mut right = false;
+        let mut asked = |asked: &PinScene| {
+            right = ground::is_right(&asked.name, pin);
+            matches!(asked.ask, PinAsk::Pin | PinAsk::New | PinAsk::Again)
+        };
         let asked = match self.scene().map(|scene| scene.phase) {
             Some(Phase::Challenge(pin)) => asked(&pin),
-            Some(Phase::CleanUp(clean_up)) => clean_up.guest.as_ref().is_some_and(asked),
-            Some(Phase::Quarantine(barred)) => barred.guest.as_ref().is_some_and(asked),
-            Some(Phase::Attended(at_work)) => at_work.log_pin.as_ref().is_some_and(asked),
+            Some(Phase::CleanUp(clean_up)) => clean_up.guest.as_ref().is_some_and(&mut asked),
+            Some(Phase::Quarantine(barred)) => barred.guest.as_ref().is_some_and(&mut asked),
+            Some(Phase::Attended(at_work)) => at_work.pin_again.as_ref().is_some_and(&mut asked),
             _ => false,
         };
         if asked {
             pin.clone_into(&mut self.typed);
             self.typed_at = self.clock.world();
+            if right {
+                self.proved_at = self.typed_at;
+            }
         }
         if let Some(shell) = &self.shell {
             shell.ends.pad.wipe();

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use cleanshift::handoff::{OperatorId, Record};
+use cleanshift::handoff::{OperatorId, Record, Trigger};
 use cleanshift::platform::rehearsal::disk::Disk;
+use cleanshift::platform::rehearsal::sign_ins::Providers;
 use cleanshift::ports::controls::Controls;
 use cleanshift::ports::{
     Answer, BadgeUid, Body, CodeRow, CodeRows, Day, Entry, Found, Handoff, Intent, Ledger, Media, PinRow,
@@ -70,11 +71,47 @@ pub(crate) struct Witness {
     pub(crate) store: Store,
     said: Arc<Mutex<Acknowledged>>,
     disk: Arc<Disk>,
+    providers: Arc<Providers>,
 }
 
 impl Witness {
-    pub(crate) fn new(store: Store, said: Arc<Mutex<Acknowledged>>, disk: Arc<Disk>) -> Self {
-        Self { store, said, disk }
+    pub(crate) fn new(
+        store: Store,
+        said: Arc<Mutex<Acknowledged>>,
+        disk: Arc<Disk>,
+        providers: Arc<Providers>,
+    ) -> Self {
+        Self { store, said, disk, providers }
+    }
+
+    /// What an entry tells of sign-ins: before it is written, and once it is durable.
+    fn sign_ins_of(&self, entry: &Entry, durable: bool) {
+        let tells = |facts: &Handoff| {
+            let person =
+                facts.outgoing.as_ref().is_some_and(|who| !who.id.is_emergency() && !who.id.is_drill());
+            let recovery = facts.trigger == Trigger::Recovery;
+            if person || recovery || !facts.sign_ins.session.is_empty() {
+                self.providers.entered(&facts.sign_ins, recovery, durable);
+            }
+        };
+        match &entry.body {
+            Body::Handoff(facts) => tells(facts),
+            Body::BreakGlass { unfinished, .. } => {
+                unfinished.as_deref().into_iter().for_each(tells);
+                // It opens whatever is not ended, and also where this could not be written.
+                self.providers.excuse();
+            }
+            Body::Core { record: Record::Released(_), .. } if durable => self.providers.excuse(),
+            Body::Settled(settlement) if durable => self.providers.settled(settlement),
+            Body::Core { .. }
+            | Body::Change { .. }
+            | Body::Discontinuity(_)
+            | Body::Drill { .. }
+            | Body::Noted(_)
+            | Body::Settled(_)
+            | Body::Started { .. }
+            | Body::Stopped => {}
+        }
     }
 
     fn said(&self) -> MutexGuard<'_, Acknowledged> {
@@ -123,7 +160,9 @@ impl Ledger for Witness {
             | Body::Started { .. }
             | Body::Stopped => {}
         }
+        self.sign_ins_of(entry, false);
         let written = self.store.append(entry)?;
+        self.sign_ins_of(entry, true);
         let mut said = self.said();
         said.newest = Some((written.index, written.leaf));
         // Asked now: what is written later and fails may leave something that was never promised.

@@ -4,6 +4,7 @@ pub mod account;
 pub mod card_service;
 pub mod emulator;
 pub mod page;
+pub mod provider;
 pub mod screen;
 pub mod shift;
 pub mod stage;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::emulator::Temper;
+use super::provider::Provider;
 use super::screen::Shot;
 use super::stage::{Stage, wait_for};
 
@@ -29,7 +30,7 @@ const SECRET: &str = "keyring-canary-51c2";
 const CHART: (i16, i16) = (160, 264);
 const TERMINAL: (i16, i16) = (672, 264);
 /// Where the bar's button for the log is at [`SIZE`].
-const LOG: (i16, i16) = (980, 32);
+const LOG: (i16, i16) = (825, 32);
 /// Where the log's third entry, the newest handoff, is at [`SIZE`].
 const RECEIPT: (i16, i16) = (400, 540);
 
@@ -38,13 +39,22 @@ const RECEIPT: (i16, i16) = (400, 540);
 /// # Errors
 /// A sentence that says what was off.
 pub fn run(target: &Path) -> io::Result<()> {
-    let mut play = Play { began: now(), target: target.to_owned(), shots: 0 };
+    let mut play = Play { began: now(), target: target.to_owned(), shots: 0, copy: None };
     fresh_dir(target)?;
     let mut stage = Stage::set(SIZE)?;
     play.step("a private card service, a display and a page stand");
     // The idle time is shortened, so that the warning can be waited for.
     let policy = include_str!("../../../policies/demo.toml").replace("idle = \"2 min\"", "idle = \"30 s\"");
     let _ = stage.write_policy(&policy, "127.0.0.1:8712")?;
+    let provider = Provider::start(&stage)?;
+    if let Some(provider) = &provider {
+        let _ = stage.write_policy(&provider.in_policy(&policy), "127.0.0.1:8712")?;
+        play.step("an OpenID provider stands, and knows the station by its key");
+    } else {
+        play.step(
+            "nobody is signed in elsewhere: there is no provider (packaging/setup.sh test installs one)",
+        );
+    }
     let issued = stage.enrol()?;
     play.step("Ana, Ben and Sofia are on the roster, each with a one-time PIN");
     let mark = stage.mark();
@@ -53,15 +63,22 @@ pub fn run(target: &Path) -> io::Result<()> {
     play.shot(&stage, "vacant")?;
     play.step("the shell is up: verified clean, vacant");
 
-    morning(&mut play, &stage, &issued)?;
-    takeover(&mut play, &stage, &issued)?;
+    morning(&mut play, &stage, provider.as_ref(), &issued)?;
+    takeover(&mut play, &stage, provider.as_ref(), &issued)?;
     quarantine(&mut play, &stage, &issued)?;
     supervisor(&mut play, &stage)?;
     evening(&mut play, &mut stage)
 }
 
 /// Ana chooses her own PIN, opens the chart, stores a secret, and is reminded that she is idle.
-fn morning(play: &mut Play, stage: &Stage, issued: &[(String, String)]) -> io::Result<()> {
+///
+/// Where there is a provider she signs in there, and somebody keeps a copy of her token, which is answered.
+fn morning(
+    play: &mut Play,
+    stage: &Stage,
+    provider: Option<&Provider>,
+    issued: &[(String, String)],
+) -> io::Result<()> {
     stage.lay("bus card")?;
     std::thread::sleep(Duration::from_millis(900));
     play.shot(stage, "unknown-badge")?;
@@ -72,7 +89,10 @@ fn morning(play: &mut Play, stage: &Stage, issued: &[(String, String)]) -> io::R
     stage.first_pin("ana", issued)?;
     play.shot(stage, "launcher")?;
     play.step("Ana is in, with a PIN of her own");
-    open(stage, CHART, "attended, 1 windows")?;
+    match provider {
+        Some(provider) => sign_in(play, stage, provider, "ana.ruiz", 1)?,
+        None => open(stage, CHART, "attended, 1 windows")?,
+    }
     if !wait_for(|| stage.page.requests().iter().any(|request| request.starts_with("/ "))) {
         return Err(io::Error::other("the chart did not open its page"));
     }
@@ -88,6 +108,9 @@ fn morning(play: &mut Play, stage: &Stage, issued: &[(String, String)]) -> io::R
     std::thread::sleep(Duration::from_millis(1200));
     play.shot(stage, "terminal")?;
     play.step("Ana has stored a secret in the capsule's keyring");
+    if let Some(provider) = provider {
+        keep_token(play, stage, provider)?;
+    }
     let mark = stage.mark();
     stage.wait_state(mark, "attended, warning")?;
     play.shot(stage, "idle-warning")?;
@@ -97,8 +120,85 @@ fn morning(play: &mut Play, stage: &Stage, issued: &[(String, String)]) -> io::R
     Ok(())
 }
 
+/// The station opens the provider's page in the browser of the chart, and whoever is at work types who she is.
+fn sign_in(play: &mut Play, stage: &Stage, provider: &Provider, who: &str, times: usize) -> io::Result<()> {
+    let before = stage.page.requests().len();
+    if !wait_for(|| provider.asked(times).unwrap_or(false)) {
+        return Err(io::Error::other("the station did not open the provider's page"));
+    }
+    std::thread::sleep(Duration::from_millis(2500));
+    if times == 1 {
+        play.shot(stage, "sign-in")?;
+    }
+    stage.screen.type_text(&format!("{who}\n"))?;
+    if !wait_for(|| stage.page.requests().len() > before) {
+        return Err(io::Error::other("signing in did not lead to the chart"));
+    }
+    play.step(&format!("{who} is signed in at the provider, in a browser that obeys the chart's own policy"));
+    Ok(())
+}
+
+/// Somebody copies her token while she works: it is good at the resource server.
+fn keep_token(play: &mut Play, stage: &Stage, provider: &Provider) -> io::Result<()> {
+    let send = format!(
+        "bash -c 'exec 3<>/dev/tcp/127.0.0.1/{}; printf \"GET /told?%s HTTP/1.0\\r\\n\\r\\n\" \
+         $(/session/cleanshift-init token {}) >&3; cat <&3' >/dev/null\n",
+        stage.page.port,
+        provider.audience()
+    );
+    let told = || stage.page.requests().into_iter().find(|request| request.starts_with("/told?"));
+    stage.screen.type_text(&send)?;
+    if !wait_for(|| told().is_some()) {
+        return Err(io::Error::other("no token was found in the session's keyring"));
+    }
+    let copy = told().unwrap_or_default();
+    let copy = copy.trim_start_matches("/told?").split(' ').next().unwrap_or_default().to_owned();
+    match provider.api(&copy)? {
+        200 => play.step("a copy of Ana's token is good at the resource server while she works"),
+        other => {
+            return Err(io::Error::other(format!("the resource server answers {other} while she works")));
+        }
+    }
+    play.copy = Some(copy);
+    Ok(())
+}
+
+/// The copy is refused now, and the receipt says how far each of her sign-ins has ended.
+fn token_ended(play: &Play, stage: &Stage, provider: &Provider, copy: &str) -> io::Result<()> {
+    match provider.api(copy)? {
+        401 => {}
+        other => {
+            return Err(io::Error::other(format!("the resource server answers {other} to a copy of hers")));
+        }
+    }
+    let listed = stage.ctl(&["log", "list", "--json", "--all"]).output()?;
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let entries: Vec<Value> = listed.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let states: Vec<String> = entries
+        .iter()
+        .filter_map(|entry| entry.pointer("/receipt/tokens")?.as_array())
+        .flatten()
+        .map(|token| {
+            let word = |name| token.get(name).and_then(Value::as_str).unwrap_or_default();
+            format!("{} {}", word("kind"), word("state"))
+        })
+        .collect();
+    if !states.iter().any(|state| state == "access token proved") {
+        return Err(io::Error::other(format!(
+            "the receipt does not say that her token is ended: {states:?}"
+        )));
+    }
+    play.step(&format!("a copy of Ana's token is refused; the receipt says: {}", states.join(", ")));
+    Ok(())
+}
+
 /// Ben taps on the second reader: Ana's session is covered, destroyed, checked and receipted.
-fn takeover(play: &mut Play, stage: &Stage, issued: &[(String, String)]) -> io::Result<()> {
+fn takeover(
+    play: &mut Play,
+    stage: &Stage,
+    provider: Option<&Provider>,
+    issued: &[(String, String)],
+) -> io::Result<()> {
     let before = stage.page.requests().len();
     let mark = stage.mark();
     let attended = stage.screen.look()?;
@@ -108,13 +208,19 @@ fn takeover(play: &mut Play, stage: &Stage, issued: &[(String, String)]) -> io::
     play.now(stage, "takeover")?;
     stage.wait_state(mark, "challenge, PIN")?;
     play.step("Ben took over: Ana's session is destroyed, checked and receipted");
+    if let (Some(provider), Some(copy)) = (provider, &play.copy) {
+        token_ended(play, stage, provider, copy)?;
+    }
     stage.emulator.remove(0);
     stage.screen.type_text("999999\n")?;
     std::thread::sleep(Duration::from_millis(500));
     play.shot(stage, "wrong-pin")?;
     stage.first_pin("ben", issued)?;
     play.step("Ben is in, in a capsule that nobody has used");
-    open(stage, CHART, "attended, 1 windows")?;
+    match provider {
+        Some(provider) => sign_in(play, stage, provider, "ben.osei", 2)?,
+        None => open(stage, CHART, "attended, 1 windows")?,
+    }
     if !wait_for(|| stage.page.requests().len() > before) {
         return Err(io::Error::other("Ben's chart did not open its page"));
     }
@@ -195,7 +301,8 @@ fn evening(play: &mut Play, stage: &mut Stage) -> io::Result<()> {
     copy_state(&stage.dir.join("state"), &play.target.join("state"))?;
     for (name, path) in files(&stage.dir.join("state"))? {
         let bytes = std::fs::read(&path)?;
-        for canary in [COOKIE, SECRET, own_pin("ana"), own_pin("ben")] {
+        let copy = play.copy.as_deref().into_iter();
+        for canary in [COOKIE, SECRET, own_pin("ana"), own_pin("ben")].into_iter().chain(copy) {
             if bytes.windows(canary.len()).any(|part| part == canary.as_bytes()) {
                 return Err(io::Error::other(format!("{name} holds what only the session knew")));
             }
@@ -209,13 +316,15 @@ fn evening(play: &mut Play, stage: &mut Stage) -> io::Result<()> {
 }
 
 /// Where the bar's button for the apps is at [`SIZE`].
-const APPS: (i16, i16) = (1008, 32);
+const APPS: (i16, i16) = (852, 32);
 
 /// What the shift tells, and where its pictures go.
 struct Play {
     began: Duration,
     target: PathBuf,
     shots: u8,
+    /// The copy of a token that somebody has kept.
+    copy: Option<String>,
 }
 
 impl Play {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use iced::widget::{Space, button, column, container, row, text};
 use iced::{Element, Length, Size, Task};
 
+use super::provider::Provider;
 use super::shift::PEOPLE;
 use super::stage::Stage;
 use super::tray::{self, Move, UNKNOWN};
@@ -25,7 +26,13 @@ const COLOURS: Colours = theme::LIGHT;
 /// When the stage cannot be set, or the windows cannot be drawn.
 pub fn run() -> io::Result<bool> {
     let mut stage = Stage::in_window(STATION)?;
-    let _ = stage.write_policy(include_str!("../../../policies/demo.toml"), "127.0.0.1:8712")?;
+    let policy = include_str!("../../../policies/demo.toml");
+    let _ = stage.write_policy(policy, "127.0.0.1:8712")?;
+    let provider = Provider::start(&stage)?;
+    if let Some(provider) = &provider {
+        let _ = stage.write_policy(&provider.in_policy(policy), "127.0.0.1:8712")?;
+        println!("When a session opens, sign in at the example provider with any name.");
+    }
     let badges = badges(&stage.enrol()?);
     stage.start_shell()?;
     println!("The station is in a window of its own; its badges are in the tray beside it.");

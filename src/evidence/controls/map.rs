@@ -2,7 +2,8 @@
 //! own: NIST SP 800-53 Rev. 5, CSF 2.0, SP 800-207 §2.1, 45 CFR 164.312, OWASP NHI Top 10 2025.
 
 use super::tally::{Odd, Tally};
-use super::{Control, Count, Elsewhere, Exception, Numbers, Report};
+use super::{Control, Count, Exception, Numbers, Report, nhi};
+use crate::evidence::tokens::TokenState;
 use crate::evidence::verify::Verdict;
 use crate::evidence::words::escape;
 
@@ -10,7 +11,6 @@ const NIST: &str = "NIST SP 800-53 Rev. 5";
 const CSF: &str = "NIST CSF 2.0";
 const ZERO_TRUST: &str = "NIST SP 800-207";
 const HIPAA: &str = "HIPAA 45 CFR";
-const NHI: &str = "OWASP NHI Top 10 2025";
 
 /// What the entries are evidence for. `verdict` is that of verifying the whole ledger, where that was
 /// done: without it the chain between the entries is checked, and no signature.
@@ -26,48 +26,34 @@ pub fn report(tally: &Tally, verdict: Option<&Verdict>) -> Report {
         numbers
     };
     let (unsaid, unanchored) = (numbers(tally.keeping.unsaid()), numbers(tally.keeping.unanchored()));
-    let all = Numbered { tally, odd: &tally.odd, broken, unsaid, unanchored };
+    // That the time of the one has come by itself makes nothing of the other's failure.
+    let unsettled = tally.sign_ins.unsettled(&[TokenState::Pending, TokenState::ExpiresAt], tally.newest());
+    let failed = tally.sign_ins.unsettled(&[TokenState::Failed], None);
+    let all = Numbered { tally, odd: &tally.odd, broken, unsaid, unanchored, unsettled, failed };
     Report {
         entries: tally.entries,
         range: tally.range,
         verified: verdict.map(|verdict| escape(&verdict.sentence())),
         controls: [all.access(), all.audit(), all.csf_and_zero_trust(), all.hipaa(), all.nhi()].concat(),
-        none: NONE.to_vec(),
+        none: nhi::NONE.to_vec(),
     }
 }
 
-const NONE: [Elsewhere; 3] = [
-    Elsewhere {
-        framework: NHI,
-        id: "NHI3:2025",
-        title: "Vulnerable Third-Party NHI",
-        why: "a station does not know the service accounts of the apps that it starts",
-    },
-    Elsewhere {
-        framework: NHI,
-        id: "NHI5:2025",
-        title: "Overprivileged NHI",
-        why: "what an app's own account may do on a server is decided there",
-    },
-    Elsewhere {
-        framework: NHI,
-        id: "NHI6:2025",
-        title: "Insecure Cloud Deployment Configurations",
-        why: "a station is deployed in no cloud",
-    },
-];
-
-struct Numbered<'a> {
-    tally: &'a Tally,
-    odd: &'a Odd,
+pub(super) struct Numbered<'a> {
+    pub(super) tally: &'a Tally,
+    pub(super) odd: &'a Odd,
     broken: Numbers,
     /// The first text that is missing without a word of it.
     unsaid: Numbers,
     /// The first entry that prunes below a checkpoint of which nobody has said that it is kept elsewhere.
     unanchored: Numbers,
+    /// Receipts of sessions that hold something elsewhere which has not ended yet.
+    pub(super) unsettled: Numbers,
+    /// The same of what could not be ended, and is not tried again.
+    pub(super) failed: Numbers,
 }
 
-fn count(what: &str, count: u64) -> Count {
+pub(super) fn count(what: &str, count: u64) -> Count {
     Count { what: what.to_owned(), count }
 }
 
@@ -76,7 +62,7 @@ pub(super) fn size(count: usize) -> u64 {
 }
 
 /// The exceptions that have happened.
-fn odd(list: &[(&'static str, &Numbers)]) -> Vec<Exception> {
+pub(super) fn odd(list: &[(&'static str, &Numbers)]) -> Vec<Exception> {
     let happened = list.iter().filter(|(_, numbers)| numbers.count > 0);
     happened
         .map(|(what, numbers)| Exception { what, count: numbers.count, entries: numbers.first.clone() })
@@ -84,7 +70,7 @@ fn odd(list: &[(&'static str, &Numbers)]) -> Vec<Exception> {
 }
 
 impl Numbered<'_> {
-    fn sessions(&self) -> Vec<Count> {
+    pub(super) fn sessions(&self) -> Vec<Count> {
         vec![
             count("sessions opened with badge and PIN", self.tally.kind("opened")),
             count("sessions opened with a break-glass code", self.tally.kind("break-glass")),
@@ -106,6 +92,22 @@ impl Numbered<'_> {
             count("classes looked at: present", size(gates.present)),
             count("classes looked at: unknown", size(gates.unknown)),
             count("handoffs with shared directories, which are not checked", self.tally.shared),
+        ]
+    }
+
+    /// What became of what sessions held elsewhere.
+    pub(super) fn signed_out(&self) -> Vec<Count> {
+        let sign_ins = &self.tally.sign_ins;
+        let of = |state: TokenState| count(&format!("held elsewhere: {}", state.plain()), sign_ins.of(state));
+        let sessions = count("sessions signed in elsewhere", sign_ins.sessions);
+        [vec![sessions], TokenState::ALL.map(of).to_vec()].concat()
+    }
+
+    /// Where it is not shown to have ended.
+    pub(super) fn still_held(&self) -> [(&'static str, &Numbers); 2] {
+        [
+            ("what the session held elsewhere has not ended yet, for all that is known", &self.unsettled),
+            ("something that the session held elsewhere could not be ended", &self.failed),
         ]
     }
 
@@ -131,7 +133,7 @@ impl Numbered<'_> {
         ]
     }
 
-    fn refused(&self) -> Vec<Count> {
+    pub(super) fn refused(&self) -> Vec<Count> {
         vec![
             count("refused: a wrong PIN or a refused badge", self.tally.kind("denied")),
             count("badges disabled after wrong PINs", self.tally.kind("disabled")),
@@ -143,6 +145,7 @@ impl Numbered<'_> {
         let (tally, o) = (self.tally, self.odd);
         let late = ("the cover took longer than a second", &o.covered_late);
         let without_end = ("a session has no end in the ledger before the next one", &o.without_end);
+        let [waits, fails] = self.still_held();
         let nist = |id, title, evidence, counts, exceptions, not_shown| Control {
             framework: NIST,
             id,
@@ -191,14 +194,20 @@ impl Numbered<'_> {
             nist(
                 "AC-12",
                 "Session Termination",
-                "each session ends in a handoff that destroys it and says why",
+                "each session ends in a handoff that destroys it and says why, and ends where the policy signed it in",
                 [
                     self.ended(),
                     vec![count("apps open at the end", tally.apps), count("of these forced", tally.forced)],
+                    self.signed_out(),
                 ]
                 .concat(),
-                odd(&[without_end, ("a handoff ended a session that was not open", &o.end_of_nothing)]),
-                "sessions that live on an app's server: this release signs nobody out there",
+                odd(&[
+                    without_end,
+                    ("a handoff ended a session that was not open", &o.end_of_nothing),
+                    waits,
+                    fails,
+                ]),
+                "sessions on an app's server that the policy knows nothing of: whoever signed in there by hand",
             ),
             nist(
                 "IA-11",
@@ -229,6 +238,14 @@ impl Numbered<'_> {
                     ("a drill was not clean", &o.drill_wanting),
                 ]),
                 "directories that the policy shares; freed memory and swap, which are told as settings of the host; traces outside the 28 classes",
+            ),
+            nist(
+                "SC-23(1)",
+                "Session Authenticity | Invalidate Session Identifiers at Logout",
+                "each token, provider's session and call of a session, with how far its end had come and how that is known; later ends are entries of their own",
+                self.signed_out(),
+                odd(&[waits, fails]),
+                "what a provider does not say: an acknowledgement is its word, and introspection its view",
             ),
             nist(
                 "SC-24",
@@ -459,7 +476,7 @@ impl Numbered<'_> {
                     ),
                 ],
                 odd(&[("a session has no end in the ledger before the next one", &o.without_end)]),
-                "logoff on an app's server",
+                "logoff on an app's server that the policy does not sign in at",
             ),
             hipaa(
                 "164.312(b)",
@@ -496,89 +513,6 @@ impl Numbered<'_> {
                 .concat(),
                 odd(&[code]),
                 "identity proofing when the badge was issued",
-            ),
-        ]
-    }
-
-    fn nhi(&self) -> Vec<Control> {
-        let (tally, o) = (self.tally, self.odd);
-        let nhi = |id, title, evidence, counts, exceptions, not_shown| Control {
-            framework: NHI,
-            id,
-            title,
-            evidence,
-            counts,
-            exceptions,
-            not_shown,
-        };
-        let secrets = &tally.secrets;
-        vec![
-            nhi(
-                "NHI1:2025",
-                "Improper Offboarding",
-                "removals from the roster, and badges that were tried on after",
-                vec![count("removals from the roster", tally.removed)],
-                odd(&[("a badge was shown that is on no roster", &o.unknown_badge)]),
-                "stations and service accounts that were given up elsewhere",
-            ),
-            nhi(
-                "NHI2:2025",
-                "Secret Leakage",
-                "after each session gates look for secrets: keyring, kernel keys, key agents, tickets, browser profiles",
-                vec![
-                    count("secrets, absent", size(secrets.absent)),
-                    count("secrets, not here", size(secrets.not_here)),
-                    count("secrets, present", size(secrets.present)),
-                    count("secrets, unknown", size(secrets.unknown)),
-                ],
-                odd(&[("a gate for secrets found some or could not look", &o.secrets)]),
-                "secrets that an app sent elsewhere or wrote into a shared directory",
-            ),
-            nhi(
-                "NHI4:2025",
-                "Insecure Authentication",
-                "a badge's identifier alone opens nothing: the PIN is always asked",
-                self.refused(),
-                odd(&[("a session opened without saying for whom", &o.nobody)]),
-                "how apps authenticate to servers",
-            ),
-            nhi(
-                "NHI7:2025",
-                "Long-Lived Secrets",
-                "a session's secrets live in its capsule and end with it; each change of the station's key is an entry",
-                vec![
-                    count("handoffs", tally.kind("handoff")),
-                    count("changes of the station's key", tally.kind("key")),
-                ],
-                odd(&[("a gate for secrets found some or could not look", &o.secrets)]),
-                "how long tokens live on a server; when the station's key ought to be changed",
-            ),
-            nhi(
-                "NHI8:2025",
-                "Environment Isolation",
-                "drills are entries of their own and cannot be taken for a day's work",
-                vec![count("drills", tally.kind("drill"))],
-                odd(&[("a drill was not clean", &o.drill_wanting)]),
-                "which servers, of tests or of patients, an app reached",
-            ),
-            nhi(
-                "NHI9:2025",
-                "NHI Reuse",
-                "the station signs with a key of its own, which the first entry names",
-                vec![count("changes of the station's key", tally.kind("key"))],
-                Vec::new(),
-                "that no other station was given the same key: compare their `log key`",
-            ),
-            nhi(
-                "NHI10:2025",
-                "Human Use of NHI",
-                "the shared account of the workstation does nothing by itself: each session has one operator's name",
-                [self.sessions(), vec![count("operators named", size(tally.operators.len()))]].concat(),
-                odd(&[
-                    ("a session opened without saying for whom", &o.nobody),
-                    ("break-glass names a code, not a person", &o.break_glass),
-                ]),
-                "people who use the host's account beside the shell",
             ),
         ]
     }

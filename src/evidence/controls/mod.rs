@@ -6,6 +6,8 @@
 //! what stands under "not shown" has to come from elsewhere.
 
 mod map;
+mod nhi;
+mod sign_ins;
 mod tally;
 mod text;
 

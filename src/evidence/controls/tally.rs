@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::Numbers;
+use super::sign_ins::SignIns;
 use crate::evidence::pruned::Pruned;
 use crate::evidence::receipt::{HandoffFacts, Receipt};
 use crate::evidence::words::{Counts, counts};
@@ -40,6 +41,7 @@ pub struct Tally {
     pub(super) pin_below_aal2: u64,
     pub(super) slowest_cover_us: u64,
     pub(super) slowest_clean_us: u64,
+    pub(super) sign_ins: SignIns,
     pub(super) odd: Odd,
     state: State,
 }
@@ -89,6 +91,7 @@ impl Tally {
     pub fn entry(&mut self, receipt: &Receipt, leaf: &[u8], counted: bool) {
         let before = if counted { None } else { Some(self.odd.clone()) };
         self.follow(receipt, leaf);
+        self.sign_ins.entry(receipt, counted);
         match before {
             Some(before) => self.odd = before,
             None => self.count(receipt),
@@ -228,6 +231,11 @@ impl Tally {
     /// How many entries of this kind there are.
     pub(super) fn kind(&self, kind: &str) -> u64 {
         self.kinds.get(kind).copied().unwrap_or_default()
+    }
+
+    /// The time of the newest entry.
+    pub(super) fn newest(&self) -> Option<Timestamp> {
+        self.state.at
     }
 
     /// How many handoffs began for one of these reasons.

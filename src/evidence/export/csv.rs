@@ -4,10 +4,11 @@
 
 use super::{Item, clean, deed};
 use crate::evidence::receipt::{HandoffFacts, Who};
+use crate::evidence::tokens::{ended, signed_out};
 use crate::evidence::words::{Counts, counts, escape};
 
 /// The columns. New ones are added at the end.
-const COLUMNS: [&str; 32] = [
+const COLUMNS: [&str; 35] = [
     "index",
     "utc",
     "station",
@@ -40,6 +41,9 @@ const COLUMNS: [&str; 32] = [
     "sentence",
     "leaf",
     "about",
+    "session",
+    "signed_out",
+    "unsettled",
 ];
 
 /// The first row.
@@ -97,6 +101,9 @@ pub fn row(entry: &Item<'_>) -> String {
         entry.sentence(),
         entry.leaf(),
         receipt.about.as_ref().map_or_else(none, |about| about.entry.to_string()),
+        escape(&receipt.session),
+        signed_out(&receipt.tokens),
+        if receipt.tokens.is_empty() { none() } else { ended(&receipt.tokens).unsettled().to_string() },
     ])
 }
 

@@ -7,8 +7,9 @@
 //! | opened | 110114 User Authentication | 110122 Login | E | 0 |
 //! | denied, badge-unknown | 110114 | 110122 | E | 4 minor failure |
 //! | disabled | 110114 | 110122 | E | 8 serious failure |
-//! | handoff of a session | 110114 | 110123 Logout | E | 0, 8 where not clean |
+//! | handoff of a session | 110114 | 110123 Logout | E | 0, 8 where not clean or a sign-in could not be ended |
 //! | handoff of nobody's, drill | 110100 Application Activity | | E | 0, 8 where not clean |
+//! | settled | 110114 | 110123 Logout | E | 0, 8 where a sign-in could not be ended |
 //! | break-glass | 110113 Security Alert | 110127 Emergency Override Started, 110122 | E | 0 |
 //! | quarantine | 110113 | | E | 8 |
 //! | released | 110113 | 110135 Object Security Attributes Changed | U | 0 |
@@ -105,6 +106,7 @@ fn codes(receipt: &Receipt) -> (&'static str, &'static [&'static str], &'static 
     match receipt.kind.as_str() {
         "opened" | "denied" | "badge-unknown" | "disabled" => ("110114", &["110122"], "E"),
         "handoff" if receipt.operator.is_some() => ("110114", &["110123"], "E"),
+        "settled" => ("110114", &["110123"], "E"),
         "break-glass" => ("110113", &["110127", "110122"], "E"),
         "quarantine" => ("110113", &[], "E"),
         "released" => ("110113", &["110135"], "U"),
@@ -158,7 +160,7 @@ fn agents(receipt: &Receipt) -> Value {
     // What an operator does with hand or badge; everything else the station does by itself.
     let by_operator = match receipt.kind.as_str() {
         "handoff" => matches!(trigger, "badge-out" | "tap-out" | "ended"),
-        "quarantine" | "discontinuity" => false,
+        "quarantine" | "discontinuity" | "settled" => false,
         _ => true,
     };
     let mut agents = Vec::new();

@@ -27,6 +27,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::receipt::{HandoffFacts, Receipt, Time};
+use super::tokens::{TokenFacts, TokenState, ended};
 use super::verify::Stored;
 use super::words::{counts, escape, sentence_in};
 
@@ -136,6 +137,12 @@ impl Item<'_> {
             facts.push(("about", Fact::Number(about.entry)));
             facts.push(("about_leaf", text(&about.leaf)));
         }
+        facts.push(("session", text(&receipt.session)));
+        if !receipt.tokens.is_empty() {
+            let unsettled = ended(&receipt.tokens).unsettled();
+            facts.push(("unsettled", Fact::Number(u64::try_from(unsettled).unwrap_or(u64::MAX))));
+        }
+        facts.push(("signed_out", Fact::List(receipt.tokens.iter().map(token).collect())));
         facts.push(("held", Fact::List(receipt.held.iter().map(held).collect())));
         facts.retain(|(_, fact)| match fact {
             Fact::Number(_) => true,
@@ -230,6 +237,20 @@ fn by_itself(receipt: &Receipt) -> bool {
     receipt.kind == "pruned" && receipt.anchor.as_ref().is_some_and(|anchor| anchor.by == "station")
 }
 
+/// `Hospital (https://id.example): access token 0123456789abcdef: proved, introspection: not active`.
+fn token(token: &TokenFacts) -> String {
+    let when = if token.expires.is_empty() {
+        String::new()
+    } else {
+        format!(", expires {}", escape(&token.expires))
+    };
+    let id = token.id.digits();
+    let kind =
+        if id.is_empty() { token.kind.word().to_owned() } else { format!("{} {id}", token.kind.word()) };
+    let (provider, issuer) = (escape(&token.provider), escape(&token.issuer));
+    format!("{provider} ({issuer}): {kind}: {}{when}, {}", token.state.word(), escape(&token.saw))
+}
+
 fn held(held: &super::receipt::Held) -> String {
     let who = held.operator.as_ref().map_or_else(String::new, |who| format!(" {}", escape(&who.key)));
     let note = if held.note.is_empty() { String::new() } else { format!(": {}", escape(&held.note)) };
@@ -245,11 +266,13 @@ fn held(held: &super::receipt::Held) -> String {
 enum Weight {
     /// The station's day: opened, handed off, started, stopped, read, annotated.
     Ordinary,
-    /// Worth noticing: roster, policy or key was changed, a quarantine released, old entries pruned.
+    /// Worth noticing: roster, policy or key was changed, a quarantine released, old entries pruned, sign-ins of a
+    /// session left that have not ended yet.
     Notice,
     /// Somebody was not let in.
     Refused,
-    /// Something is not as it should be: a badge disabled, a drill or a handoff that was not clean.
+    /// Something is not as it should be: a badge disabled, a drill or a handoff that was not clean, a sign-in that
+    /// could not be ended.
     Wanting,
     /// Somebody should act now: quarantine, break-glass, entries that could not be written.
     Alarm,
@@ -258,6 +281,8 @@ enum Weight {
 fn weight(receipt: &Receipt) -> Weight {
     match receipt.kind.as_str() {
         "handoff" if !clean(receipt) => Weight::Wanting,
+        "handoff" | "settled" if failed(receipt) => Weight::Wanting,
+        "handoff" if ended(&receipt.tokens).unsettled() > 0 => Weight::Notice,
         "drill" if !receipt.note.starts_with("clean") => Weight::Wanting,
         "disabled" => Weight::Wanting,
         "denied" | "badge-unknown" => Weight::Refused,
@@ -283,9 +308,15 @@ fn outcome(receipt: &Receipt) -> Outcome {
         "denied" | "badge-unknown" => Outcome::Refused,
         "disabled" | "quarantine" | "discontinuity" => Outcome::Failed,
         "handoff" if !clean(receipt) => Outcome::Failed,
+        "handoff" | "settled" if failed(receipt) => Outcome::Failed,
         "drill" if !receipt.note.starts_with("clean") => Outcome::Failed,
         _ => Outcome::Success,
     }
+}
+
+/// Whether something that the session held elsewhere could not be ended and is not tried again.
+fn failed(receipt: &Receipt) -> bool {
+    ended(&receipt.tokens).of(TokenState::Failed) > 0
 }
 
 /// Whether the handoff was finished, and no gate has found anything or could not look; so for whatever is

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | opened, denied, badge-unknown, break-glass | 3002 Authentication | 1 Logon |
 //! | handoff | 3002 | 2 Logoff; 7 Account Switch in a takeover: `actor` had the station, `user` takes it |
+//! | settled | 3002 | 2 Logoff, of the providers' services |
 //! | disabled | 3001 Account Change | 5 Disable |
 //! | roster, policy, key | 3004 Entity Management | 3 Update |
 //! | viewed, anchored, exported | 3004 | 2 Read |
@@ -21,6 +22,7 @@ use serde_json::{Map, Value, json};
 use super::{Item, Outcome, Weight, by_itself, deed, instant, outcome, weight};
 use crate::evidence::checkpoint::origin;
 use crate::evidence::receipt::{Receipt, Who};
+use crate::evidence::tokens::TokenFacts;
 use crate::evidence::words::escape;
 
 /// The version of the schema.
@@ -73,6 +75,7 @@ pub fn event(entry: &Item<'_>) -> Value {
         "device": device(receipt),
     });
     let fields = match class.uid {
+        3002 if receipt.kind == "settled" => signed_out(receipt),
         3002 => authentication(receipt),
         3001 => json!({ "user": user(receipt.operator.as_ref()) }),
         3004 => managed(receipt),
@@ -138,7 +141,7 @@ fn class(receipt: &Receipt) -> Class {
         "handoff" if handoff.is_some_and(|facts| facts.incoming.is_some()) => {
             iam(3002, "Authentication", 7, "Account Switch")
         }
-        "handoff" => iam(3002, "Authentication", 2, "Logoff"),
+        "handoff" | "settled" => iam(3002, "Authentication", 2, "Logoff"),
         "disabled" => iam(3001, "Account Change", 5, "Disable"),
         "roster" | "policy" | "key" | "annotated" | "attested" => iam(3004, "Entity Management", 3, "Update"),
         "viewed" | "anchored" | "exported" => iam(3004, "Entity Management", 2, "Read"),
@@ -215,6 +218,25 @@ fn authentication(receipt: &Receipt) -> Value {
         });
     }
     fields
+}
+
+/// What a session held elsewhere has ended there.
+fn signed_out(receipt: &Receipt) -> Value {
+    let joined = |of: fn(&TokenFacts) -> &str| {
+        let mut found: Vec<String> = Vec::new();
+        for token in &receipt.tokens {
+            let told = escape(of(token));
+            if !found.contains(&told) {
+                found.push(told);
+            }
+        }
+        found.join(", ")
+    };
+    json!({
+        "user": user(receipt.operator.as_ref()),
+        "service": { "name": joined(|token| &token.provider), "uid": joined(|token| &token.issuer) },
+        "is_remote": true,
+    })
 }
 
 fn managed(receipt: &Receipt) -> Value {

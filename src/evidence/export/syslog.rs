@@ -7,9 +7,9 @@
 //! | severity | entries |
 //! |---|---|
 //! | 1 alert | quarantine, break-glass, discontinuity |
-//! | 3 error | a handoff or drill that was not clean, a badge disabled |
+//! | 3 error | a handoff or drill that was not clean, a sign-in that could not be ended, a badge disabled |
 //! | 4 warning | denied, an unknown badge |
-//! | 5 notice | roster, policy, key, released, restarted, anchored, pruned |
+//! | 5 notice | roster, policy, key, released, restarted, anchored, pruned, a handoff with sign-ins that have not ended yet |
 //! | 6 informational | everything else |
 
 use std::fmt::Write as _;

@@ -12,6 +12,8 @@ pub(super) fn attend(common: Common, guest: &Guest, now: Moment, rules: &Rules, 
         active: now,
         warned: false,
         log: LogView::Closed,
+        proved: now,
+        step_up: None,
         proof,
     };
     (Station::Attended(station), vec![Effect::ForgetPin, Effect::Uncover])
@@ -28,8 +30,8 @@ impl Attended {
         if self.common.note(now, event) {
             return self.end(now, rules, Trigger::Fault);
         }
-        if let LogView::Pin(guest) = self.log
-            && let Some(next) = self.log_pin(guest, now, event, rules)
+        if let Some(guest) = self.asked()
+            && let Some(next) = self.pin_again(guest, now, event, rules)
         {
             return next;
         }
@@ -43,15 +45,7 @@ impl Attended {
                 self.warned = false;
                 self.on()
             }
-            Event::AppWished(AppWish::Launch(app)) => {
-                let permitted = planted::is(Bug::LaunchUnchecked)
-                    || rules
-                        .apps
-                        .get(usize::from(app.0))
-                        .is_some_and(|roles| roles.meets(self.operator.roles));
-                let effects = if permitted { vec![Effect::Serve(AppWish::Launch(app))] } else { Vec::new() };
-                (Station::Attended(self), effects)
-            }
+            Event::AppWished(AppWish::Launch(app)) => self.launch(app, now, rules),
             Event::AppWished(wish @ (AppWish::Close(_) | AppWish::Raise(_))) => {
                 (Station::Attended(self), vec![Effect::Serve(wish)])
             }
@@ -91,8 +85,12 @@ impl Attended {
                 clean_up(self.common, now, rules, ending)
             }
             Event::EndWished => self.end(now, rules, Trigger::Ended),
+            // Whoever used a break-glass code has no PIN by which she could be let in again.
+            Event::FreshStartWished if !self.operator.id.is_emergency() => self.begin_afresh(now, rules),
             Event::LogClosed => self.close_log(),
-            Event::LogWished if self.may_read_log(rules) && self.log == LogView::Closed => {
+            Event::LogWished
+                if self.may_read_log(rules) && self.log == LogView::Closed && self.step_up.is_none() =>
+            {
                 // The PIN that has just opened the session need not be typed twice.
                 if now < self.since.after(rules.patience) || planted::is(Bug::LogUnasked) {
                     return self.view_log(Vec::new());
@@ -108,6 +106,11 @@ impl Attended {
                 let effects = if durable { Vec::new() } else { vec![Effect::Notify(Notice::CannotRecord)] };
                 (Station::Attended(self), effects)
             }
+            Event::Revoked(id)
+                if id == self.operator.id && !id.is_emergency() && !planted::is(Bug::RevokedIgnored) =>
+            {
+                self.end(now, rules, Trigger::Revoked)
+            }
             Event::Stopping => {
                 let outgoing = Some(self.operator.id);
                 let ending = Ending { outgoing, stopping: true, ..Ending::nobody(Trigger::Maintenance) };
@@ -122,6 +125,7 @@ impl Attended {
             | Event::Drilled(..)
             | Event::DrillWished
             | Event::EmergencyWished
+            | Event::FreshStartWished
             | Event::LogWished
             | Event::Looked(..)
             | Event::PinChanged(..)
@@ -132,6 +136,8 @@ impl Attended {
             | Event::Recorded(..)
             | Event::RestartWished
             | Event::RetryWished
+            | Event::Revoked(_)
+            | Event::Settled(..)
             | Event::Stepped(..)
             | Event::Unfinished => self.on(),
         }
@@ -141,52 +147,27 @@ impl Attended {
         self.operator.supervisor && rules.supervisors.read_log
     }
 
-    /// What happens while the PIN is asked for again; `None` when it is nothing of the log's.
-    fn log_pin(&self, mut guest: Guest, now: Moment, event: Event, rules: &Rules) -> Option<Next> {
-        let mut this = self.clone();
-        if event == Event::Cancelled || (event == Event::TimeCame && guest.until <= now) {
-            let next = this.close_log();
-            // The session has deadlines of its own, which may have come with this one.
-            return match (event, next) {
-                (Event::TimeCame, (Station::Attended(this), mut effects)) => {
-                    let (station, more) = this.time_came(now, rules);
-                    effects.extend(more);
-                    // A clean-up covers first, and forgets what was typed by itself.
-                    effects.sort_by_key(|effect| *effect != Effect::Cover);
-                    Some((station, effects))
-                }
-                (_, next) => Some(next),
-            };
-        }
-        match guest.pin_event(&mut this.common, now, event, rules)? {
-            PinStep::On(effects) => {
-                this.log = LogView::Pin(guest);
-                Some((Station::Attended(this), effects))
-            }
-            PinStep::Gone(effects) => {
-                this.log = LogView::Closed;
-                Some((Station::Attended(this), effects))
-            }
-            PinStep::Verified(_) => Some(this.view_log(vec![Effect::ForgetPin])),
-        }
-    }
-
     /// Has the entry written that the log is read; it opens once that is durable.
-    fn view_log(mut self, mut effects: Vec<Effect>) -> Next {
+    pub(super) fn view_log(mut self, mut effects: Vec<Effect>) -> Next {
         let turn = self.common.ask();
         self.log = LogView::Asked(turn);
         effects.push(Effect::Record(turn, Record::Viewed(self.operator.id)));
         (Station::Attended(self), effects)
     }
 
-    fn close_log(mut self) -> Next {
-        let asked = matches!(self.log, LogView::Pin(_));
-        self.log = LogView::Closed;
-        (Station::Attended(self), if asked { vec![Effect::ForgetPin] } else { Vec::new() })
+    pub(super) fn on(self) -> Next {
+        (Station::Attended(self), Vec::new())
     }
 
-    fn on(self) -> Next {
-        (Station::Attended(self), Vec::new())
+    /// A whole handoff, after which she is let in again, as anybody is: by her PIN.
+    fn begin_afresh(self, now: Moment, rules: &Rules) -> Next {
+        let mut guest = Guest::new(self.operator, now, rules);
+        if planted::is(Bug::FreshStartUnasked) {
+            guest.stage = Stage::Verified(self.proof);
+        }
+        let outgoing = Some(self.operator.id);
+        let ending = Ending { outgoing, guest: Some(guest), ..Ending::nobody(Trigger::FreshStart) };
+        clean_up(self.common, now, rules, ending)
     }
 
     fn end(self, now: Moment, rules: &Rules, trigger: Trigger) -> Next {
@@ -204,7 +185,7 @@ impl Attended {
         self.active.after(rules.idle.saturating_sub(rules.warning))
     }
 
-    fn time_came(mut self, now: Moment, rules: &Rules) -> Next {
+    pub(super) fn time_came(mut self, now: Moment, rules: &Rules) -> Next {
         if self.over(rules) <= now {
             self.end(now, rules, Trigger::Expired)
         } else if self.active.after(rules.idle) <= now {
@@ -222,10 +203,10 @@ impl Attended {
         let idle = if self.warned { self.active.after(rules.idle) } else { self.warning(rules) };
         let log = match self.log {
             LogView::Open => Some(self.active.after(rules.log_idle)),
-            LogView::Pin(guest) => guest.deadline(),
-            LogView::Asked(_) | LogView::Closed => None,
+            LogView::Asked(_) | LogView::Closed | LogView::Pin(_) => None,
         };
+        let pin = self.asked().and_then(|guest| guest.deadline());
         let session = idle.min(self.over(rules));
-        log.map_or(session, |log| log.min(session))
+        [log, pin].into_iter().flatten().fold(session, Moment::min)
     }
 }

@@ -95,6 +95,7 @@ impl Challenge {
             | Event::DrillWished
             | Event::EmergencyWished
             | Event::EndWished
+            | Event::FreshStartWished
             | Event::LogClosed
             | Event::LogWished
             | Event::Looked(..)
@@ -104,6 +105,8 @@ impl Challenge {
             | Event::ReaderBack
             | Event::RestartWished
             | Event::RetryWished
+            | Event::Revoked(_)
+            | Event::Settled(..)
             | Event::Stepped(..)
             | Event::Unfinished => self.on(),
         }

@@ -14,7 +14,8 @@ pub(super) struct Ending {
 
 /// Begins a clean-up: whatever the cause, covering is the first effect.
 pub(super) fn clean_up(mut common: Common, now: Moment, rules: &Rules, ending: Ending) -> Next {
-    let step = if ending.outgoing.is_some() && rules.grace > 0 { Step::AskApps } else { Step::Destroy };
+    let signed_in = rules.sign_ins.is_some() && ending.outgoing.is_some_and(settling::signs_in);
+    let step = if signed_in { Step::Farewell } else { closing(ending.outgoing, rules) };
     let turn = common.ask();
     common.capsule = Capsule::None;
     let station = CleanUp {
@@ -28,6 +29,7 @@ pub(super) fn clean_up(mut common: Common, now: Moment, rules: &Rules, ending: E
         quarantine_rounds: 0,
         guest: ending.guest,
         drill: ending.drill,
+        revoking: Revoking::Not,
         stopping: ending.stopping,
     };
     let mut effects = vec![Effect::Cover, Effect::ForgetPin, Effect::Step(turn, step)];
@@ -39,8 +41,14 @@ pub(super) fn clean_up(mut common: Common, now: Moment, rules: &Rules, ending: E
     (Station::CleanUp(station), effects)
 }
 
+/// How the capsule's end begins: its apps are asked, where there were any, and where the policy grants time.
+fn closing(outgoing: Option<OperatorId>, rules: &Rules) -> Step {
+    if outgoing.is_some() && rules.grace > 0 { Step::AskApps } else { Step::Destroy }
+}
+
 pub(super) fn step_limit(step: Step, rules: &Rules) -> u64 {
     match step {
+        Step::Farewell => rules.sign_ins.map_or(0, |sign_ins| sign_ins.farewell),
         Step::AskApps => rules.grace.saturating_add(rules.step_limit),
         Step::Destroy => rules.step_limit,
     }
@@ -49,6 +57,11 @@ pub(super) fn step_limit(step: Step, rules: &Rules) -> u64 {
 impl CleanUp {
     pub(super) fn handle(mut self, now: Moment, event: Event, rules: &Rules) -> Next {
         let _ = self.common.note(now, event);
+        if self.doing == Doing::Held
+            && let Some(next) = self.held(now, event, rules)
+        {
+            return next;
+        }
         if let Some(mut guest) = self.guest {
             match guest.pin_event(&mut self.common, now, event, rules) {
                 Some(PinStep::On(effects)) => {
@@ -75,7 +88,7 @@ impl CleanUp {
                 match finding {
                     Finding::Clean if planted::is(Bug::ReceiptNotAwaited) => self.attested(now, rules),
                     Finding::Residue if planted::is(Bug::ResidueForgotten) => self.receipt(now, rules),
-                    Finding::Clean => self.receipt(now, rules),
+                    Finding::Clean => self.settle(now, rules),
                     Finding::Residue => self.unclean(now, Reason::Residue, rules),
                     Finding::Unknown => self.unclean(now, Reason::Unknown, rules),
                 }
@@ -86,6 +99,9 @@ impl CleanUp {
                 } else {
                     self.quarantine(now, Reason::NotRecorded, rules)
                 }
+            }
+            Event::Settled(turn, settled) if turn == self.turn && self.doing == Doing::Settling => {
+                self.settled(now, settled, rules)
             }
             Event::TimeCame => self.time_came(now, rules),
             Event::BadgeIn(Presented::Rostered(operator))
@@ -130,7 +146,9 @@ impl CleanUp {
                 (station, effects)
             }
             Event::Unfinished
-                if self.trigger == Trigger::FreshStart && !planted::is(Bug::UnfinishedForgotten) =>
+                if self.trigger == Trigger::FreshStart
+                    && self.outgoing.is_none()
+                    && !planted::is(Bug::UnfinishedForgotten) =>
             {
                 self.trigger = Trigger::Recovery;
                 self.on()
@@ -144,6 +162,7 @@ impl CleanUp {
             | Event::DrillWished
             | Event::EmergencyWished
             | Event::EndWished
+            | Event::FreshStartWished
             | Event::LogClosed
             | Event::LogWished
             | Event::Looked(..)
@@ -155,12 +174,14 @@ impl CleanUp {
             | Event::Recorded(..)
             | Event::RestartWished
             | Event::RetryWished
+            | Event::Revoked(_)
+            | Event::Settled(..)
             | Event::Stepped(..)
             | Event::Unfinished => self.on(),
         }
     }
 
-    fn on(self) -> Next {
+    pub(super) fn on(self) -> Next {
         (Station::CleanUp(self), Vec::new())
     }
 
@@ -191,7 +212,7 @@ impl CleanUp {
     }
 
     /// The look was clean: the receipt is written before anything else.
-    fn receipt(mut self, now: Moment, rules: &Rules) -> Next {
+    pub(super) fn receipt(mut self, now: Moment, rules: &Rules) -> Next {
         let turn = self.common.ask();
         self.turn = turn;
         self.doing = Doing::Receipt;
@@ -200,7 +221,7 @@ impl CleanUp {
         (Station::CleanUp(self), vec![Effect::Record(turn, record)])
     }
 
-    fn without_guest(mut self) -> Next {
+    pub(super) fn without_guest(mut self) -> Next {
         match self.guest.take() {
             Some(_) => (Station::CleanUp(self), vec![Effect::ForgetPin]),
             None => self.on(),
@@ -209,6 +230,11 @@ impl CleanUp {
 
     fn stepped(mut self, now: Moment, done: bool, rules: &Rules) -> Next {
         match self.doing {
+            // A farewell that failed bars nothing: what it was to end is ended by other ways, or told.
+            Doing::Step(Step::Farewell) => {
+                let step = closing(self.outgoing, rules);
+                self.take(now, step, rules)
+            }
             // Apps that would not be asked are forced by the next step.
             Doing::Step(Step::AskApps) => self.take(now, Step::Destroy, rules),
             Doing::Step(Step::Destroy) if done => {
@@ -219,10 +245,13 @@ impl CleanUp {
                 let searched = matches!(self.drill, Some(DrillEnd::Ends(_))) && self.guest.is_none();
                 let parts = if searched { drill::PART } else { 1 };
                 self.until = now.after(rules.step_limit.saturating_mul(parts));
-                (Station::CleanUp(self), vec![Effect::Look(turn)])
+                // It goes on while the gates look.
+                let mut effects = self.revoke(now, rules);
+                effects.push(Effect::Look(turn));
+                (Station::CleanUp(self), effects)
             }
-            Doing::Step(Step::Destroy) => self.unclean(now, Reason::NotDestroyed, rules),
-            Doing::Looking | Doing::Receipt => self.on(),
+            Doing::Step(Step::Destroy) => self.undestroyed(now, Reason::NotDestroyed, rules),
+            Doing::Held | Doing::Looking | Doing::Receipt | Doing::Settling => self.on(),
         }
     }
 
@@ -236,7 +265,7 @@ impl CleanUp {
 
     fn time_came(mut self, now: Moment, rules: &Rules) -> Next {
         let mut effects = Vec::new();
-        if self.guest.is_some_and(|guest| guest.until <= now && !matches!(guest.stage, Stage::Verified(_))) {
+        if self.guest_deadline().is_some_and(|until| until <= now) {
             self.guest = None;
             effects.push(Effect::ForgetPin);
         }
@@ -244,10 +273,21 @@ impl CleanUp {
             return (Station::CleanUp(self), effects);
         }
         let (station, more) = match self.doing {
-            Doing::Step(Step::AskApps) => self.take(now, Step::Destroy, rules),
-            Doing::Step(Step::Destroy) | Doing::Looking => self.unclean(now, Reason::Silent, rules),
+            Doing::Step(Step::AskApps | Step::Farewell) => self.stepped(now, false, rules),
+            Doing::Step(Step::Destroy) => self.undestroyed(now, Reason::Silent, rules),
+            Doing::Looking => self.unclean(now, Reason::Silent, rules),
+            Doing::Settling => self.settled(now, false, rules),
+            Doing::Held => self.quarantine(now, Reason::SignIns, rules),
             Doing::Receipt => self.quarantine(now, Reason::NotRecorded, rules),
         };
+        effects.extend(more);
+        (station, effects)
+    }
+
+    /// The capsule may still be there. What the session holds elsewhere is ended in any case.
+    fn undestroyed(mut self, now: Moment, reason: Reason, rules: &Rules) -> Next {
+        let mut effects = self.revoke(now, rules);
+        let (station, more) = self.unclean(now, reason, rules);
         effects.extend(more);
         (station, effects)
     }
@@ -262,7 +302,7 @@ impl CleanUp {
         }
     }
 
-    fn quarantine(mut self, now: Moment, reason: Reason, rules: &Rules) -> Next {
+    pub(super) fn quarantine(mut self, now: Moment, reason: Reason, rules: &Rules) -> Next {
         let turn = self.common.ask();
         let over = self.drill_over();
         let again = self.quarantine_rounds < rules.quarantine_retries;
@@ -279,6 +319,7 @@ impl CleanUp {
             until: now.after(rules.quarantine_pause.saturating_mul(1 << self.quarantine_rounds.min(6))),
             again,
             rounds: self.quarantine_rounds,
+            revoking: self.revoking,
             guest,
             restart: false,
             stopping: self.stopping,

@@ -91,6 +91,7 @@ impl Drill {
                 | Event::Drilled(..)
                 | Event::DrillWished
                 | Event::EmergencyWished
+                | Event::FreshStartWished
                 | Event::LogClosed
                 | Event::LogWished
                 | Event::Looked(..)
@@ -102,6 +103,8 @@ impl Drill {
                 | Event::Recorded(..)
                 | Event::RestartWished
                 | Event::RetryWished
+                | Event::Revoked(_)
+                | Event::Settled(..)
                 | Event::Stepped(..)
                 | Event::TimeCame
                 | Event::Unfinished,

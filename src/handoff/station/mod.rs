@@ -6,6 +6,8 @@ mod clean_up;
 mod drill;
 mod guest;
 mod quarantine;
+mod settling;
+mod step_up;
 mod vacant;
 
 use attended::attend;
@@ -14,8 +16,8 @@ use guest::{PinStep, refuse};
 
 use super::record::Denial;
 use super::{
-    AppWish, BadgeMode, DrillPart, Effect, Event, Finding, Moment, Notice, Operator, OperatorId, PinAnswer,
-    PinVerified, Presented, Record, Refusal, Rules, Step, Trigger, Turn,
+    App, AppWish, BadgeMode, DrillPart, Effect, Event, Finding, Moment, Notice, Operator, OperatorId,
+    PinAnswer, PinVerified, Presented, Record, Refusal, Rules, Step, Trigger, Turn,
 };
 
 /// The station, in one of its phases.
@@ -132,6 +134,10 @@ pub struct Attended {
     pub warned: bool,
     /// The handoff log, when she reads it.
     pub log: LogView,
+    /// When her PIN was last found right in this session; its opening counts.
+    pub proved: Moment,
+    /// The app that waits for her PIN.
+    pub step_up: Option<StepUp>,
     proof: PinVerified,
 }
 
@@ -147,6 +153,15 @@ pub enum LogView {
     Asked(Turn),
     /// It is shown.
     Open,
+}
+
+/// An app that asks for the PIN of whoever starts it, and whose operator is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StepUp {
+    /// Which.
+    pub app: App,
+    /// How far the asking is.
+    pub guest: Guest,
 }
 
 /// A session has ended, and everything of it is being destroyed and looked for.
@@ -172,8 +187,21 @@ pub struct CleanUp {
     pub guest: Option<Guest>,
     /// What it has to do with a drill.
     pub drill: Option<DrillEnd>,
+    /// How far it is with ending what the session holds elsewhere.
+    pub revoking: Revoking,
     /// Whether the shell is to stop when all is clean.
     pub stopping: bool,
+}
+
+/// How far a handoff is with ending what the session holds elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Revoking {
+    /// It is not begun, or there is nothing to be ended.
+    Not,
+    /// It was begun at this moment.
+    Since(Moment),
+    /// It was begun, and a supervisor has said that the station need not wait for its end.
+    Released,
 }
 
 /// What a clean-up has to do with a drill.
@@ -211,10 +239,15 @@ pub enum DrillDoing {
 /// What a clean-up is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Doing {
+    /// Nothing of the session is left here, but something is not ended elsewhere, and the policy holds the
+    /// station until it is.
+    Held,
     /// The gates look.
     Looking,
     /// The receipt is being written; the look was clean.
     Receipt,
+    /// The look was clean; whether everything is ended elsewhere is awaited.
+    Settling,
     /// A step on the capsule.
     Step(Step),
 }
@@ -236,6 +269,8 @@ pub struct Quarantine {
     pub again: bool,
     /// How many times it has tried again by itself.
     pub rounds: u8,
+    /// How far the handoff is with ending what the session holds elsewhere.
+    pub revoking: Revoking,
     /// A supervisor who has shown her badge, or somebody who asks for emergency access.
     pub guest: Option<Guest>,
     /// Whether the supervisor wants the machine started anew, not a new clean-up.
@@ -253,6 +288,8 @@ pub enum Reason {
     NotRecorded,
     /// A trace was found.
     Residue,
+    /// What the session holds elsewhere is not ended.
+    SignIns,
     /// A step did not answer in time.
     Silent,
     /// A gate could not look.
@@ -302,7 +339,7 @@ impl Station {
                 Some(challenge.common.building().map_or(guest, |built| built.min(guest)))
             }
             Self::CleanUp(clean_up) => {
-                let guest = clean_up.guest.and_then(|guest| guest.deadline());
+                let guest = clean_up.guest_deadline();
                 Some(guest.map_or(clean_up.until, |guest| guest.min(clean_up.until)))
             }
             Self::Drill(drill) => Some(drill.deadline()),

@@ -98,6 +98,10 @@ impl Quarantine {
                         self.restart = false;
                         return (Station::Quarantine(self), vec![Effect::Restart]);
                     }
+                    if self.reason == Reason::SignIns {
+                        // This is what she has released it from.
+                        self.revoking = Revoking::Released;
+                    }
                     self.clean_up(now, 0, rules)
                 }
                 Some((_, Stage::Recording(asked, _))) if asked == turn => {
@@ -157,6 +161,7 @@ impl Quarantine {
             | Event::DrillWished
             | Event::EmergencyWished
             | Event::EndWished
+            | Event::FreshStartWished
             | Event::LogClosed
             | Event::LogWished
             | Event::Looked(..)
@@ -164,6 +169,8 @@ impl Quarantine {
             | Event::PinChecked(..)
             | Event::PinGiven
             | Event::ReaderBack
+            | Event::Revoked(_)
+            | Event::Settled(..)
             | Event::Stepped(..)
             | Event::Unfinished => self.on(),
         }
@@ -239,6 +246,7 @@ impl Quarantine {
             quarantine_rounds: rounds,
             guest: None,
             drill: None,
+            revoking: self.revoking,
             stopping: self.stopping,
         };
         (Station::CleanUp(station), vec![Effect::Cover, Effect::ForgetPin, Effect::Step(turn, Step::Destroy)])

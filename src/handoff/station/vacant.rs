@@ -36,6 +36,7 @@ impl Vacant {
             | Event::Drilled(..)
             | Event::DrillWished
             | Event::EndWished
+            | Event::FreshStartWished
             | Event::LogClosed
             | Event::LogWished
             | Event::Looked(..)
@@ -48,6 +49,8 @@ impl Vacant {
             | Event::Recorded(..)
             | Event::RestartWished
             | Event::RetryWished
+            | Event::Revoked(_)
+            | Event::Settled(..)
             | Event::Stepped(..)
             | Event::Suspending
             | Event::TimeCame

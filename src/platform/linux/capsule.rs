@@ -24,12 +24,13 @@ use rustix::net::{
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::cgroup::{Delegated, Group};
-use super::init::protocol::{self, Begin, Launch, Order, Word};
+use super::init::protocol::{self, Begin, Hold, Launch, Offer, Order, Word, is_return};
 use super::network::Network;
 use super::root::{COOKIE, HOME, RUNTIME, Root, WINDOW_MANAGER};
 use super::spawn;
+use super::visit::{Held, Holding};
 use crate::policy::CapsulePolicy;
-use crate::ports::{Destroyed, PortError, Result};
+use crate::ports::{Destroyed, PortError, Result, Secret};
 
 /// How long a capsule may take to become ready.
 const READY: Duration = Duration::from_secs(9);
@@ -56,6 +57,8 @@ pub struct Spec {
     pub profiles: Vec<PathBuf>,
     /// How the capsule reaches the network.
     pub network: Network,
+    /// Whether its init listens at the station's address inside.
+    pub redirect: bool,
     /// The control group that the host has delegated, below which the capsule gets its own.
     pub delegated: Option<Delegated>,
     /// The window manager's command line and configuration text.
@@ -67,10 +70,12 @@ pub struct Spec {
 pub enum News {
     /// Which app a pid belongs to.
     Belongs(u32, Option<u8>),
-    /// An app has ended: as it should, or with a reason.
-    Ended(u8, Option<String>),
+    /// An app has ended, with the pid that it was started under: as it should, or with a reason.
+    Ended(u8, u32, Option<String>),
     /// The capsule is gone, by itself.
     Lost,
+    /// A browser has come to the station's address inside, with this path and query.
+    Returned(Secret),
     /// An app runs, with this pid in the capsule's numbering.
     Started(u8, u32),
 }
@@ -89,6 +94,7 @@ pub struct Capsule {
     ending: Arc<AtomicBool>,
     looks: Mutex<Receiver<Looked>>,
     reports: Mutex<Receiver<String>>,
+    holding: Arc<Holding>,
     serial: AtomicU32,
     dir: PathBuf,
     group: Option<Group>,
@@ -155,6 +161,7 @@ impl Capsule {
                 let ending = Arc::new(AtomicBool::new(false));
                 let (looked, looks) = channel();
                 let (reported, reports) = channel();
+                let holding = Arc::<Holding>::default();
                 let mut capsule = Self {
                     socket: Arc::clone(&socket),
                     init: Arc::clone(&init),
@@ -162,6 +169,7 @@ impl Capsule {
                     ending: Arc::clone(&ending),
                     looks: Mutex::new(looks),
                     reports: Mutex::new(reports),
+                    holding: Arc::clone(&holding),
                     serial: AtomicU32::new(0),
                     dir,
                     group,
@@ -172,7 +180,8 @@ impl Capsule {
                 };
                 capsule.remember(pid);
                 drain_stderr(&mut capsule.chain);
-                drop(std::thread::spawn(move || listen(&socket, (&looked, &reported), &ending, &*news)));
+                let heard = Heard { looked, reported, holding };
+                drop(std::thread::spawn(move || listen(&socket, &heard, &ending, &*news)));
                 Ok(capsule)
             }
             Err(error) => {
@@ -198,6 +207,7 @@ impl Capsule {
             environment: environment(spec.display),
             processes: spec.policy.processes,
             window_manager: spec.window_manager.0.clone(),
+            redirect: spec.redirect,
         };
         protocol::send(socket, &Order::Begin(begin))
             .map_err(|error| PortError(format!("tell the capsule how to begin: {error}")))?;
@@ -218,6 +228,28 @@ impl Capsule {
     /// When the capsule is gone.
     pub fn launch(&self, app: Launch) -> Result<()> {
         protocol::send(&*self.socket, &Order::Launch(app))
+            .map_err(|error| PortError(format!("reach the capsule: {error}")))
+    }
+
+    /// Orders a token to be put where the session's programs find it; `order` makes the order with its number.
+    ///
+    /// # Errors
+    /// When the capsule is gone, or holds those of another session.
+    pub fn hold(&self, order: impl FnOnce(u32) -> Hold) -> Result<Held> {
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        let order = order(serial);
+        let held = self.holding.expect(&order)?;
+        protocol::send(&*self.socket, &Order::Hold(order))
+            .map_err(|error| PortError(format!("reach the capsule: {error}")))?;
+        Ok(held)
+    }
+
+    /// Has a page handed out at the station's address inside, once.
+    ///
+    /// # Errors
+    /// When the capsule is gone.
+    pub fn offer(&self, offer: Offer) -> Result<()> {
+        protocol::send(&*self.socket, &Order::Offer(offer))
             .map_err(|error| PortError(format!("reach the capsule: {error}")))
     }
 
@@ -393,25 +425,33 @@ fn environment(display: u32) -> Vec<(String, String)> {
     .collect()
 }
 
-fn listen(
-    socket: &OwnedFd,
-    (looked, reported): (&Sender<Looked>, &Sender<String>),
-    ending: &AtomicBool,
-    news: &(dyn Fn(News) + Send + Sync),
-) {
+/// Where answers of a capsule go.
+struct Heard {
+    looked: Sender<Looked>,
+    reported: Sender<String>,
+    holding: Arc<Holding>,
+}
+
+fn listen(socket: &OwnedFd, heard: &Heard, ending: &AtomicBool, news: &(dyn Fn(News) + Send + Sync)) {
     loop {
         match protocol::receive::<Word>(socket) {
             Ok(Some(Word::Belongs { pid, app })) => news(News::Belongs(pid, app)),
-            Ok(Some(Word::Ended { app, why })) => news(News::Ended(app, why.map(|why| plain(&why)))),
+            Ok(Some(Word::Ended { app, pid, why })) => {
+                news(News::Ended(app, pid, why.map(|why| plain(&why))));
+            }
+            Ok(Some(Word::Held { serial, why })) => {
+                heard.holding.answered(serial, why.map(|why| plain(&why)));
+            }
+            Ok(Some(Word::Returned(path))) if is_return(path.expose()) => news(News::Returned(path)),
             Ok(Some(Word::Started { app, pid })) => news(News::Started(app, pid)),
             Ok(Some(Word::Looked(serial, counts))) => {
-                let _ = looked.send((serial, counts));
+                let _ = heard.looked.send((serial, counts));
             }
             Ok(Some(Word::Reported(report))) => {
-                let _ = reported.send(report);
+                let _ = heard.reported.send(report);
             }
             // Words out of place, and what is no word at all, are passed over: init is never believed.
-            Ok(Some(Word::Failed(_) | Word::Hello | Word::Ready(_))) => {}
+            Ok(Some(Word::Failed(_) | Word::Hello | Word::Ready(_) | Word::Returned(_))) => {}
             Err(error)
                 if error
                     .get_ref()
@@ -419,6 +459,7 @@ fn listen(
             Err(_) | Ok(None) => break,
         }
     }
+    heard.holding.over();
     if !ending.load(Ordering::SeqCst) {
         news(News::Lost);
     }

@@ -1,5 +1,6 @@
 //! The Linux station.
 
+pub mod browser;
 pub mod canary;
 pub mod capability;
 pub mod capsule;
@@ -25,3 +26,4 @@ pub mod setting;
 pub mod sleep;
 pub mod spawn;
 pub mod station;
+pub mod visit;

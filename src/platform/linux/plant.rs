@@ -111,6 +111,7 @@ impl Planter {
         say(9, self.kernel_key())?;
         say(10, self.ssh_agent())?;
         say(10, self.gpg_agent())?;
+        say(10, self.git_cache())?;
         say(11, self.file(11, Path::new("/tmp"), "krb5cc_"))?;
         say(12, self.browser())?;
         let runtime = variable("XDG_RUNTIME_DIR");
@@ -368,6 +369,17 @@ impl Planter {
         let mut agent = program("/usr/bin/gpg-connect-agent");
         let _ = agent.arg("--homedir").arg(&dir).arg("/bye");
         run(agent, "start gpg-agent").map(|_| "a gpg-agent".to_owned())
+    }
+
+    /// A password that git keeps for whoever comes next in the same place.
+    fn git_cache(&self) -> Planted {
+        let git = ["/usr/bin/git", "/usr/local/bin/git"].into_iter().find(|git| Path::new(git).exists());
+        let socket = self.private(10)?.join("git/socket");
+        let mut cache = program(git.unwrap_or("/usr/bin/git"));
+        let _ = cache.args(["credential-cache", "--timeout", "900", "--socket"]).arg(&socket).arg("store");
+        let known =
+            format!("protocol=https\nhost=git.example\nusername=drill\npassword={}\n\n", self.canary(10));
+        fed(cache, "keep a password", known.as_bytes()).map(|_| "git's cache with a password".to_owned())
     }
 
     /// A profile directory such as a browser leaves. The drill's own page is visited besides, where

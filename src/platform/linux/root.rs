@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::policy::CapsulePolicy;
 
+use super::browser;
 use super::init::BUS_CONFIG;
 
 /// The operator's home inside.
@@ -23,9 +24,9 @@ const ETC: &[&str] = &[
     "alternatives",
     "ca-certificates",
     "ca-certificates.conf",
-    "chromium",
     "chromium.d",
-    "firefox",
+    "chromium/master_preferences",
+    "firefox/defaults",
     "firefox-esr",
     "fonts",
     "gtk-3.0",
@@ -92,6 +93,9 @@ impl Root<'_> {
         for (name, text) in files {
             std::fs::write(self.dir.join(name), text)?;
         }
+        for (name, _, text) in browser::everywhere() {
+            std::fs::write(self.dir.join(name), text)?;
+        }
         Ok(())
     }
 
@@ -118,6 +122,10 @@ impl Root<'_> {
         }
         for name in ["passwd", "group", "hosts", "hostname", "resolv.conf", "machine-id"] {
             list.bind(&self.dir.join(name), &format!("/etc/{name}"));
+        }
+        // The host's own policies for browsers do not count inside: these are there in their place.
+        for (name, place, _) in browser::everywhere() {
+            list.bind(&self.dir.join(name), &place);
         }
         list.bind(&self.dir.join("bus.conf"), BUS_CONFIG);
         list.bind(&self.dir.join("window-manager"), WINDOW_MANAGER);

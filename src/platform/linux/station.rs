@@ -1,6 +1,6 @@
 //! The Linux station as the driver sees it: display, capsule and gates joined behind the ports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -13,9 +13,9 @@ use super::display::nested::Nested;
 use super::display::outer::Outer;
 use super::display::windows::{self, Seen, Windows};
 use super::gates::{self, Lookout, Remains};
-use super::init::protocol::Launch;
+use super::init::protocol::{Launch, Offer};
 use super::network::Network;
-use super::{capability, clock, host, plant, root, sabotage};
+use super::{browser, capability, clock, host, plant, root, sabotage, visit};
 use crate::handoff::{App, Window};
 use crate::policy::Policy;
 use crate::ports::{
@@ -68,9 +68,17 @@ struct Session {
 /// The apps that run and the windows that stand.
 #[derive(Default)]
 struct Apps {
-    running: BTreeMap<u8, u32>,
+    /// Each with the pid of a program of it: a second one may only have handed a page to the first.
+    running: BTreeSet<(u8, u32)>,
     owners: BTreeMap<u32, Option<u8>>,
     seen: Vec<Seen>,
+}
+
+impl Apps {
+    /// Whether a program of this app runs.
+    fn runs(&self, app: u8) -> bool {
+        self.running.range((app, 0)..=(app, u32::MAX)).next().is_some()
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -80,7 +88,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl LinuxStation {
     /// The apps that are open now, by their place in the policy.
     fn running(&self) -> Vec<u8> {
-        lock(&self.apps).running.keys().copied().collect()
+        let running: BTreeSet<u8> = lock(&self.apps).running.iter().map(|(app, _)| *app).collect();
+        running.into_iter().collect()
     }
 
     /// An app's name.
@@ -170,18 +179,31 @@ impl LinuxStation {
                 let _ = lock(&self.apps).owners.insert(pid, app);
                 self.tell_windows();
             }
-            capsule::News::Ended(app, why) => {
-                let _ = lock(&self.apps).running.remove(&app);
+            capsule::News::Ended(app, pid, why) => {
+                let runs_on = {
+                    let mut apps = lock(&self.apps);
+                    let _ = apps.running.remove(&(app, pid));
+                    apps.runs(app)
+                };
                 self.apps_changed.notify_all();
-                self.tell(match why {
-                    None => CapsuleNews::AppEnded(App(app)),
-                    Some(why) => CapsuleNews::AppFailed(App(app), why),
-                });
+                match why {
+                    None if runs_on => {}
+                    None => self.tell(CapsuleNews::AppEnded(App(app))),
+                    Some(why) => self.tell(CapsuleNews::AppFailed(App(app), why)),
+                }
             }
             capsule::News::Lost => self.tell(CapsuleNews::Lost("its first process".to_owned())),
+            capsule::News::Returned(path) => self.tell(CapsuleNews::Returned(path)),
             capsule::News::Started(app, pid) => {
-                let _ = lock(&self.apps).running.insert(app, pid);
-                self.tell(CapsuleNews::Starting(App(app)));
+                let ran = {
+                    let mut apps = lock(&self.apps);
+                    let ran = apps.runs(app);
+                    let _ = apps.running.insert((app, pid));
+                    ran
+                };
+                if !ran {
+                    self.tell(CapsuleNews::Starting(App(app)));
+                }
             }
         }
     }
@@ -267,6 +289,7 @@ impl LinuxStation {
             arguments: ["plant", seed, Side::Contained.word(), plant::REPORT].map(str::to_owned).to_vec(),
             environment: Vec::new(),
             network: true,
+            files: Vec::new(),
             profile: None,
         };
         match &lock(&self.session).capsule {
@@ -284,6 +307,23 @@ impl LinuxStation {
     pub(super) fn counted_inside(&self) -> Vec<GateAnswer> {
         let counts = lock(&self.session).capsule.as_ref().and_then(Capsule::look).unwrap_or_default();
         self.lookout.inside(&counts)
+    }
+
+    /// The order that starts an app; a web app at `address`, where it is given.
+    fn start_of(&self, app: App, address: Option<&str>) -> Result<Launch> {
+        let entry = self.policy.apps.get(usize::from(app.0)).ok_or_else(|| PortError::new("find the app"))?;
+        let before =
+            self.policy.apps.iter().take(usize::from(app.0)).filter(|app| app.profile.is_some()).count();
+        let (command, arguments) = browser::command_line(entry, address);
+        Ok(Launch {
+            app: app.0,
+            command,
+            arguments,
+            environment: entry.environment.clone(),
+            network: entry.network,
+            files: browser::files(entry),
+            profile: entry.profile.as_ref().map(|_| root::profile_place(before)),
+        })
     }
 
     fn profiles(&self) -> Vec<PathBuf> {
@@ -329,6 +369,7 @@ impl Capsules for LinuxStation {
             policy: self.policy.capsule.clone(),
             profiles: self.profiles(),
             network: self.network.clone(),
+            redirect: visit::listens(&self.policy, &self.network),
             delegated: self.delegated.clone(),
             window_manager: windows::window_manager(),
         };
@@ -364,7 +405,7 @@ impl Capsules for LinuxStation {
 
     fn launch(&self, app: App) -> Result<()> {
         let entry = self.policy.apps.get(usize::from(app.0)).ok_or_else(|| PortError::new("find the app"))?;
-        if entry.single && lock(&self.apps).running.contains_key(&app.0) {
+        if entry.single && lock(&self.apps).runs(app.0) {
             let standing = {
                 let apps = lock(&self.apps);
                 let belongs = |seen: &&Seen| apps.owners.get(&seen.pid).copied().flatten() == Some(app.0);
@@ -374,16 +415,7 @@ impl Capsules for LinuxStation {
                 return self.raise(Window(window));
             }
         }
-        let before =
-            self.policy.apps.iter().take(usize::from(app.0)).filter(|app| app.profile.is_some()).count();
-        let order = Launch {
-            app: app.0,
-            command: entry.command.clone(),
-            arguments: entry.arguments.clone(),
-            environment: entry.environment.clone(),
-            network: entry.network,
-            profile: entry.profile.as_ref().map(|_| root::profile_place(before)),
-        };
+        let order = self.start_of(app, None)?;
         let _ = self.first_app.get_or_init(clock::since_boot);
         match &lock(&self.session).capsule {
             Some(capsule) => capsule.launch(order),
@@ -399,12 +431,36 @@ impl Capsules for LinuxStation {
         lock(&self.session).windows.as_ref().map_or(Ok(()), |windows| windows.close(window.0))
     }
 
-    fn hold(&self, _grant: &Grant) -> Result<()> {
-        Err(PortError::new("put a token into the capsule: this build cannot"))
+    fn hold(&self, grant: &Grant) -> Result<()> {
+        let held = match &lock(&self.session).capsule {
+            Some(capsule) => capsule.hold(|serial| visit::order(grant, serial))?,
+            None => return Err(PortError::new("put a token into the capsule: there is no session")),
+        };
+        held.wait()
     }
 
-    fn visit(&self, _page: &Page) -> Result<()> {
-        Err(PortError::new("open a page in the capsule: this build cannot"))
+    fn visit(&self, page: &Page) -> Result<()> {
+        let place = self.policy.apps.iter().position(|app| app.name == page.app);
+        let app = place.and_then(|place| self.policy.apps.get(place));
+        let unknown = || PortError(format!("open the sign-in page in {}: there is no such app", page.app));
+        let (Some(app), Some(number)) = (app, place.and_then(|place| u8::try_from(place).ok())) else {
+            return Err(unknown());
+        };
+        visit::possible(app, &self.policy, &self.network)?;
+        let nonce = capsule::random_hex(16)
+            .map_err(|error| PortError(format!("open the sign-in page in {}: {error}", page.app)))?;
+        let (mut order, at) = (self.start_of(App(number), None)?, visit::address(&nonce));
+        let offer = Offer { nonce, address: page.address.clone(), start: visit::start(&order) };
+        if app.web.is_some() {
+            order = self.start_of(App(number), Some(&at))?;
+        } else {
+            visit::turn_to(&mut order, &at);
+        }
+        let _ = self.first_app.get_or_init(clock::since_boot);
+        match &lock(&self.session).capsule {
+            Some(capsule) => capsule.offer(offer).and_then(|()| capsule.launch(order)),
+            None => Err(PortError(format!("open the sign-in page in {}: there is no session", page.app))),
+        }
     }
 
     fn ask_to_close(&self, grace: Duration) -> Closing {
@@ -420,7 +476,7 @@ impl Capsules for LinuxStation {
             .apps_changed
             .wait_timeout_while(lock(&self.apps), grace, |apps| !apps.running.is_empty())
             .unwrap_or_else(PoisonError::into_inner);
-        let closed = |app: u8| !apps.running.contains_key(&app);
+        let closed = |app: u8| !apps.runs(app);
         Closing { apps: open.into_iter().map(|app| (self.name(app), closed(app))).collect() }
     }
 

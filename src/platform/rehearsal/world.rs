@@ -93,6 +93,8 @@ struct Inner {
     /// So many looks and searches long something of a drill is there that no gate sees.
     hidden: u32,
     restarts: bool,
+    /// Tokens that were given to capsules: of which session, and to which capsule.
+    given: Vec<(String, u64)>,
     troubles: Troubles,
 }
 
@@ -255,6 +257,12 @@ impl World {
         std::mem::take(&mut self.inner().restarts)
     }
 
+    /// The tokens that were given to capsules since this was asked last: of which session, to which capsule.
+    #[must_use]
+    pub fn given(&self) -> Vec<(String, u64)> {
+        std::mem::take(&mut self.inner().given)
+    }
+
     /// The number of the capsule that stands; none is ever given twice.
     #[must_use]
     pub fn capsule(&self) -> Option<u64> {
@@ -349,7 +357,13 @@ impl Capsules for World {
         Ok(())
     }
 
-    fn hold(&self, _grant: &Grant) -> Result<()> {
+    fn hold(&self, grant: &Grant) -> Result<()> {
+        let mut inner = self.inner();
+        inner.calls.push(Call::Capsule);
+        let Some(capsule) = inner.standing().map(|capsule| capsule.number) else {
+            return Err(PortError::new("put a token into the session: there is none"));
+        };
+        inner.given.push((grant.session.clone(), capsule));
         Ok(())
     }
 

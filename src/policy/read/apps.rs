@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use toml::Spanned;
 
 use super::{Check, File, Many, nearest};
-use crate::policy::AppPolicy;
+use crate::policy::{AppPolicy, WebPolicy};
 
 /// The icons of the embedded set that say something about an app.
 pub const ICONS: [&str; 18] = [
@@ -57,11 +57,6 @@ impl Check {
                 );
             }
             names.push(app.name.get_ref());
-            let command = app.command.get_ref();
-            if command.is_empty() || (command.contains('/') && !command.starts_with('/')) {
-                let help = "write an absolute path, or the name of a program in /usr/bin";
-                self.wrong(app.command.span(), format!("`{command}` names no program"), help);
-            }
             if let Some(icon) = &app.icon {
                 self.icon(icon);
             }
@@ -75,15 +70,22 @@ impl Check {
                 self.absolute(profile);
             }
         }
-        let apps = file.apps.iter().map(|app| AppPolicy {
-            name: app.name.get_ref().clone(),
-            icon: app.icon.as_ref().map_or_else(|| "app".to_owned(), |icon| icon.get_ref().clone()),
-            command: app.command.get_ref().clone(),
-            arguments: app.arguments.iter().map(|argument| argument.get_ref().clone()).collect(),
-            single: app.windows == Many::Single,
-            environment: app.environment.clone().into_iter().collect(),
-            profile: app.profile.as_ref().map(|profile| PathBuf::from(profile.get_ref())),
-            network: app.network,
+        let apps = file.apps.iter().enumerate().map(|(place, app)| {
+            let web = self.web(app).map(|web| WebPolicy { profile: format!("web-{place}"), ..web });
+            let given = || app.command.as_ref().map(|command| command.get_ref().clone());
+            let command = web.as_ref().map(|web| web.browser.command().to_owned()).or_else(given);
+            let icon = if web.is_some() { "globe" } else { "app" };
+            AppPolicy {
+                name: app.name.get_ref().clone(),
+                icon: app.icon.as_ref().map_or_else(|| icon.to_owned(), |icon| icon.get_ref().clone()),
+                command: command.unwrap_or_default(),
+                arguments: app.arguments.iter().map(|argument| argument.get_ref().clone()).collect(),
+                single: app.windows == Many::Single,
+                environment: app.environment.clone().into_iter().collect(),
+                profile: app.profile.as_ref().map(|profile| PathBuf::from(profile.get_ref())),
+                network: app.network || web.is_some(),
+                web,
+            }
         });
         apps.collect()
     }

@@ -10,7 +10,7 @@ use crate::evidence::escape;
 use crate::handoff::BadgeMode;
 use crate::ui::icon::{self, Icon};
 use crate::ui::parts::{Look, Touch, fit, heading, line, pill, say, width};
-use crate::ui::screen::{challenge, emergency, handoff_log, launcher, receipt, warning};
+use crate::ui::screen::{afresh, challenge, emergency, handoff_log, launcher, receipt, warning};
 use crate::ui::theme::{self, BAR, Kind, STRONG, TEXT};
 use crate::ui::{Message, keypad, words};
 
@@ -29,8 +29,10 @@ const TOLD: u64 = 3_600_000;
 pub fn view<'a>(look: Look<'a>, scene: &'a AttendedScene) -> Element<'a, Message> {
     let beneath = if let Some(until) = scene.warning {
         warning::view(look, scene, until)
-    } else if let Some(pin) = &scene.log_pin {
+    } else if let Some(pin) = &scene.pin_again {
         again(look, pin)
+    } else if scene.afresh {
+        afresh::view(look)
     } else if let Some(receipt) = scene.before.as_deref().filter(|_| scene.before_open) {
         receipt::view(look, receipt)
     } else if let Some(log) = &scene.log {
@@ -50,8 +52,10 @@ pub fn stops(look: Look<'_>, scene: &AttendedScene) -> Vec<Message> {
     if scene.warning.is_some() {
         return vec![Message::Wish(Wish::Stay)];
     }
-    let mut stops = if let Some(pin) = &scene.log_pin {
+    let mut stops = if let Some(pin) = &scene.pin_again {
         challenge::stops(look, pin)
+    } else if scene.afresh {
+        afresh::stops()
     } else if scene.before_open && scene.before.is_some() {
         receipt::stops()
     } else if let Some(log) = &scene.log {
@@ -77,6 +81,9 @@ pub fn stops(look: Look<'_>, scene: &AttendedScene) -> Vec<Message> {
     if scene.reads_log && scene.log.is_none() {
         stops.push(Message::Wish(Wish::OpenLog));
     }
+    if !scene.emergency {
+        stops.push(Message::Wish(Wish::Afresh(!scene.afresh)));
+    }
     stops.push(Message::Wish(Wish::End));
     let mut once = Vec::with_capacity(stops.len());
     for stop in stops {
@@ -91,17 +98,14 @@ fn apps_toggle(scene: &AttendedScene) -> Message {
     Message::Wish(Wish::Launcher(!scene.launcher))
 }
 
-/// The PIN again, before the log opens: whoever stands here need not be the one whose session it is.
+/// The PIN again, before the log opens or an app starts: whoever stands here need not be the one whose session
+/// it is.
 fn again<'a>(look: Look<'a>, pin: &PinScene) -> Element<'a, Message> {
     let colours = look.colours;
+    let app = pin.app.and_then(|app| look.scene.station.apps.get(usize::from(app.0)));
     let mut said = column![
         heading(look, 40.0, "Your PIN again"),
-        say(
-            "The handoff log opens for you alone. That you read it is recorded.",
-            look.px(24.0),
-            TEXT,
-            colours.ink
-        ),
+        say(words::why_again(app.map(|(name, _)| escape(name)).as_deref()), look.px(24.0), TEXT, colours.ink),
     ]
     .spacing(look.px(16.0));
     if let Some(problem) = &pin.problem {
@@ -136,6 +140,8 @@ struct Room {
     apps: f32,
     /// For the button of the log.
     log: f32,
+    /// For the button that begins afresh; 0 where there is none.
+    afresh: f32,
     /// For the button that ends the session.
     end: f32,
 }
@@ -149,11 +155,16 @@ impl Room {
             (true, true) => 104.0,
             (true, false) => 184.0,
         };
-        let end = if narrow { 160.0 } else { 200.0 };
+        let afresh = match (scene.emergency, narrow) {
+            (true, _) => 0.0,
+            (false, true) => 120.0,
+            (false, false) => 172.0,
+        };
+        let end = if narrow { 144.0 } else { 184.0 };
         let time =
             time_left(look, scene).map_or(0.0, |left| width(&left, 20.0, STRONG).ceil() + 24.0 + 8.0 + 24.0);
         // Beside these: the bar's own edges, the icon of the person, and a little air.
-        let taken = 16.0 + 48.0 + 16.0 + apps + log + end + time;
+        let taken = 16.0 + 48.0 + 16.0 + apps + log + afresh + end + time;
         let wished = width(&first_line(look, scene), 22.0, STRONG)
             .max(width(&second_line(look, scene), 16.0, TEXT))
             .ceil()
@@ -186,7 +197,7 @@ impl Room {
             let fitting = (room / LEAST + 0.01).floor() as usize;
             fitting.saturating_sub(1)
         };
-        Self { person, front, each, close, windows, apps, log, end }
+        Self { person, front, each, close, windows, apps, log, afresh, end }
     }
 }
 
@@ -287,6 +298,16 @@ fn bar<'a>(look: Look<'a>, scene: &AttendedScene) -> Element<'a, Message> {
         let both = row![Icon::Clock.view(24.0, colour), text(left).size(20).font(STRONG).color(colour)];
         items = items.push(container(both.spacing(8).align_y(Alignment::Center)).padding([0, 12]));
     }
+    if room.afresh > 0.0 {
+        let kind = if scene.afresh { Kind::BarMarked } else { Kind::Bar };
+        let message = Message::Wish(Wish::Afresh(!scene.afresh));
+        let afresh = Touch::new(look, kind, message).width(room.afresh).height(BAR).padding(0);
+        items = items.push(if look.size.width < NARROW {
+            afresh.letters(18.0).saying("Fresh start")
+        } else {
+            afresh.with_icon(Icon::Retry, "Fresh start")
+        });
+    }
     let end = Touch::new(look, Kind::BarEnd, Message::Wish(Wish::End)).width(room.end).height(BAR).padding(0);
     items = items.push(if look.size.width < NARROW {
         end.saying("End session")
@@ -332,7 +353,7 @@ pub fn next_change(scene: &AttendedScene, now_ms: u64) -> Option<u64> {
     if let Some(until) = scene.warning {
         return challenge::next_second(until, now_ms);
     }
-    if let Some(pin) = &scene.log_pin {
+    if let Some(pin) = &scene.pin_again {
         return challenge::next_change(pin, now_ms);
     }
     let left = scene.end_ms.checked_sub(now_ms).filter(|left| *left > 0)?;

@@ -8,7 +8,7 @@ use crate::driver::scene::{PinScene, StepScene};
 use crate::evidence::escape;
 use crate::ui::icon::Icon;
 use crate::ui::parts::{Look, Touch, page, pill, say, soft, width};
-use crate::ui::screen::{clean_up, emergency};
+use crate::ui::screen::{clean_up, elsewhere, emergency};
 use crate::ui::theme::{Kind, STRONG, TEXT};
 use crate::ui::{Message, keypad, words};
 
@@ -62,7 +62,11 @@ fn person<'a>(look: Look<'_>, pin: &PinScene, room: f32) -> Element<'a, Message>
     if let Some(more) = words::ask_more(pin.ask, pin.digits) {
         said = said.push(soft(look, more));
     }
-    if let Some(steps) = &pin.clean_up {
+    if let Some(held) = &pin.held {
+        let what = if held.release { words::RELEASES.to_owned() } else { words::held(held.tokens.len()) };
+        said = said.push(pill(look, Icon::Clock, what, colours.amber, colours.amber_tint));
+        said = said.push(elsewhere::tokens(look, held.tokens.iter().take(3)));
+    } else if let Some(steps) = &pin.clean_up {
         said = said.push(getting_ready(look, steps));
     }
     container(said).padding([look.px(24.0), 0.0]).into()

@@ -8,7 +8,7 @@ use crate::evidence::escape;
 use crate::handoff::Trigger;
 use crate::ui::icon::Icon;
 use crate::ui::parts::{Look, card, disc, page, say, whom_to_call};
-use crate::ui::screen::{challenge, drill};
+use crate::ui::screen::{challenge, drill, elsewhere};
 use crate::ui::theme::{STRONG, TEXT};
 use crate::ui::{Message, words};
 
@@ -28,13 +28,28 @@ pub fn view<'a>(look: Look<'a>, scene: &CleanUpScene) -> Element<'a, Message> {
     let mut said = Column::new().spacing(look.px(12.0)).align_x(Alignment::Center).push(
         say(words::ended(name.as_deref()), look.px(44.0), STRONG, colours.ink).align_x(Alignment::Center),
     );
-    said = said.push(say(words::because(scene.trigger), look.px(24.0), TEXT, colours.soft));
+    said = said.push(say(
+        words::because(scene.trigger, scene.name.is_some()),
+        look.px(24.0),
+        TEXT,
+        colours.soft,
+    ));
+    let held = scene.held.as_ref();
+    if let Some(held) = held {
+        said = said.push(say(words::NOTHING_LEFT_HERE, look.px(24.0), TEXT, colours.soft));
+        let content =
+            column![said, elsewhere::held(look, held)].spacing(look.px(24.0)).align_x(Alignment::Center);
+        let mut beneath = row![].align_y(Alignment::Center);
+        beneath = beneath.push(elsewhere::emergency(look, held));
+        let beneath: Element<'_, Message> = beneath.push(space::horizontal()).push(whom_to_call(look)).into();
+        return page(look, container(content).center(Length::Fill), Some(beneath));
+    }
     if name.is_some() && scene.trigger != Trigger::Maintenance {
         said = said.push(say("This station is being made ready.", look.px(24.0), TEXT, colours.soft));
     }
     let shown = look.now_ms.saturating_sub(scene.began_ms) >= GLANCE && !scene.steps.is_empty();
     // The steps have their room from the start, so that nothing moves when they appear.
-    let room = look.px(5.0 * 40.0 + 48.0);
+    let room = look.px(6.0 * 40.0 + 48.0);
     let steps: Element<'_, Message> = if shown {
         card(look, 24.0, steps(look, &scene.steps, 12.0)).into()
     } else {

@@ -11,7 +11,7 @@ use crate::ui::Message;
 use crate::ui::icon::Icon;
 use crate::ui::log::{LogMessage, Menu, Shown, Verdict};
 use crate::ui::parts::{Look, Touch, line, pill, say, soft, width};
-use crate::ui::screen::{keyboard, log_controls, log_day, log_entry, log_filter};
+use crate::ui::screen::{elsewhere, keyboard, log_controls, log_day, log_entry, log_filter};
 use crate::ui::theme::{self, BAR, Kind, STRONG, TEXT};
 
 /// The open entry, for scrolling by keyboard.
@@ -45,6 +45,9 @@ pub fn rows(look: Look<'_>) -> u64 {
     } else if look.log.open.is_none() {
         room -= look.px(log_day::HIGH) + look.px(BETWEEN);
     }
+    if pending(look).is_some() {
+        room -= look.px(LINE) + 8.0 + look.px(BETWEEN);
+    }
     if problem(look).is_some() {
         room -= look.px(28.0) + look.px(BETWEEN);
     }
@@ -56,6 +59,12 @@ pub fn rows(look: Look<'_>) -> u64 {
 
 fn scene<'a>(look: Look<'a>) -> Option<&'a LogScene> {
     crate::ui::log_of(look.scene)
+}
+
+/// What of sessions is not ended elsewhere, where the list stands alone.
+fn pending<'a>(look: Look<'a>) -> Option<&'a LogScene> {
+    let alone = look.log.open.is_none() && !look.log.keyboard;
+    scene(look).filter(|scene| alone && !scene.pending.is_empty())
 }
 
 /// What is wrong, or was done, in a line.
@@ -97,6 +106,7 @@ pub fn stops(look: Look<'_>, scene: &LogScene) -> Vec<Message> {
         return stops;
     }
     stops.extend(log_filter::stops(look));
+    stops.extend(pending(look).and_then(elsewhere::pending_stop));
     if log.keyboard {
         stops.push(Message::Log(LogMessage::Keyboard(false)));
     }
@@ -148,6 +158,9 @@ pub fn view<'a>(look: Look<'a>, scene: &'a LogScene) -> Element<'a, Message> {
         all = all.push(log_controls::view(look, scene));
     } else {
         all = all.push(log_filter::line(look, scene));
+        if let Some(pending) = pending(look).and_then(|scene| elsewhere::pending(look, scene)) {
+            all = all.push(pending);
+        }
         if !log.keyboard && log.open.is_none() {
             all = all.push(log_day::view(look, scene));
         }

@@ -54,6 +54,10 @@ pub fn view<'a>(look: Look<'a>, scene: &AttendedScene) -> Element<'a, Message> {
         let why = escape(why);
         content = content.push(pill(look, Icon::Warning, why, colours.bad, colours.bad_tint));
     }
+    for (provider, sentence) in &scene.sign_in_problems {
+        let why = words::not_signed_in(&escape(provider), &escape(sentence));
+        content = content.push(pill(look, Icon::Warning, why, colours.amber, colours.amber_tint));
+    }
     if !scene.disabled.is_empty() {
         let rows = scene.disabled.iter().map(|(number, name)| disabled(look, *number, name));
         let list =

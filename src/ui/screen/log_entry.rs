@@ -12,7 +12,7 @@ use crate::ui::icon::Icon;
 use crate::ui::log::{LogMessage, Shown};
 use crate::ui::parts::{Look, Touch, card, heading, pill, say, soft};
 use crate::ui::screen::handoff_log::{ENTRY, thousands};
-use crate::ui::screen::keyboard;
+use crate::ui::screen::{elsewhere, keyboard};
 use crate::ui::theme::{self, Kind, MONO, STRONG, TEXT};
 
 /// What the keyboard can reach of an entry that is open.
@@ -71,6 +71,9 @@ pub fn view<'a>(look: Look<'a>, scene: &LogScene, shown: &Shown) -> Element<'a, 
             content = content.push(verified(look, scene, shown));
             if let Some(facts) = &receipt.handoff {
                 content = gates(look, content, facts);
+            }
+            if !receipt.tokens.is_empty() {
+                content = content.push(elsewhere::facts(look, &receipt.tokens));
             }
             content = notes(look, content);
             content = content.push(proof(look, scene, shown, Some(receipt)));

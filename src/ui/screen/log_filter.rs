@@ -5,12 +5,12 @@ use iced::{Alignment, Element, Length, Padding};
 
 use crate::driver::scene::LogScene;
 use crate::evidence::escape;
-use crate::ui::Message;
 use crate::ui::icon::Icon;
 use crate::ui::log::{CAUSES, Choice, KINDS, LogMessage, Menu, VERDICTS, cause, day_of};
 use crate::ui::parts::{Look, Touch, fit, heading, soft};
-use crate::ui::screen::PAGE;
+use crate::ui::screen::{PAGE, elsewhere};
 use crate::ui::theme::{self, Kind, STRONG, TEXT};
+use crate::ui::{Message, words};
 
 /// How many days back can be chosen at once; others are a step before or after.
 const DAYS: i64 = 14;
@@ -56,6 +56,7 @@ fn chosen(look: Look<'_>, scene: &LogScene, menu: Menu) -> (String, bool) {
         }
         Menu::Kind => (KINDS.get(filter.kinds).map_or("", |(name, _)| name).to_owned(), filter.kinds > 0),
         Menu::Export => ("Export".to_owned(), false),
+        Menu::Pending => (words::pending(scene.pending.len()), false),
     }
 }
 
@@ -202,6 +203,7 @@ fn choices(look: Look<'_>, scene: &LogScene, menu: Menu) -> Vec<(String, Choice,
             .enumerate()
             .map(|(place, (name, _))| (name.to_owned(), Choice::Kind(place), filter.kinds == place))
             .collect(),
+        Menu::Pending => Vec::new(),
         Menu::Export => {
             scene.media.iter().map(|medium| (escape(medium), Choice::Export(medium.clone()), false)).collect()
         }
@@ -221,6 +223,7 @@ pub fn menu_stops(look: Look<'_>, scene: &LogScene, menu: Menu) -> Vec<Message> 
 pub fn menu<'a>(look: Look<'a>, scene: &LogScene, menu: Menu) -> Element<'a, Message> {
     let colours = look.colours;
     let (title, more) = match menu {
+        Menu::Pending => return elsewhere::list(look, scene),
         Menu::Cause => ("Why the handoff began", None),
         Menu::Day => ("Which day", Some("Others with the arrows beside the day.")),
         Menu::Export => (

@@ -1,10 +1,12 @@
 //! One file for each screen. A screen is a pure function of its part of the scene, and says by
 //! itself which places the keyboard can reach, in reading order.
 
+pub mod afresh;
 pub mod attended;
 pub mod challenge;
 pub mod clean_up;
 pub mod drill;
+pub mod elsewhere;
 pub mod emergency;
 pub mod handoff_log;
 pub mod keyboard;
@@ -48,7 +50,8 @@ pub fn stops(look: Look<'_>) -> Vec<Message> {
         Phase::Attended(scene) => attended::stops(look, scene),
         Phase::Challenge(pin) => challenge::stops(look, pin),
         Phase::CleanUp(scene) => {
-            scene.guest.as_ref().map(|pin| challenge::stops(look, pin)).unwrap_or_default()
+            let held = || scene.held.as_ref().map(elsewhere::stops).unwrap_or_default();
+            scene.guest.as_ref().map_or_else(held, |pin| challenge::stops(look, pin))
         }
         Phase::Drill(scene) => drill::stops(scene, false),
         Phase::OutOfService(_) => Vec::new(),
@@ -80,7 +83,7 @@ pub fn asked(phase: &Phase) -> Option<&PinScene> {
         Phase::Challenge(pin) => Some(pin),
         Phase::CleanUp(scene) => scene.guest.as_ref(),
         Phase::Quarantine(scene) => scene.guest.as_ref(),
-        Phase::Attended(scene) => scene.log_pin.as_ref(),
+        Phase::Attended(scene) => scene.pin_again.as_ref(),
         Phase::Drill(_) | Phase::OutOfService(_) | Phase::Vacant(_) => None,
     }
 }

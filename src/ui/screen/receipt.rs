@@ -40,7 +40,7 @@ pub fn view<'a>(look: Look<'a>, receipt: &ReceiptScene) -> Element<'a, Message> 
     let sentence = format!(
         "{whose} at {}. {} {apps} {} absent, {} not here, {} by setting. Clean in {}.",
         look.time(receipt.began_utc_ms, "%H:%M:%S %Z"),
-        words::because(receipt.trigger),
+        words::because(receipt.trigger, receipt.of_session),
         match count(Answer::Absent) {
             1 => "1 trace".to_owned(),
             more => format!("{more} traces"),

@@ -87,6 +87,8 @@ fn runtime(ground: &Ground) -> Look {
         "group",
         "hostname",
         "hosts",
+        "browser-chromium",
+        "browser-firefox",
         "machine-id",
         "passwd",
         "resolv.conf",
@@ -96,7 +98,8 @@ fn runtime(ground: &Ground) -> Look {
     let mut left = Vec::new();
     for place in [ground.remains.run_dir.clone(), ground.remains.run_dir.join("capsule")] {
         for entry in fs::read_dir(&place).into_iter().flatten().flatten() {
-            if !known.iter().any(|name| entry.file_name() == *name) {
+            let name = entry.file_name();
+            if !known.iter().any(|known| name == *known) {
                 left.push(Trace::file(&place, &entry.path(), ""));
             }
         }

@@ -42,7 +42,7 @@ use crate::ports::{Answer, GateAnswer};
 
 pub(super) use self::home::{BROWSERS, CLIPBOARDS, LEARNED, PICTURES, RECENT};
 pub use self::lookout::{CLASSES, Lookout};
-pub(super) use self::secrets::AGENTS;
+pub(super) use self::secrets::{AGENTS, is_git_cache};
 pub(super) use self::services::SERVICES;
 
 /// What a destroyed capsule would be known by.

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::lookout::any_here;
+use super::scan::Process;
 use super::{Gate, Ground, Look, Trace, account, home, host_runtime};
 use crate::platform::linux::host;
 
@@ -63,10 +64,17 @@ const KEYRINGS: [&str; 5] = ["gnome-keyring-d", "keepassxc", "kwalletd5", "kwall
 pub(in crate::platform::linux) const AGENTS: [&str; 6] =
     ["dirmngr", "gpg-agent", "keyboxd", "p11-kit-server", "scdaemon", "ssh-agent"];
 
+/// Whether this process is git's cache of passwords, which the kernel knows by the name of git alone.
+pub(in crate::platform::linux) fn is_git_cache(pid: i32, name: &str) -> bool {
+    let words = || fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    name.starts_with("git")
+        && words().split(|byte| *byte == 0).take(2).any(|word| word.ends_with(b"credential-cache--daemon"))
+}
+
 /// What a process is known by, and how it is shown.
-fn programs(ground: &Ground, names: &[&str]) -> Vec<Trace> {
+fn programs(ground: &Ground, wanted: impl Fn(&Process) -> bool) -> Vec<Trace> {
     let suspects = ground.suspects(ground.scan());
-    let found = suspects.iter().filter(|process| names.contains(&process.name.as_str())).map(|process| {
+    let found = suspects.iter().filter(|process| wanted(process)).map(|process| {
         Trace::shown(
             format!("{} {}", process.pid, process.since),
             format!("{} ({})", process.name, process.pid),
@@ -88,7 +96,7 @@ fn files(place: &Path, start: &str) -> Vec<Trace> {
 
 /// The session's keyring is a daemon in the capsule, with files in the capsule's memory alone.
 fn keyring(ground: &Ground) -> Look {
-    let mut found = programs(ground, &KEYRINGS);
+    let mut found = programs(ground, |process| KEYRINGS.contains(&process.name.as_str()));
     for name in ["keyring", "keyrings", "bus"] {
         let path = ground.remains.run_dir.join(name);
         if path.exists() {
@@ -104,7 +112,10 @@ fn keyring(ground: &Ground) -> Look {
 }
 
 fn agents(ground: &Ground) -> Look {
-    let mut found = programs(ground, &AGENTS);
+    let agent = |process: &Process| {
+        AGENTS.contains(&process.name.as_str()) || is_git_cache(process.pid, &process.name)
+    };
+    let mut found = programs(ground, agent);
     found.extend(files(Path::new("/tmp"), "ssh-"));
     if !host::shared_account() {
         found.extend(files(&host_runtime().join("gnupg"), "S."));

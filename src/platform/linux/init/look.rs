@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use super::bus;
 use crate::platform::linux::display::selections::Kept;
-use crate::platform::linux::gates::{AGENTS, BROWSERS, CLIPBOARDS, LEARNED, PICTURES, RECENT, SERVICES};
+use crate::platform::linux::gates::{
+    AGENTS, BROWSERS, CLIPBOARDS, LEARNED, PICTURES, RECENT, SERVICES, is_git_cache,
+};
 use crate::platform::linux::reach;
 
 /// The most entries that are counted in one place.
@@ -34,12 +36,14 @@ pub(super) fn count(environment: &[(String, String)]) -> Vec<(String, u64)> {
     let items = aside(move || bus::keyring_items(&address));
     let mut counts = Vec::new();
     let mut told = |name: &str, count: u64| counts.push((name.to_owned(), count));
-    let names = processes();
-    let named = |wanted: &[&str]| number(names.iter().filter(|name| wanted.contains(&name.as_str())).count());
-    told("processes", number(names.len()));
+    let programs = processes();
+    let named =
+        |wanted: &[&str]| number(programs.iter().filter(|(_, name)| wanted.contains(&name.as_str())).count());
+    told("processes", number(programs.len()));
     told("user managers", named(&["systemd"]));
     told("bus services", named(&SERVICES));
-    told("key agents", named(&AGENTS));
+    let caches = programs.iter().filter(|(pid, name)| is_git_cache(*pid, name)).count();
+    told("key agents", named(&AGENTS) + number(caches));
     told("home files", files(home, MOST));
     told("runtime files", files(runtime, MOST));
     for (name, place) in PLACES {
@@ -84,13 +88,13 @@ fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// The names of all processes, as the kernel keeps them.
-fn processes() -> Vec<String> {
+/// All processes: their pids and their names, as the kernel keeps them.
+fn processes() -> Vec<(i32, String)> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit));
-    pids.map(|entry| {
-        let name = std::fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-        name.trim().to_owned()
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.map(|pid| {
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        (pid, name.trim().to_owned())
     })
     .collect()
 }

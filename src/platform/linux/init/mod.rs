@@ -5,19 +5,25 @@
 //! otherwise take the socket by `pidfd_getfd` and speak in its name.
 
 mod bus;
+mod keyring;
 pub mod look;
 pub mod protocol;
+pub mod redirect;
+mod tokens;
 
 use std::collections::{HashMap, HashSet};
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::{Read, Seek, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::fs::MemfdFlags;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
 use protocol::{Begin, Launch, Order, Word};
+use redirect::Redirect;
+use tokens::Granted;
 
 /// Where the private bus's configuration is bound.
 pub const BUS_CONFIG: &str = "/session/bus.conf";
@@ -34,7 +40,7 @@ type Running = Arc<Mutex<HashMap<i32, (u8, Arc<Mutex<Vec<u8>>>)>>>;
 /// Runs PID 1 of a capsule. The socket to the shell is standard input.
 #[must_use]
 pub fn main() -> ExitCode {
-    if let Some(ended) = super::plant::asked() {
+    if let Some(ended) = tokens::asked().or_else(super::plant::asked) {
         return ended;
     }
     match run() {
@@ -59,6 +65,14 @@ fn run() -> Result<(), String> {
         tell(&socket, &Word::Failed(what.clone()));
         return Err(what);
     }
+    let redirect = match redirect(&begin, &socket) {
+        Ok(redirect) => redirect,
+        Err(what) => {
+            tell(&socket, &Word::Failed(what.clone()));
+            return Err(what);
+        }
+    };
+    let mut granted = Granted::default();
     let reaper = (Arc::clone(&socket), Arc::clone(&running));
     drop(std::thread::spawn(move || reap(&reaper.0, &reaper.1)));
     // Tried before any app runs, so that none can be in the way of the answer.
@@ -74,12 +88,18 @@ fn run() -> Result<(), String> {
                     && copied.insert(profile.clone())
                     && let Err(why) = copy_profile(profile, &begin)
                 {
-                    tell(&socket, &Word::Ended { app: number, why: Some(why) });
+                    tell(&socket, &Word::Ended { app: number, pid: 0, why: Some(why) });
                     continue;
                 }
-                match launch(&app, &begin, &running) {
-                    Ok(pid) => tell(&socket, &Word::Started { app: number, pid }),
-                    Err(why) => tell(&socket, &Word::Ended { app: number, why: Some(why) }),
+                match launch(&app, &begin, &granted, &running, &socket) {
+                    Ok(()) => {}
+                    Err(why) => tell(&socket, &Word::Ended { app: number, pid: 0, why: Some(why) }),
+                }
+            }
+            Order::Hold(hold) => granted.hold(hold, &begin, &socket),
+            Order::Offer(offer) => {
+                if let Some(redirect) = &redirect {
+                    redirect.offer(offer);
                 }
             }
             Order::Whose(pid) => tell(&socket, &Word::Belongs { pid, app: whose(pid, &running) }),
@@ -95,6 +115,14 @@ fn run() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The station's address in the capsule, where the policy has a sign-in that needs it. Bound before any app
+/// starts, so that none can have it first.
+fn redirect(begin: &Begin, socket: &Arc<OwnedFd>) -> Result<Option<Redirect>, String> {
+    let told = Arc::clone(socket);
+    let listen = || Redirect::listen(move |path| tell(&told, &Word::Returned(path)));
+    begin.redirect.then(listen).transpose()
 }
 
 /// What a drill's planter has reported, as far as a message holds it.
@@ -236,20 +264,29 @@ fn forget(child: Child) {
 }
 
 /// Starts an app in a bwrap of its own inside the capsule, so that what differs between apps (their
-/// network, later their managed policies) does not leak from one to the other.
-fn launch(app: &Launch, begin: &Begin, running: &Running) -> Result<u32, String> {
+/// network, the policies of their browsers) does not leak from one to the other.
+fn launch(
+    app: &Launch,
+    begin: &Begin,
+    granted: &Granted,
+    running: &Running,
+    socket: &OwnedFd,
+) -> Result<(), String> {
     let mut command = program("/usr/bin/bwrap", begin);
     let _ = command.args(["--dev-bind", "/", "/"]);
     if !app.network {
         let _ = command.arg("--unshare-net");
     }
+    let texts = bind_texts(&mut command, &app.files)?;
     let _ = command.arg("--").arg(&app.command).args(&app.arguments);
-    let _ = command.envs(app.environment.iter().cloned()).stderr(Stdio::piped());
+    let _ = command.envs(granted.environment()).envs(app.environment.iter().cloned());
+    let _ = command.stderr(Stdio::piped());
     let _ = command.current_dir(variable(begin, "HOME"));
     let tail = Arc::new(Mutex::new(Vec::new()));
     // The lock is held over the start, so that the reaper cannot see the end before the name.
     let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
     let mut child = command.spawn().map_err(|error| format!("start {}: {error}", app.command))?;
+    drop(texts);
     let pid = child.id();
     if let Some(stderr) = child.stderr.take() {
         let tail = Arc::clone(&tail);
@@ -258,8 +295,26 @@ fn launch(app: &Launch, begin: &Begin, running: &Running) -> Result<u32, String>
     if let Ok(pid) = i32::try_from(pid) {
         let _ = running.insert(pid, (app.app, tail));
     }
+    // Told under the lock too: the word of its end cannot come before that of its start.
+    tell(socket, &Word::Started { app: app.app, pid });
     forget(child);
-    Ok(pid)
+    Ok(())
+}
+
+/// Has bwrap bind these texts read-only over the files of these names, for this app alone. They come by
+/// descriptors and lie in no file that another app could open; each is to be kept until bwrap runs.
+fn bind_texts(command: &mut Command, files: &[(String, String)]) -> Result<Vec<OwnedFd>, String> {
+    let mut texts = Vec::new();
+    for (path, text) in files {
+        let failed = |error: std::io::Error| format!("hand over {path}: {error}");
+        // Inherited on purpose: bwrap reads it, and closes it before the app begins.
+        let memory = rustix::fs::memfd_create("text", MemfdFlags::empty());
+        let mut file = std::fs::File::from(memory.map_err(|error| failed(error.into()))?);
+        file.write_all(text.as_bytes()).and_then(|()| file.rewind()).map_err(failed)?;
+        let _ = command.args(["--ro-bind-data", &file.as_raw_fd().to_string(), path]);
+        texts.push(file.into());
+    }
+    Ok(texts)
 }
 
 /// The app whose process this is, or whose process is among its forebears.
@@ -316,7 +371,8 @@ fn reap(socket: &OwnedFd, running: &Running) {
             Ok(Some((pid, status))) => {
                 let app = running.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid.as_raw_pid());
                 if let Some((app, tail)) = app {
-                    tell(socket, &Word::Ended { app, why: why(status, &tail) });
+                    let pid = u32::try_from(pid.as_raw_pid()).unwrap_or(0);
+                    tell(socket, &Word::Ended { app, pid, why: why(status, &tail) });
                 }
             }
             Ok(None) | Err(rustix::io::Errno::INTR) => {}

@@ -1,0 +1,215 @@
+//! Where the station keeps what only it may know: its sign-in key and the secrets of calls. In the host's keyring
+//! where there is one, else in files that only the station's account may read.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::ports::{PortError, Result};
+
+/// The name under which the host's keyring holds them.
+const SERVICE: &str = "cleanshift";
+/// How long the host's keyring may take: a locked one waits for a person who is not there.
+const KEYRING: Duration = Duration::from_secs(2);
+/// The longest that is kept, bytes.
+const MOST: u64 = 64 * 1024;
+/// What the files' names begin with, so that no name of a secret is a name that the system knows.
+const PREFIX: &str = "secret-";
+
+/// The keyring and the files of one station.
+#[derive(Clone, Debug)]
+pub struct Vault {
+    state: PathBuf,
+    station: String,
+    keyring: bool,
+}
+
+/// Where a secret is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// The host's keyring.
+    Keyring,
+    /// A file that only the station's account may read.
+    File,
+}
+
+impl Home {
+    /// For people.
+    #[must_use]
+    pub fn report(self) -> &'static str {
+        match self {
+            Self::Keyring => "the host's keyring",
+            Self::File => "file of this account (0600)",
+        }
+    }
+}
+
+impl Vault {
+    /// The vault of the station with this state directory and name. `keyring` says that the host's keyring can be
+    /// reached.
+    #[must_use]
+    pub fn of(state: &Path, station: &str, keyring: bool) -> Self {
+        Self { state: state.to_owned(), station: station.to_owned(), keyring }
+    }
+
+    /// What is kept under this name: a file first, else what the keyring has. May take as long as the keyring.
+    ///
+    /// # Errors
+    /// A fragment with the remedy, where a file is there and cannot be trusted or read.
+    pub fn get(&self, name: &str) -> Result<Option<(Zeroizing<Vec<u8>>, Home)>> {
+        if let Some(found) = read(&self.file(name))? {
+            return Ok(Some((found, Home::File)));
+        }
+        let found = self.ask(name, |entry| match entry.get_secret() {
+            Ok(secret) => Some(Some(Zeroizing::new(secret))),
+            Err(keyring::Error::NoEntry) => Some(None),
+            Err(_) => None,
+        });
+        Ok(found.flatten().map(|secret| (secret, Home::Keyring)))
+    }
+
+    /// Keeps it under this name, in place of what was there.
+    ///
+    /// # Errors
+    /// A fragment with the remedy.
+    pub fn set(&self, name: &str, secret: &[u8]) -> Result<Home> {
+        let copy = Zeroizing::new(secret.to_vec());
+        if self.ask(name, move |entry| entry.set_secret(&copy).ok()).is_some() {
+            // One that stands in a file would be found first.
+            let _ = remove(&self.file(name))?;
+            return Ok(Home::Keyring);
+        }
+        write(&self.file(name), secret)?;
+        Ok(Home::File)
+    }
+
+    /// Forgets it. Whether there was one.
+    ///
+    /// # Errors
+    /// A fragment with the remedy.
+    pub fn remove(&self, name: &str) -> Result<bool> {
+        let file = remove(&self.file(name))?;
+        let ring = self.ask(name, |entry| entry.delete_credential().ok()).is_some();
+        Ok(file || ring)
+    }
+
+    /// The names of those that are kept in files.
+    ///
+    /// # Errors
+    /// A fragment with the remedy.
+    pub fn files(&self) -> Result<Vec<String>> {
+        let place = self.place();
+        let failed = |error: std::io::Error| PortError(format!("list {}: {error}", place.display()));
+        let entries = match fs::read_dir(&place) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(failed)?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed)?.file_name();
+            let Some(written) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
+            let decoded =
+                url::form_urlencoded::parse(written.as_bytes()).next().map(|(name, _)| name.into_owned());
+            names.extend(decoded);
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn place(&self) -> PathBuf {
+        self.state.join("secrets")
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        let written: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+        self.place().join(format!("{PREFIX}{written}"))
+    }
+
+    /// Asks the keyring on a thread of its own, and gives up on it after a while.
+    fn ask<T: Send + 'static>(
+        &self,
+        name: &str,
+        question: impl FnOnce(&keyring::Entry) -> Option<T> + Send + 'static,
+    ) -> Option<T> {
+        if !self.keyring {
+            return None;
+        }
+        let account = format!("{}: {name}", self.station);
+        let (answer, answered) = std::sync::mpsc::channel();
+        drop(std::thread::spawn(move || {
+            let _ =
+                answer.send(keyring::Entry::new(SERVICE, &account).ok().and_then(|entry| question(&entry)));
+        }));
+        answered.recv_timeout(KEYRING).ok().flatten()
+    }
+}
+
+fn read(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    let failed = |error: std::io::Error| PortError(format!("read {}: {error}", file.display()));
+    let source = match fs::File::open(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(failed)?,
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if source.metadata().map_err(failed)?.mode() & 0o077 != 0 {
+            return Err(PortError(format!(
+                "trust {}: others may read it. Run: chmod 600 {}",
+                file.display(),
+                file.display()
+            )));
+        }
+    }
+    let mut secret = Zeroizing::default();
+    let _ = source.take(MOST).read_to_end(&mut secret).map_err(failed)?;
+    Ok(Some(secret))
+}
+
+fn write(file: &Path, secret: &[u8]) -> Result<()> {
+    let failed = |error: std::io::Error| PortError(format!("write {}: {error}", file.display()));
+    let place = file.parent().unwrap_or(Path::new("."));
+    let mut builder = fs::DirBuilder::new();
+    let _ = builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        let _ = builder.mode(0o700);
+    }
+    builder.create(place).map_err(failed)?;
+    let new = file.with_extension("new");
+    let _ = remove(&new)?;
+    let mut options = fs::OpenOptions::new();
+    let _ = options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        let _ = options.mode(0o600);
+        fs::set_permissions(place, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+    }
+    let mut target = options.open(&new).map_err(failed)?;
+    target.write_all(secret).and_then(|()| target.sync_all()).map_err(failed)?;
+    #[cfg(unix)]
+    if let Some(Ok(above)) = place.parent().map(fs::metadata) {
+        use std::os::unix::fs::{MetadataExt, chown, fchown};
+        // Root makes it for the owner of the state directory, so that IT's first command does not lock the
+        // station out.
+        if target.metadata().map_err(failed)?.uid() == 0 && above.uid() != 0 {
+            fchown(&target, Some(above.uid()), Some(above.gid())).map_err(failed)?;
+            chown(place, Some(above.uid()), Some(above.gid())).map_err(failed)?;
+        }
+    }
+    fs::rename(&new, file).map_err(failed)?;
+    fs::File::open(place).and_then(|place| place.sync_all()).map_err(failed)
+}
+
+fn remove(file: &Path) -> Result<bool> {
+    match fs::remove_file(file) {
+        Ok(()) => Ok(true),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(PortError(format!("remove {}: {error}", file.display()))),
+    }
+}

@@ -1,7 +1,12 @@
 //! The doctor is shown hosts that are spoiled one thing at a time, and this machine: each requirement is good
 //! before and not after, is told with its remedy, and never good where it could not be looked at.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "what fails in a test ends the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "what fails in a test ends the test"
+)]
 
 #[path = "doctor/planted.rs"]
 mod planted;
@@ -285,7 +290,7 @@ const SPOILED: [Spoiled; 53] = [
     ),
     (
         |host| {
-            host.write("etc/cleanshift/policy.toml", &POLICY.replace("mode = \"hold\"", "mode = \"hover\""))
+            host.write("etc/cleanshift/policy.toml", &POLICY.replace("mode = \"hold\"", "mode = \"hover\""));
         },
         "policy",
         "bad",
@@ -338,7 +343,7 @@ const SPOILED: [Spoiled; 53] = [
             host.write(
                 "etc/X11/xorg.conf.d/60-cleanshift.conf",
                 "# Option \"DontZap\" \"true\"\nOption \"DontVTSwitch\"\n",
-            )
+            );
         },
         "display-keys",
         "bad",
@@ -651,7 +656,7 @@ fn the_looker_behind_a_socket_counts_for_whoever_asks() {
         let _ = client.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
     }
     let read = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(1024).decode())";
-    let theirs = client.args(["python3", "-c", read]).arg(&socket).output().unwrap();
+    let theirs = client.args(["/usr/bin/python3", "-c", read]).arg(&socket).output().unwrap();
     let _ = server.kill();
     let _ = server.wait();
     if is_root() {

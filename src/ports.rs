@@ -20,8 +20,8 @@ pub use hands::{Hands, Job};
 pub use rows::{CodeRow, CodeRows, PinRow, RosterRow, RosterRows};
 pub use search::{Day, Found, Gap, Held, Mark, Media, Note, Noted, Numbers, Question, Search, Verdict};
 pub use sign_ins::{
-    Ends, FAREWELL, Grant, Outbox, OutboxRow, Page, Secret, Settlement, SignInNews, SignIns, TokenEnd,
-    TokenKind, TokenState,
+    Ends, Grant, Outbox, OutboxRow, Page, Secret, Settlement, SignInNews, SignIns, TokenEnd, TokenKind,
+    TokenState,
 };
 
 use crate::handoff::{App, Moment, OperatorId, PinAnswer, Presented, Record, Refusal, Trigger, Window};

@@ -31,5 +31,7 @@ mod monitors;
 mod operators;
 #[path = "station_linux/refusals.rs"]
 mod refusals;
+#[path = "station_linux/sign_ins.rs"]
+mod sign_ins;
 #[path = "station_linux/sleep.rs"]
 mod sleep;

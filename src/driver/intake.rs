@@ -9,8 +9,9 @@ const REASON: usize = 120;
 
 impl Driver {
     pub(super) fn receive(&mut self, item: Inbox) {
-        // What is due comes before what is new: after a sleep nothing more of a session is shown first.
-        if let Some(Station::Attended(_)) = &self.station
+        // What is due comes before what is new: after a sleep nothing more of a session is shown first, and
+        // nobody is let in by a PIN that was typed before it.
+        if let Some(Station::Attended(_) | Station::Challenge(_)) = &self.station
             && let Some(due) =
                 self.station.as_ref().and_then(|station| station.deadline(&self.settings.rules))
             && due <= self.ports.clock.now()

@@ -303,9 +303,6 @@ impl Driver {
             gathering.outgoing = left.person;
             gathering.opened = left.opened;
         }
-        if unfinished {
-            self.read_left();
-        }
         self.book.handoff = Some(gathering);
         let started = Body::Started {
             version: self.settings.version.clone(),

@@ -31,8 +31,6 @@ pub(super) struct Elsewhere {
     /// What the handoff that is under way ends, and whose session that is.
     ending: Ending,
     session: String,
-    /// What the shell before has left, as its journal was read.
-    left: Ends,
     /// How that stands, as far as it was told.
     pub(super) ends: Ends,
     /// Whether everything was tried once.
@@ -40,9 +38,7 @@ pub(super) struct Elsewhere {
     /// The question how everything stands, while it is outstanding.
     settling: Option<Turn>,
     /// The entry that tells of a session, while it is being written.
-    tells: Option<(Turn, Ends)>,
-    /// What that entry, by its number, and later results say of it.
-    told: Option<(u64, Ends)>,
+    tells: Option<(Turn, String)>,
     /// Later results that are not in the ledger yet, and whether the first is being written.
     settlements: VecDeque<Settlement>,
     telling: bool,
@@ -63,8 +59,6 @@ enum Ending {
 /// What comes back of it.
 #[derive(Clone)]
 pub(super) enum ElsewhereNews {
-    /// How it stands with what the shell before has left.
-    Left(Ends),
     /// The signing in itself tells something.
     News(SignInNews),
     /// What is still in the outbox.
@@ -104,7 +98,7 @@ impl Driver {
     pub(super) fn nothing_ends(&mut self) {
         let elsewhere = &mut self.elsewhere;
         (elsewhere.ending, elsewhere.tried) = (Ending::Nothing, false);
-        (elsewhere.farewell, elsewhere.settling) = (None, None);
+        (elsewhere.farewell, elsewhere.settling, elsewhere.tells) = (None, None, None);
         elsewhere.ends = Ends::default();
         elsewhere.session =
             elsewhere.at_work.as_ref().map(|(session, _)| session.clone()).unwrap_or_default();
@@ -132,7 +126,6 @@ impl Driver {
         if !session {
             // Nobody waits for what is gone with the shell before: whatever can still be ended is ended, and
             // its result follows.
-            self.elsewhere.ends = self.elsewhere.left.clone();
             self.elsewhere.tried = true;
         }
         let sign_ins = self.ports.sign_ins.clone();
@@ -140,19 +133,20 @@ impl Driver {
         self.look_elsewhere();
     }
 
-    /// What the shell before has left stands on the disk: it is read beside everything else.
+    /// Reads how everything stands. Not between an entry that tells of it and its number: what changes meanwhile
+    /// follows the entry, and must not be taken for read.
     fn look_elsewhere(&mut self) {
-        let sign_ins = self.ports.sign_ins.clone();
+        if self.elsewhere.tells.is_some() {
+            return;
+        }
+        let (sign_ins, mut ends) = (self.ports.sign_ins.clone(), Ends::default());
         match self.elsewhere.ending {
-            Ending::Left => self.work(move || Inbox::Elsewhere(ElsewhereNews::Left(sign_ins.left()))),
-            Ending::Session => {
-                let mut ends = Ends::default();
-                self.hands.now(&mut || ends = sign_ins.ends());
-                if ends.session == self.elsewhere.session {
-                    self.elsewhere.ends = ends;
-                }
-            }
-            Ending::Nothing => {}
+            Ending::Left => self.hands.now(&mut || ends = sign_ins.left()),
+            Ending::Session => self.hands.now(&mut || ends = sign_ins.ends()),
+            Ending::Nothing => return,
+        }
+        if self.elsewhere.ending == Ending::Left || ends.session == self.elsewhere.session {
+            self.elsewhere.ends = ends;
         }
     }
 
@@ -204,13 +198,6 @@ impl Driver {
     pub(super) fn elsewhere_news(&mut self, news: ElsewhereNews) {
         match news {
             ElsewhereNews::News(news) => self.sign_in_news(news),
-            ElsewhereNews::Left(ends) => {
-                self.tell_what_changed(&ends);
-                if self.elsewhere.ending == Ending::Left {
-                    self.elsewhere.ends = ends;
-                    self.answer_settling();
-                }
-            }
             ElsewhereNews::Pending(pending) => {
                 if let Some(log) = &mut self.log {
                     log.scene.pending = pending;
@@ -251,18 +238,8 @@ impl Driver {
                     self.elsewhere.tried = true;
                 }
                 self.answer_settling();
-                self.tell_later();
             }
             SignInNews::Settled(settlement) => {
-                if let Some((_, told)) =
-                    self.elsewhere.told.as_mut().filter(|(_, told)| told.session == settlement.session)
-                {
-                    for token in &mut told.tokens {
-                        if let Some(end) = settlement.tokens.iter().find(|end| end.id == token.id) {
-                            token.clone_from(end);
-                        }
-                    }
-                }
                 self.elsewhere.settlements.push_back(settlement);
                 self.tell_settlements();
                 self.look_elsewhere();
@@ -345,9 +322,8 @@ impl Driver {
             | Record::Restarted(_)
             | Record::Viewed(_) => return,
         };
-        if self.elsewhere.ending == Ending::Session {
-            self.look_elsewhere();
-        }
+        self.elsewhere.tells = None;
+        self.look_elsewhere();
         let gate = self.class_28();
         let Some(handoff) = &mut self.book.handoff else { return };
         handoff.sign_ins = self.elsewhere.ends.clone();
@@ -358,59 +334,17 @@ impl Driver {
             }
         }
         if tells && !handoff.sign_ins.session.is_empty() {
-            self.elsewhere.tells = Some((turn, handoff.sign_ins.clone()));
+            self.elsewhere.tells = Some((turn, handoff.sign_ins.session.clone()));
         }
     }
 
-    /// That entry is durable: later results refer to it.
+    /// That entry is durable: later results refer to it, and what has changed since it was asked for follows it.
     pub(super) fn sign_ins_told(&mut self, turn: Turn, number: u64) {
-        if let Some((_, ends)) = self.elsewhere.tells.take_if(|(asked, _)| *asked == turn) {
-            let (sign_ins, session) = (self.ports.sign_ins.clone(), ends.session.clone());
-            if self.elsewhere.ending == Ending::Left {
-                // What has changed until it was told is told by whoever tells it; what changes then, as news.
-                self.work(move || {
-                    let left = sign_ins.left();
-                    sign_ins.told(&session, number);
-                    Inbox::Elsewhere(ElsewhereNews::Left(left))
-                });
-            } else {
-                self.hands.aside(Box::new(move || sign_ins.told(&session, number)));
-            }
-            self.elsewhere.told = Some((number, ends));
-            self.tell_later();
-        }
-    }
-
-    /// What has become known while the receipt was being written is told as any later result is.
-    fn tell_later(&mut self) {
-        if self.elsewhere.told.is_some() {
-            let (sign_ins, mut ends) = (self.ports.sign_ins.clone(), Ends::default());
-            self.hands.now(&mut || ends = sign_ins.ends());
-            self.tell_what_changed(&ends);
-        }
-    }
-
-    /// What stands otherwise than the receipt of the same session says.
-    fn tell_what_changed(&mut self, ends: &Ends) {
-        let Some((number, told)) = &mut self.elsewhere.told else { return };
-        if ends.session != told.session {
-            return;
-        }
-        let known =
-            |end: &TokenEnd| told.tokens.iter().any(|token| token.id == end.id && token.state == end.state);
-        let tokens: Vec<_> = ends.tokens.iter().filter(|end| !known(end)).cloned().collect();
-        if !tokens.is_empty() {
-            let settlement = Settlement { session: ends.session.clone(), entry: Some(*number), tokens };
-            told.clone_from(ends);
-            self.elsewhere.settlements.push_back(settlement);
-            self.tell_settlements();
-        }
-    }
-
-    /// What the shell before has left unfinished: read with the journal that tells so.
-    pub(super) fn read_left(&mut self) {
-        if self.settings.rules.sign_ins.is_some() {
-            self.elsewhere.left = self.ports.sign_ins.left();
+        if let Some((_, session)) = self.elsewhere.tells.take_if(|(asked, _)| *asked == turn) {
+            let sign_ins = self.ports.sign_ins.clone();
+            self.hands.aside(Box::new(move || sign_ins.told(&session, number)));
+            // Nothing is read of it any more: what is read is not told again.
+            self.elsewhere.ending = Ending::Nothing;
         }
     }
 

@@ -5,7 +5,6 @@
 //! own keyring alone.
 
 use std::fmt;
-use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -272,6 +271,3 @@ pub trait Outbox: Send + Sync {
     /// Whether this event of a provider was not taken before; it is from now on, until the time is over.
     fn first_seen(&self, event: &str, until_utc_ms: i64, now: &Stamp) -> Result<bool>;
 }
-
-/// How long a farewell may take behind the cover.
-pub const FAREWELL: Duration = Duration::from_millis(1_500);

@@ -4,6 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
+use cleanshift::ctl::demo::provider::Provider;
 use cleanshift::ctl::demo::shift::own_pin;
 use cleanshift::ctl::demo::stage::{Stage, wait_for};
 
@@ -27,11 +28,28 @@ pub(crate) struct Load {
     pub files: u32,
     pub bar: f64,
     pub peer_times: usize,
+    /// Whether she is signed in at a provider, where her tokens are revoked and looked at.
+    pub signed_in: bool,
 }
 
-const LOADS: [Load; 2] = [
-    Load { id: "handoff_100mb", megabytes: 100, files: 1_500, bar: 400.0, peer_times: TIMES },
-    Load { id: "handoff_777mb", megabytes: 777, files: 12_000, bar: 700.0, peer_times: SLOW_TIMES },
+const LOADS: [Load; 3] = [
+    Load {
+        id: "handoff_100mb",
+        megabytes: 100,
+        files: 1_500,
+        bar: 400.0,
+        peer_times: TIMES,
+        signed_in: false,
+    },
+    Load { id: "handoff_tokens", megabytes: 100, files: 1_500, bar: 400.0, peer_times: 0, signed_in: true },
+    Load {
+        id: "handoff_777mb",
+        megabytes: 777,
+        files: 12_000,
+        bar: 700.0,
+        peer_times: SLOW_TIMES,
+        signed_in: false,
+    },
 ];
 
 /// Writes the profile, says so, and becomes Chromium.
@@ -63,7 +81,7 @@ pub(crate) fn measure(rows: &mut Rows) {
     }
 }
 
-fn set(load: &Load) -> (Stage, Vec<(String, String)>) {
+fn set(load: &Load) -> (Stage, Vec<(String, String)>, Option<Provider>) {
     let stage = Stage::set(SIZE).unwrap();
     stage.account.make_dir(&stage.dir.join("shared")).unwrap();
     let said = stage.dir.join("shared/filled").display().to_string();
@@ -81,8 +99,15 @@ fn set(load: &Load) -> (Stage, Vec<(String, String)>) {
         toml::Value::from(arguments.map(str::to_owned).to_vec()),
     );
     stage.write("policy.toml", &policy).unwrap();
+    let provider = load.signed_in.then(|| {
+        let there = Provider::start(&stage).unwrap();
+        there.unwrap_or_else(|| unreachable!("no provider is installed: run packaging/setup.sh test"))
+    });
+    if let Some(provider) = &provider {
+        stage.write("policy.toml", &provider.in_policy(&policy, false)).unwrap();
+    }
     let issued = stage.enrol().unwrap();
-    (stage, issued)
+    (stage, issued, provider)
 }
 
 /// The processes of Chromium that the stage's account has.
@@ -109,7 +134,8 @@ pub(crate) fn settled(stage: &Stage, asked_before: usize) {
 }
 
 fn handoffs(rows: &mut Rows, load: &Load, with_cover: bool) {
-    let (mut stage, issued) = set(load);
+    let (mut stage, issued, provider) = set(load);
+    let tokens = || provider.as_ref().map_or(0, |provider| provider.answered("POST /token").unwrap());
     let observer = Observer::start(&stage);
     let mark = stage.mark();
     stage.start_shell().unwrap();
@@ -128,6 +154,7 @@ fn handoffs(rows: &mut Rows, load: &Load, with_cover: bool) {
     let mut handoff = Row::new(load.id, "", "ms", load.bar);
     let mut processes = Vec::new();
     for _ in 0..TIMES {
+        let tokens_before = tokens();
         stage.tap("ana").unwrap();
         stage.screen.type_text(own_pin("ana")).unwrap();
         assert!(tile() != launcher, "the launcher cannot be told from the question for the PIN");
@@ -141,6 +168,7 @@ fn handoffs(rows: &mut Rows, load: &Load, with_cover: bool) {
         stage.screen.touch(TILE.0, TILE.1).unwrap();
         assert!(wait_for(|| filled.exists()), "the profile was not written");
         settled(&stage, asked);
+        assert!(provider.is_none() || tokens() > tokens_before, "she was not signed in");
         processes.push(browsers(&stage));
 
         let (covered, clean) = leave_and_measure(&stage, &observer);
@@ -160,7 +188,12 @@ fn handoffs(rows: &mut Rows, load: &Load, with_cover: bool) {
         rows.take(cover);
         rows.take(opened);
     }
-    handoff.peers = vec![("kill and rm -rf".to_owned(), peers::kill_and_remove(&stage, load))];
+    if load.signed_in {
+        handoff.what += ", her tokens revoked and proved at the provider";
+    }
+    if load.peer_times > 0 {
+        handoff.peers = vec![("kill and rm -rf".to_owned(), peers::kill_and_remove(&stage, load))];
+    }
     rows.take(handoff);
 }
 
@@ -206,7 +239,7 @@ fn leave_and_measure(stage: &Stage, observer: &Observer) -> (f64, f64) {
 }
 
 fn starts(rows: &mut Rows) {
-    let (mut stage, _) = set(&LOADS[0]);
+    let (mut stage, _, _) = set(&LOADS[0]);
     let mut start = Row::new("start_to_covered", "shell start → covered first frame", "ms", 300.0);
     let middle = || {
         let (x, y) = (SIZE.0 / 2, SIZE.1 / 2);

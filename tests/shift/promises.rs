@@ -337,7 +337,12 @@ impl Promises {
         }
         let clean_up = match &scene.phase {
             Phase::CleanUp(clean_up) => Some(clean_up),
-            _ => None,
+            Phase::Attended(_)
+            | Phase::Challenge(_)
+            | Phase::Drill(_)
+            | Phase::OutOfService(_)
+            | Phase::Quarantine(_)
+            | Phase::Vacant(_) => None,
         };
         if let Some(clean_up) = clean_up.filter(|_| self.was == Some(Kind::Attended)) {
             let who = clean_up.name.as_deref().unwrap_or_default();

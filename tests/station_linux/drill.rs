@@ -14,10 +14,9 @@ use serde_json::Value;
 
 use super::ground::*;
 
-/// The bar's button for the log.
-const LOG: (i16, i16) = (804, 32);
 /// The log's button for a drill.
 const DRILL: (i16, i16) = (843, 112);
+
 /// The shell up, a supervisor in, the log open, and the drill begun by a touch. Answers the mark of its
 /// beginning.
 fn begun(stage: &mut Stage, issued: &[(String, String)]) -> usize {

@@ -13,6 +13,10 @@ use serde_json::Value;
 pub(crate) const SIZE: (u16, u16) = (1024, 768);
 /// The middle of the launcher's first tile at [`SIZE`].
 pub(crate) const FIRST_TILE: (i16, i16) = (160, 264);
+/// The middle of the bar's button for the apps at [`SIZE`].
+pub(crate) const APPS: (i16, i16) = (690, 32);
+/// The bar's button for the log, for supervisors.
+pub(crate) const LOG: (i16, i16) = (700, 32);
 /// From one tile to the next.
 pub(crate) const TILES_APART: i16 = 240;
 /// What hostile programs leave, and what is looked for.

@@ -11,8 +11,6 @@ use super::ground::*;
 /// Keysyms.
 const CONTROL: u32 = 0xffe3;
 const SHIFT: u32 = 0xffe1;
-/// The bar's button for the apps at the tests' size.
-const APPS: (i16, i16) = (795, 32);
 
 #[test]
 fn a_hostile_session_leaves_nothing_and_reaches_nothing() {

@@ -9,8 +9,6 @@ use cleanshift::ctl::demo::stage::{Stage, wait_for};
 
 use super::ground::*;
 
-/// The bar's button for the log.
-const LOG: (i16, i16) = (804, 32);
 /// The buttons beneath an entry that is open.
 const ATTEST: (i16, i16) = (560, 700);
 const WRITE: (i16, i16) = (832, 700);

@@ -38,7 +38,7 @@ fn memory(pid: u32) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Where a text stands in a process: as bytes, and as wide characters of 16 and 32 bits.
-fn find(pid: u32, text: &str) -> Vec<String> {
+pub(crate) fn find(pid: u32, text: &str) -> Vec<String> {
     let wide: Vec<u8> = text.bytes().flat_map(|byte| [byte, 0]).collect();
     let wider: Vec<u8> = text.bytes().flat_map(|byte| [byte, 0, 0, 0]).collect();
     let needles = [text.as_bytes(), &wide, &wider];

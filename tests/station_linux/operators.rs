@@ -14,8 +14,6 @@ use super::ground::*;
 
 /// Where the button that enables the first badge is, on a launcher without apps.
 const ENABLE: (i16, i16) = (735, 303);
-/// The bar's button for the log.
-const LOG: (i16, i16) = (804, 32);
 
 #[test]
 fn a_dead_card_service_ends_the_session() {

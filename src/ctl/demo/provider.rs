@@ -65,15 +65,16 @@ impl Provider {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The policy with a sign-in at this provider, in the browser of its app `Chart`.
+    /// The policy with a sign-in at this provider: in the browser of its app `Chart`, or by the station's word.
     #[must_use]
-    pub fn in_policy(&self, policy: &str) -> String {
+    pub fn in_policy(&self, policy: &str, browser: bool) -> String {
         let issuer = self.issuer();
+        let how = if browser { "how = \"browser\"\napp = \"Chart\"" } else { "how = \"assertion\"" };
         let reach = "reach = [";
         policy.replacen(reach, &format!("{reach}\"127.0.0.1:{}\", ", self.port), 1)
             + &format!(
                 "\n[[sign_in]]\nname = \"Example Hospital\"\nissuer = \"{issuer}\"\nclient = \"{CLIENT}\"\n\
-                 how = \"browser\"\napp = \"Chart\"\n\
+                 {how}\n\
                  # Bound to no key, so that a copy of one can be seen to work before the handoff.\nbearer = true\nscopes = [\"openid\", \"chart\"]\naudience = \"{}\"\n",
                 self.audience()
             )
@@ -95,19 +96,26 @@ impl Provider {
         status.ok_or_else(|| io::Error::other("the resource server answered nothing"))
     }
 
-    /// Whether a browser was asked to sign in so many times.
+    /// What it was asked for and has answered with 200, in order: `POST /token`.
     ///
     /// # Errors
     /// When it does not answer.
-    pub fn asked(&self, times: usize) -> io::Result<bool> {
+    pub fn log(&self) -> io::Result<Vec<String>> {
         let log = self.ask("GET /log HTTP/1.0\r\n\r\n")?;
         let lines = log.rsplit_once("\r\n\r\n").map_or("", |(_, body)| body);
         let lines: Vec<Value> = serde_json::from_str(lines).unwrap_or_default();
-        let form = |line: &&Value| {
-            let text = |name| line.get(name).and_then(Value::as_str).unwrap_or_default();
-            text("path").starts_with("/interaction/") && text("method") == "GET"
-        };
-        Ok(lines.iter().filter(form).count() >= times)
+        let good = |line: &&Value| line.get("status").and_then(Value::as_u64) == Some(200);
+        let text = |line: &Value, name| line.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let told = |line: &Value| format!("{} {}", text(line, "method"), text(line, "path"));
+        Ok(lines.iter().filter(good).map(told).collect())
+    }
+
+    /// How often it was asked for this, a method and the beginning of a path.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn answered(&self, what: &str) -> io::Result<usize> {
+        Ok(self.log()?.iter().filter(|asked| asked.starts_with(what)).count())
     }
 
     /// From now on every request is answered with 503 but for `api`, or no longer.

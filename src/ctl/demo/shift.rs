@@ -48,7 +48,7 @@ pub fn run(target: &Path) -> io::Result<()> {
     let _ = stage.write_policy(&policy, "127.0.0.1:8712")?;
     let provider = Provider::start(&stage)?;
     if let Some(provider) = &provider {
-        let _ = stage.write_policy(&provider.in_policy(&policy), "127.0.0.1:8712")?;
+        let _ = stage.write_policy(&provider.in_policy(&policy, true), "127.0.0.1:8712")?;
         play.step("an OpenID provider stands, and knows the station by its key");
     } else {
         play.step(
@@ -123,7 +123,7 @@ fn morning(
 /// The station opens the provider's page in the browser of the chart, and whoever is at work types who she is.
 fn sign_in(play: &mut Play, stage: &Stage, provider: &Provider, who: &str, times: usize) -> io::Result<()> {
     let before = stage.page.requests().len();
-    if !wait_for(|| provider.asked(times).unwrap_or(false)) {
+    if !wait_for(|| provider.answered("GET /interaction/").is_ok_and(|asked| asked >= times)) {
         return Err(io::Error::other("the station did not open the provider's page"));
     }
     std::thread::sleep(Duration::from_millis(2500));

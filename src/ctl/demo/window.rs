@@ -30,7 +30,7 @@ pub fn run() -> io::Result<bool> {
     let _ = stage.write_policy(policy, "127.0.0.1:8712")?;
     let provider = Provider::start(&stage)?;
     if let Some(provider) = &provider {
-        let _ = stage.write_policy(&provider.in_policy(policy), "127.0.0.1:8712")?;
+        let _ = stage.write_policy(&provider.in_policy(policy, true), "127.0.0.1:8712")?;
         println!("When a session opens, sign in at the example provider with any name.");
     }
     let badges = badges(&stage.enrol()?);

@@ -69,7 +69,8 @@ struct Token {
     /// The provider ends the session by its number alone: a later shell can still do it.
     by_number: bool,
     revocable: bool,
-    /// How it stood in the newest entry that tells of it.
+    /// How it stood when it was asked for last, and in the newest entry that tells of it.
+    shown: TokenState,
     told: Option<TokenState>,
     /// The shell that was to tell of it died.
     lost: bool,
@@ -232,9 +233,18 @@ impl Providers {
     /// every token that was begun, with a state.
     pub fn entered(&self, ends: &Ends, recovery: bool, durable: bool) {
         let mut inner = self.inner();
-        let Some(session) = inner.sessions.last_mut().filter(|session| !session.entered) else { return };
-        // What a shell that died had asked for may be in the ledger already.
-        let certain = session.dead == recovery && !(session.dead && session.asked);
+        let Some(session) = inner.sessions.last_mut() else { return };
+        if session.entered {
+            // A receipt that was late tells of it, and another one since, which knows more.
+            let tokens = session.tokens.iter_mut().zip(&ends.tokens);
+            tokens.filter(|_| durable && session.name == ends.session).for_each(|(token, end)| {
+                token.told = Some(end.state);
+            });
+            return;
+        }
+        // What a shell that died had asked for may be in the ledger already; what could not be written was held.
+        let held = session.asked && session.name != ends.session;
+        let certain = session.dead == recovery && !(session.dead && session.asked) && !held;
         let same = session.name == ends.session
             && session.tokens.len() == ends.tokens.len()
             && session.tokens.iter().zip(&ends.tokens).all(|(token, end)| token.end.id == end.id);
@@ -351,6 +361,7 @@ impl Inner {
                     tried: false,
                     by_number,
                     revocable,
+                    shown: TokenState::Pending,
                     told: None,
                     lost: false,
                     tries: 0,
@@ -422,7 +433,11 @@ impl Inner {
 }
 
 impl Session {
-    fn ends(&self) -> Ends {
+    /// How it stands, for whoever asks.
+    fn show(&mut self) -> Ends {
+        for token in &mut self.tokens {
+            token.shown = token.end.state;
+        }
         Ends {
             session: self.name.clone(),
             tokens: self.tokens.iter().map(|token| token.end.clone()).collect(),
@@ -502,28 +517,35 @@ impl SignIns for Providers {
     }
 
     fn ends(&self) -> Ends {
-        let inner = self.inner();
-        let newest = inner.sessions.last().filter(|session| session.ended.is_some());
-        newest.map(Session::ends).unwrap_or_default()
+        let mut inner = self.inner();
+        let newest = inner.sessions.last_mut().filter(|session| session.ended.is_some());
+        newest.map(Session::show).unwrap_or_default()
     }
 
     fn left(&self) -> Ends {
-        let inner = self.inner();
-        let left = inner.sessions.iter().rev().find(|session| session.dead && session.entry.is_none());
-        left.map(Session::ends).unwrap_or_default()
+        let mut inner = self.inner();
+        let left = inner.sessions.iter_mut().rev().find(|session| session.dead && session.entry.is_none());
+        left.map(Session::show).unwrap_or_default()
     }
 
     fn told(&self, session: &str, number: u64) {
-        let mut inner = self.inner();
-        let newest = inner.sessions.len();
-        let known = inner.sessions.iter_mut().enumerate().find(|(_, known)| known.name == session);
-        if let Some((place, session)) = known {
-            session.entry = Some(number);
-            // The driver looks for itself what has changed since the receipt, as long as no other session is.
-            for token in session.tokens.iter_mut().filter(|_| place + 1 != newest) {
-                token.lost |= token.told != Some(token.end.state);
+        let mut news = Vec::new();
+        {
+            let mut inner = self.inner();
+            let Some(place) = inner.sessions.iter().position(|known| known.name == session) else { return };
+            let mut changed = Vec::new();
+            if let Some(session) = inner.sessions.get_mut(place) {
+                session.entry = Some(number);
+                // What has changed since it was asked for follows the receipt.
+                let tokens = session.tokens.iter().enumerate();
+                let since = tokens.filter(|(_, token)| token.shown != token.end.state);
+                changed.extend(since.map(|(which, _)| which));
+            }
+            for which in changed {
+                inner.changed(place, which, &mut news);
             }
         }
+        self.tell(news);
     }
 
     fn pending(&self) -> Vec<TokenEnd> {

@@ -29,7 +29,8 @@ pub(super) fn arguments(profile: &str, address: &str) -> Vec<String> {
     ["--profile", profile, "--kiosk", address].map(str::to_owned).to_vec()
 }
 
-/// The policies: a web app's, or those of every other browser.
+/// The policies: a web app's, or those of every other browser. There is none against downloads: they go into
+/// the session's home, and no dialog opens.
 pub(super) fn policies(web: Option<&WebPolicy>) -> String {
     let mut policies = forbidden();
     let filter = web.map_or_else(
@@ -43,10 +44,6 @@ pub(super) fn policies(web: Option<&WebPolicy>) -> String {
         "Preferences": preferences(web),
     });
     policies.extend(own.as_object().cloned().unwrap_or_default());
-    if !web.is_some_and(|web| web.downloads) {
-        // There is no policy against downloads: there is no such place, and none can be chosen.
-        let _ = policies.insert("DownloadDirectory".to_owned(), json!("/proc/downloads-are-not-permitted"));
-    }
     format!("{:#}\n", json!({ "policies": policies }))
 }
 

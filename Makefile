@@ -1,7 +1,7 @@
 # Each target installs what it misses through packaging/setup.sh, which says so.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test test-faults test-sabotage soak bench
+.PHONY: demo test test-faults test-kiosk test-sabotage soak bench
 
 # The main job on virtual badges and real apps. With a display it opens a window; without one it runs
 # a scripted shift and leaves pictures and the verified log in target/demo.
@@ -31,6 +31,12 @@ test-sabotage:
 	cargo build --bins --features sabotage
 	cargo test --features sabotage --test sabotage -- --test-threads=1; \
 	  ended=$$?; cargo build --bins && exit $$ended
+
+# The kiosk's units on this machine's own systemd, booted in namespaces. As root.
+test-kiosk:
+	packaging/setup.sh test
+	cargo build --bins
+	tests/kiosk/boot.sh $(TARGET)/debug
 
 # More days of the simulated ward than `make test` runs: make soak SEEDS=1000000 FIRST=10001
 SEEDS ?= 100000

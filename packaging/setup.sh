@@ -11,7 +11,7 @@ run="bubblewrap dbus-bin dbus-daemon fonts-dejavu-core gnome-keyring libpcsclite
      libxcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libxkbcommon0 openbox passt pcscd util-linux
      x11-xkb-utils xkb-data xserver-xephyr"
 test="at chromium cron cups-client cups-daemon firefox-esr git gpg gpg-agent gpgconf iproute2 keyutils libsecret-tools
-      openssh-client openssh-server passwd postgresql python3 python3-venv sudo vsmartcard-vpcd x11-apps x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
+      openssh-client openssh-server passwd postgresql python3 python3-venv sudo systemd vsmartcard-vpcd x11-apps x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
       xserver-xorg-video-dummy xterm xvfb"
 bench="i3lock systemd-journal-remote xsecurelock"
 

@@ -61,6 +61,8 @@
 //! | what a drill plants, and where it looks | `platform/linux/plant.rs`, `platform/linux/drill/`, [`ctl::drill`] |
 //! | a screen, a word on a screen, a colour | [`ui`] |
 //! | where a test can let the shell fail (feature `faults`) | `platform/linux/faults.rs` |
+//! | what a host must have, and what IT is told of it | [`ctl::doctor`], one file for a group of requirements |
+//! | how a host becomes a kiosk and back, its units and settings | [`ctl::kiosk`], `packaging/systemd/`, `packaging/host/` |
 //! | a command of `cleanshiftctl`, the demo | [`ctl`] |
 //!
 //! # Invariants
@@ -91,6 +93,10 @@
 //!   waits for nobody whom a session can stop.
 //! * A monitor that is plugged in while somebody works stays without her session until the next one: the
 //!   shell's window takes the whole screen at once, the container only when a session begins.
+//! * The settings of the host are no files of the package's in `/usr/lib`: installing a package must not change
+//!   a workstation. They are compiled into `cleanshiftctl`, which lays them in `/etc` and takes them back.
+//! * The station's display is no session of logind's: a session brings a systemd of the account's own, with a
+//!   bus and agents that outlive every operator.
 //! * A capsule has a control group of its own only where the host has delegated one to the shell; its end
 //!   is proved by the kernel's pidfd in any case.
 

@@ -46,7 +46,13 @@ struct Arguments {
     /// Show that this is a demo, and let virtual readers count.
     #[arg(long)]
     demo: bool,
+    /// Show the text of this file on a screen that takes nothing, for a station that must not open.
+    #[arg(long, value_name = "FILE", conflicts_with = "demo")]
+    out_of_service: Option<PathBuf>,
 }
+
+/// The most of a text that is shown, in bytes.
+const MOST_SHOWN: u64 = 65_536;
 
 /// Runs the shell.
 #[must_use]
@@ -61,6 +67,12 @@ pub fn main() -> ExitCode {
         return ExitCode::from(COULD_NOT_RUN);
     }
     host::harden();
+    if let Some(file) = &arguments.out_of_service {
+        show(out_of_service(&arguments, told(file)));
+        // The screen takes nothing and does not end by itself: there is no display.
+        eprintln!("cleanshift: failed to show that the station is out of service: no display");
+        return ExitCode::from(COULD_NOT_RUN);
+    }
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
@@ -247,12 +259,16 @@ fn facts(policy: &Policy, demo: bool) -> StationFacts {
         pin_digits: (policy.pin.least, policy.pin.most),
         reasons: policy.reasons.clone(),
         demo,
-        look: match policy.station.look {
-            policy::Look::Contrast => Look::Contrast,
-            policy::Look::Dark => Look::Dark,
-            policy::Look::Light => Look::Light,
-        },
+        look: look(policy.station.look),
         apps: policy.apps.iter().map(|app| (app.name.clone(), app.icon.clone())).collect(),
+    }
+}
+
+fn look(chosen: policy::Look) -> Look {
+    match chosen {
+        policy::Look::Contrast => Look::Contrast,
+        policy::Look::Dark => Look::Dark,
+        policy::Look::Light => Look::Light,
     }
 }
 
@@ -272,18 +288,36 @@ async fn stop_on_signals(wishes: mpsc::UnboundedSender<Wish>) {
     }
 }
 
-/// The screen of a station that cannot run: the same words as on the terminal.
+/// What a file says about why the station is out of service.
+fn told(file: &Path) -> String {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(file).and_then(|file| file.take(MOST_SHOWN).read_to_end(&mut bytes));
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    match read {
+        Ok(_) if !text.trim().is_empty() => text,
+        Ok(_) | Err(_) => {
+            "The station's shell does not stay up. For IT: journalctl -u cleanshift -b\n".to_owned()
+        }
+    }
+}
+
+/// The screen of a station that cannot run: the same words as on the terminal, and whom to call where the
+/// policy can be read.
 fn out_of_service(arguments: &Arguments, problem: String) -> Scene {
+    let policy = Policy::read(&arguments.policy.clone().unwrap_or_else(places::policy)).ok();
+    let station = policy.map(|policy| policy.station).unwrap_or_default();
+    let named = |name: String| if name.is_empty() { "This station".to_owned() } else { name };
     let station = StationFacts {
-        name: "This station".to_owned(),
-        place: String::new(),
+        name: named(station.name),
+        place: station.place,
         badge_mode: crate::handoff::BadgeMode::Hold,
-        help: String::new(),
-        neighbour: String::new(),
+        help: station.help,
+        neighbour: station.neighbour,
         pin_digits: (4, 15),
         reasons: Vec::new(),
         demo: arguments.demo,
-        look: Look::Light,
+        look: look(station.look),
         apps: Vec::new(),
     };
     let stamp = HostClock::begin().stamp();

@@ -2,8 +2,10 @@
 
 pub mod break_glass;
 pub mod demo;
+pub mod doctor;
 pub mod drill;
 pub mod export;
+pub mod kiosk;
 pub mod log;
 pub mod policy;
 pub mod roster;
@@ -57,6 +59,11 @@ enum Command {
     /// Read and verify the ledger.
     #[command(subcommand)]
     Log(log::LogCommand),
+    /// Look at this host: what is good, reduced or bad for a station, why it matters, and what mends it.
+    Doctor(doctor::DoctorArguments),
+    /// Make this host start into the station, or put it back as it was.
+    #[command(subcommand)]
+    Kiosk(kiosk::KioskCommand),
     /// Look after how the station signs operators in at identity providers.
     #[command(subcommand)]
     SignIn(sign_in::SignInCommand),
@@ -102,6 +109,10 @@ pub fn main() -> ExitCode {
             let state_given = arguments.state.is_some();
             log::run(&command, &log::Station { state, state_given, policy: arguments.policy })
         }
+        Command::Doctor(doctor) => {
+            told(doctor::run(&doctor, arguments.policy.as_deref(), arguments.state.as_deref()))
+        }
+        Command::Kiosk(command) => told(kiosk::run(&command, arguments.policy.as_deref())),
         Command::Demo(command) => demo::run(&command),
         Command::Drill(drill) => drill::run(&drill, arguments.policy.as_deref(), arguments.state.as_deref()),
     };

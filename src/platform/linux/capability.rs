@@ -1,11 +1,14 @@
 //! What this host can and cannot do: tried, not inferred, and told in every receipt.
 
 use std::fs;
-use std::process::Stdio;
+use std::time::Duration;
 
 use super::cgroup::Delegated;
 use super::network::Network;
 use super::{host, looker, spawn};
+
+/// How long a try may take.
+const TRY: Duration = Duration::from_secs(5);
 
 /// Why this host cannot contain a session, with the remedy; `None` where it can.
 #[must_use]
@@ -16,7 +19,7 @@ pub fn refusal() -> Option<String> {
     Some(
         "contain a session: this account cannot make user namespaces with bwrap. Install the package bubblewrap, and \
          allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1; on Ubuntu an AppArmor profile \
-         for bwrap)"
+         for bwrap). `cleanshiftctl doctor` says which it is"
             .to_owned(),
     )
 }
@@ -60,17 +63,23 @@ pub fn report(network: &Network, delegated: &Result<Delegated, String>) -> Vec<(
 }
 
 fn namespaces() -> bool {
-    let mut command = spawn::command("/usr/bin/bwrap");
-    let _ = command.args([
-        "--unshare-user",
-        "--unshare-pid",
-        "--ro-bind",
-        "/",
-        "/",
-        "--proc",
-        "/proc",
-        "/bin/true",
-    ]);
-    let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    spawn::start(command).and_then(|mut child| child.wait()).is_ok_and(|status| status.success())
+    make_namespaces(None, "/usr/bin/bwrap", &["--unshare-pid"], &["/bin/true"]).is_ok()
+}
+
+/// Has bwrap make a user and a mount namespace, and those that `more` asks for, and run `words` inside,
+/// as [`spawn::heard`] does. Answers what they printed.
+///
+/// # Errors
+/// What bwrap said.
+pub fn make_namespaces(
+    account: Option<(u32, u32)>,
+    bwrap: &str,
+    more: &[&str],
+    words: &[&str],
+) -> Result<String, String> {
+    let mut all = vec![bwrap, "--unshare-user"];
+    all.extend(more);
+    all.extend(["--ro-bind", "/", "/", "--proc", "/proc", "--"]);
+    all.extend(words);
+    spawn::heard(account, &all, TRY)
 }

@@ -69,6 +69,28 @@ impl Delegated {
         Ok(delegated)
     }
 
+    /// Whether this process stands in a group that is delegated to its account: tried with a group that is
+    /// gone again before this returns, and without moving anything.
+    ///
+    /// # Errors
+    /// A fragment that says why there is none.
+    pub fn probe() -> Result<Vec<String>, String> {
+        let mount = mount().ok_or("this host has no control groups of version 2")?;
+        let own = fs::read_to_string("/proc/self/cgroup").map_err(|error| error.to_string())?;
+        let own = own.lines().find_map(|line| line.strip_prefix("0::/")).ok_or("this host names none")?;
+        let dir = mount.join(own);
+        let tried = dir.join(format!("try-{}", std::process::id()));
+        fs::create_dir(&tried).map_err(|_| "none is delegated to this process".to_owned())?;
+        let can_end = tried.join("cgroup.kill").exists();
+        let has = fs::read_to_string(dir.join("cgroup.controllers")).unwrap_or_default();
+        fs::remove_dir(&tried).map_err(|error| format!("{}: {error}", tried.display()))?;
+        if !can_end {
+            return Err("this kernel cannot end a whole group (cgroup.kill, Linux 5.14)".to_owned());
+        }
+        let used = has.split_whitespace().filter(|name| CONTROLLERS.contains(name));
+        Ok(used.map(str::to_owned).collect())
+    }
+
     /// Ends what an earlier shell's capsule has left.
     ///
     /// # Errors

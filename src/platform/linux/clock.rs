@@ -66,3 +66,20 @@ pub(super) fn wall_of(since_boot: Duration) -> Option<Duration> {
     let ago = read(ClockId::Boottime).checked_sub(since_boot)?;
     read(ClockId::Realtime).checked_sub(ago)
 }
+
+/// Whether the kernel holds its wall clock to be set by others, and how far it may be off, at most, in
+/// microseconds (adjtimex(2)).
+///
+/// # Errors
+/// Those of the system call.
+#[expect(unsafe_code, reason = "no crate in use asks for the kernel's opinion of its clock")]
+pub fn synchronized() -> std::io::Result<(bool, i64)> {
+    // SAFETY: a timex of zeros asks and sets nothing (`modes` is 0); it is valid for every bit pattern.
+    let mut timex: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the structure outlives the call.
+    let state = unsafe { libc::adjtimex(&raw mut timex) };
+    if state < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    Ok((state != libc::TIME_ERROR && timex.status & libc::STA_UNSYNC == 0, timex.maxerror))
+}

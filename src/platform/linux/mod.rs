@@ -22,6 +22,7 @@ pub mod plant;
 pub mod reach;
 pub mod root;
 pub mod sabotage;
+pub mod setting;
 pub mod sleep;
 pub mod spawn;
 pub mod station;

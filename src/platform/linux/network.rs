@@ -3,13 +3,16 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::process::Stdio;
+use std::time::Duration;
 
 use super::spawn;
 
 /// The address at which pasta answers for a resolver that is only on the host's loopback. From the
 /// block for documentation (RFC 5737), so that it can be nobody's.
 const RESOLVER: &str = "192.0.2.53";
+
+/// How long a try may take.
+const TRY: Duration = Duration::from_secs(5);
 
 /// How a capsule reaches the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +31,7 @@ impl Network {
     pub fn choose(wanted: bool, reach: &[u16]) -> Self {
         if !wanted {
             Self::None
-        } else if pasta_works() {
+        } else if make_network(None, "/usr/bin/pasta").is_ok() {
             Self::Private(reach.to_vec())
         } else {
             Self::Shared
@@ -77,13 +80,20 @@ impl Network {
     }
 }
 
-/// Whether pasta can really make a network for this account: tried once, not inferred.
-fn pasta_works() -> bool {
-    let mut command = spawn::command("/usr/bin/pasta");
-    let _ = command.args(["--config-net", "-q", "-T", "none", "-U", "none", "-t", "none", "-u", "none"]);
-    let _ = command.args(["--no-map-gw", "--", "/bin/true"]);
-    let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    spawn::start(command).and_then(|mut child| child.wait()).is_ok_and(|status| status.success())
+/// Whether pasta can really make a network for this account, and bwrap namespaces below it, as a capsule has
+/// them: tried, not inferred. Both may work alone and not together: pasta drops rights, and whoever may gain
+/// none (no_new_privs) does not have them back for what bwrap does next.
+///
+/// # Errors
+/// What pasta or bwrap said.
+pub fn make_network(account: Option<(u32, u32)>, pasta: &str) -> Result<(), String> {
+    let own = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let (user, group) = account.unwrap_or(own);
+    let (user, group) = (user.to_string(), group.to_string());
+    let network = [pasta, "--config-net", "-q", "-T", "none", "-U", "none", "-t", "none", "-u", "none"];
+    let below = ["--no-map-gw", "--", "/usr/bin/bwrap", "--unshare-user", "--uid", &user, "--gid", &group];
+    let inside = ["--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/true"];
+    spawn::heard(account, &[&network[..], &below[..], &inside[..]].concat(), TRY).map(drop)
 }
 
 fn resolver_on_loopback() -> bool {

@@ -4,6 +4,7 @@
 //! program: from a thread of a pool, a session would die when the pool lets that thread go.
 
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -55,6 +56,55 @@ pub(super) fn answer(words: &[&str]) -> String {
     let there = super::capsule::readable(&told, Duration::ZERO);
     let read = if there { told.read(&mut text).unwrap_or(0) } else { 0 };
     text.truncate(read);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Runs a program for a bounded time and answers what it printed, as far as a pipe holds it. Root can have it
+/// run as another account, by user and group and without any other group.
+///
+/// # Errors
+/// The last line that it said where it failed, or why it could not be run.
+pub fn heard(account: Option<(u32, u32)>, words: &[&str], patience: Duration) -> Result<String, String> {
+    let Some((program, arguments)) = words.split_first() else { return Err("no program".to_owned()) };
+    let pipes = io::pipe().and_then(|out| Ok((out, io::pipe()?)));
+    let ((out, print), (complaints, complain)) = pipes.map_err(|error| error.to_string())?;
+    let mut command = command(program);
+    let _ = command.args(arguments).stdin(Stdio::null()).stdout(print).stderr(complain);
+    if let Some((user, group)) = account {
+        let _ = command.uid(user).gid(group).current_dir("/");
+    }
+    let mut child = start(command).map_err(|error| format!("{program}: {error}"))?;
+    let until = monotonic().saturating_add(patience);
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) if monotonic() < until => std::thread::sleep(Duration::from_millis(2)),
+            Ok(None) | Err(_) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("{program} did not end in time"));
+            }
+        }
+    };
+    if status.success() {
+        return Ok(there(out));
+    }
+    let said = there(complaints);
+    let line = said.lines().rfind(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned());
+    Err(line.unwrap_or_else(|| format!("{program}: {status}")))
+}
+
+/// What lies in a pipe now: whoever still holds its other end is not waited for.
+fn there(mut pipe: io::PipeReader) -> String {
+    let mut text = vec![0; MOST];
+    let mut filled = 0;
+    while super::capsule::readable(&pipe, Duration::ZERO)
+        && let Some(rest) = text.get_mut(filled..)
+        && let Ok(read @ 1..) = pipe.read(rest)
+    {
+        filled += read;
+    }
+    text.truncate(filled);
     String::from_utf8_lossy(&text).into_owned()
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::{Gate, Ground, Look, Trace, account};
+use crate::platform::linux::setting;
 
 pub(super) const GATES: [Gate; 2] = [
     Gate {
@@ -56,24 +57,10 @@ fn dumps(ground: &Ground) -> Look {
 /// Where a core would go if a program could leave one. A session's may not: its limit is 1 byte, which
 /// also stops a pattern that is a pipe.
 fn pattern(ground: &Ground) -> Look {
-    match fs::read_to_string("/proc/sys/kernel/core_pattern") {
+    match setting::core_pattern(Path::new("/")) {
         Err(error) => Look::unknown(format!("it could not be read: {error}")),
-        Ok(pattern) => {
-            let pattern = pattern.trim();
-            let kept = !pattern.starts_with('|') && !pattern.starts_with('/');
-            let where_to = if pattern.starts_with('|') {
-                "cores go to a program of the host"
-            } else if kept {
-                "cores stay in the program's own directory"
-            } else {
-                "cores go to one directory of the host"
-            };
-            Look::setting(
-                ground,
-                "core-pattern",
-                kept,
-                format!("{where_to} (`{pattern}`); sessions leave none"),
-            )
+        Ok(found) => {
+            Look::setting(ground, "core-pattern", found.kept, format!("{}; sessions leave none", found.saw))
         }
     }
 }

@@ -141,6 +141,16 @@ fn what_an_admins_clients_hold_ends_with_the_session() {
     stage.tap("ben").unwrap();
     stage.first_pin("ben", &issued).unwrap();
     work(&stage, &ssh, &database, &git);
+    // A secret was rotated: he begins afresh, and no client of his can use what the old one had opened.
+    let mark = stage.mark();
+    stage.screen.touch(FRESH.0, FRESH.1).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    stage.screen.touch(MEANT.0, MEANT.1).unwrap();
+    stage.wait_state(mark, "challenge, PIN").unwrap();
+    gone(&stage, &ssh, &database);
+    assert!(wait_for(|| last_handoff(&stage).contains("fresh-start")), "{}", last_handoff(&stage));
+    stage.pin("ben").unwrap();
+    work(&stage, &ssh, &database, &git);
     let mark = stage.mark();
     stage.lay_on(1, "ana").unwrap();
     stage.wait_state(mark, "challenge, PIN").unwrap();

@@ -290,7 +290,7 @@ pub struct App {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub command: Option<Spanned<String>>,
-    /// A web app's page: "https://chart.example.org/". Http is for the loopback alone.
+    /// A web app's page: an address with https. Http is for the loopback alone.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub url: Option<Spanned<String>>,

@@ -17,6 +17,9 @@ pub(crate) const FIRST_TILE: (i16, i16) = (160, 264);
 pub(crate) const APPS: (i16, i16) = (682, 32);
 /// The bar's button for the log, for supervisors.
 pub(crate) const LOG: (i16, i16) = (692, 32);
+/// The bar's button for a fresh start, and the one below it that means it.
+pub(crate) const FRESH: (i16, i16) = (808, 32);
+pub(crate) const MEANT: (i16, i16) = (258, 384);
 /// From one tile to the next.
 pub(crate) const TILES_APART: i16 = 240;
 /// What hostile programs leave, and what is looked for.

@@ -239,10 +239,6 @@ fn a_held_station_waits_for_the_end_of_every_token_or_a_supervisor() {
     verified(&stage);
 }
 
-/// The bar's button for a fresh start at the tests' size, and the one that means it.
-const FRESH: (i16, i16) = (808, 32);
-const MEANT: (i16, i16) = (258, 384);
-
 #[test]
 fn a_fresh_start_ends_everything_and_asks_for_the_pin_again() {
     let (mut stage, issued, provider) = asserting("late = \"open\"");

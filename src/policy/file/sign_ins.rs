@@ -17,8 +17,8 @@ pub struct SignIn {
     /// Its name, as screens and receipts tell it: "Hospital".
     #[schemars(with = "String")]
     pub name: Spanned<String>,
-    /// The issuer, letter by letter as the provider writes it: "https://id.hospital.example". http:// is taken on
-    /// the host's own loopback alone.
+    /// The issuer, letter by letter as the provider writes it, with https. Http is taken on the host's own
+    /// loopback alone.
     #[schemars(with = "String")]
     pub issuer: Spanned<String>,
     /// The client id under which the provider knows the station. Its key is the station's own, in the host's

@@ -1,7 +1,7 @@
 # Each target installs what it misses through packaging/setup.sh, which says so.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test test-faults test-kiosk test-sabotage soak bench
+.PHONY: demo test test-faults test-kiosk test-sabotage soak bench deb test-deb
 
 # The main job on virtual badges and real apps. With a display it opens a window; without one it runs
 # a scripted shift and leaves pictures and the verified log in target/demo.
@@ -49,3 +49,19 @@ bench:
 	packaging/setup.sh bench
 	cargo build --release --bins
 	cargo bench --bench bench
+
+# The package: target/debian/cleanshift_VERSION_ARCHITECTURE.deb. PROFILE=dev packs the programs of a
+# development build, which are there sooner.
+PROFILE ?= release
+deb:
+	packaging/setup.sh deb
+	cargo build --locked --profile $(PROFILE) --bins --features pages
+	packaging/deb.sh $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+	lintian --allow-root --fail-on error,warning $(TARGET)/debian/cleanshift_*.changes
+
+# Installs, runs, upgrades, downgrades, removes and purges the package in root file systems of Debian, which
+# are made once in target/deb: make test-deb SUITES=trixie
+SUITES ?= bookworm trixie
+test-deb:
+	$(MAKE) deb
+	tests/deb/run.sh $(SUITES)

@@ -4,6 +4,7 @@
 # of the host.
 #
 # Use: packaging/setup.sh [run|test|bench]      each has what the ones before it have; default: bench
+#      packaging/setup.sh deb                   what it takes to make the package and to try it
 set -euo pipefail
 
 build="gcc libc6-dev libpcsclite-dev make pkg-config"
@@ -13,6 +14,7 @@ run="bubblewrap dbus-bin dbus-daemon fonts-dejavu-core gnome-keyring libpcsclite
 test="at chromium cron cups-client cups-daemon firefox-esr git gpg gpg-agent gpgconf iproute2 keyutils libsecret-tools
       openssh-client openssh-server passwd postgresql python3 python3-venv sudo systemd vsmartcard-vpcd x11-apps x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
       xserver-xorg-video-dummy xterm xvfb"
+deb="debhelper dpkg-dev iproute2 lintian mmdebstrap python3"
 bench="i3lock systemd-journal-remote xsecurelock"
 
 # One that came from elsewhere than Debian brings npm along, and does not stand beside Debian's.
@@ -24,8 +26,9 @@ case "${1:-bench}" in
   run) wanted="$build $run" ;;
   test) wanted="$build $run $test" ;;
   bench) wanted="$build $run $test $bench" ;;
+  deb) wanted="$build $deb" ;;
   *)
-    echo "setup: there is no part called $1: use run, test or bench" >&2
+    echo "setup: there is no part called $1: use run, test, bench or deb" >&2
     exit 2
     ;;
 esac
@@ -124,10 +127,13 @@ provider() {
   npm ci --prefix "$place" --silent --no-audit --no-fund --ignore-scripts --omit=dev </dev/null
   echo "$wanted" >"$place/stamp"
 }
-if [ "${1:-bench}" != run ]; then
-  validators
-  provider
-fi
+case "${1:-bench}" in
+  test | bench)
+    validators
+    provider
+    ;;
+  *) ;;
+esac
 
 if ! command -v cargo >/dev/null; then
   echo "setup: cargo is missing: install Rust 1.95 or newer (https://rustup.rs)" >&2

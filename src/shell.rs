@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 use tokio::sync::{mpsc, watch};
 
 use crate::badge::Readers;
@@ -49,6 +49,12 @@ struct Arguments {
     /// Show the text of this file on a screen that takes nothing, for a station that must not open.
     #[arg(long, value_name = "FILE", conflicts_with = "demo")]
     out_of_service: Option<PathBuf>,
+}
+
+/// The shell's command line, for its manual page and completions.
+#[must_use]
+pub fn command_line() -> clap::Command {
+    Arguments::command()
 }
 
 /// The most of a text that is shown, in bytes.

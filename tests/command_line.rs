@@ -8,6 +8,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use cleanshift::handoff::OperatorId;
+use cleanshift::ports::{Intent, Ledger as _, Person, Stamp};
+use cleanshift::store::Store;
+
 const HEAD: &str = "key,name,roles,badges,valid_from,valid_until\n";
 
 struct Station(tempfile::TempDir);
@@ -192,4 +196,32 @@ fn no_output_is_written_over_what_the_station_needs() {
     for _ in 0..2 {
         assert!(station.run(&["log", "checkpoint", "--out", kept.to_str().unwrap()]).status.success());
     }
+}
+
+#[test]
+fn whether_anybody_works_there_is_told_from_outside() {
+    let station = Station::new();
+    let state = station.0.path().join("state");
+    let vacant = |wait: &str| station.run(&["vacant", "--wait", wait]);
+    let free = vacant("0");
+    assert_eq!(free.status.code(), Some(0), "{}", said(&free));
+    assert!(!state.exists(), "to look makes nothing");
+
+    let store = Store::open(&state, "Station 12").unwrap();
+    assert_eq!(vacant("0").status.code(), Some(0), "a shell runs, and nobody works");
+    let ana = Person {
+        id: OperatorId(1),
+        key: "ana.ruiz".to_owned(),
+        name: "Ana Ruiz".to_owned(),
+        role: "nurse".to_owned(),
+    };
+    let at = Stamp { utc_ms: 1_790_000_000_000, boot_ms: 1, boot_id: "0b1e".to_owned() };
+    store.intend(Intent::Open(ana, at)).unwrap();
+    let held = vacant("0");
+    assert_eq!(held.status.code(), Some(1), "{}", said(&held));
+    assert!(said(&held).contains("not vacant: a session was about to open"), "{}", said(&held));
+
+    // A shell that was killed is cleaned up after when it starts: nothing is waited for.
+    drop(store);
+    assert_eq!(vacant("0").status.code(), Some(0));
 }

@@ -10,12 +10,13 @@ pub mod log;
 pub mod policy;
 pub mod roster;
 pub mod sign_in;
+pub mod vacant;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::platform::linux::clock::HostClock;
 use crate::platform::linux::{host, places};
@@ -75,6 +76,14 @@ enum Command {
     Demo(demo::DemoCommand),
     /// Plant traces on purpose, and prove that the gates see them and a handoff removes them.
     Drill(drill::DrillArguments),
+    /// Say whether the station is vacant, or wait until it is; exit code 1 when it is not.
+    Vacant(vacant::VacantArguments),
+}
+
+/// The command line itself, for its manual pages and completions.
+#[must_use]
+pub fn command_line() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the command line.
@@ -115,6 +124,7 @@ pub fn main() -> ExitCode {
         Command::Kiosk(command) => told(kiosk::run(&command, arguments.policy.as_deref())),
         Command::Demo(command) => demo::run(&command),
         Command::Drill(drill) => drill::run(&drill, arguments.policy.as_deref(), arguments.state.as_deref()),
+        Command::Vacant(vacant) => told(vacant::run(&vacant, &state)),
     };
     ExitCode::from(code)
 }

@@ -77,6 +77,21 @@ pub(super) fn lock(path: &Path) -> Result<Option<File>> {
     }
 }
 
+/// Whether another process has the lock file; makes none. Two that look at the same moment do not take
+/// each other for the holder.
+pub(super) fn is_locked(path: &Path) -> Result<bool> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(wrong("open", path, &error)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(wrong("lock", path, &error)),
+    }
+}
+
 /// Writes a secret into a file; on return it is on the disk.
 pub(super) fn write_secret(path: &Path, secret: &[u8]) -> Result<()> {
     let say = |error: std::io::Error| wrong("write", path, &error);

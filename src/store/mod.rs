@@ -131,6 +131,14 @@ impl Store {
         Self::writable(dir, station, lock.is_some())
     }
 
+    /// Whether a shell runs on the store in this directory.
+    ///
+    /// # Errors
+    /// When that cannot be seen, because this account may not look there.
+    pub fn is_held(dir: &Path) -> Result<bool> {
+        files::is_locked(&dir.join("station.lock"))
+    }
+
     /// Opens the store to be read alone, beside a shell that may be running.
     ///
     /// # Errors

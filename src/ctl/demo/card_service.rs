@@ -65,8 +65,10 @@ impl CardService {
         }
         // /run/pcscd is compiled into pcscd: a /run of its own makes it private. The death signal is
         // set last, because making a namespace clears it.
+        // Where it asks polkit who may use it (2.x), it would ask the host's about a stage that is none of its.
         let script = "mount -t tmpfs tmpfs /run && mkdir /run/pcscd && \
-                      exec setpriv --pdeathsig KILL -- pcscd -f -c \"$1\"";
+                      if pcscd --help | grep -q disable-polkit; then set -- \"$1\" --disable-polkit; fi && \
+                      exec setpriv --pdeathsig KILL -- pcscd -f -c \"$@\"";
         let mut command = self.account.part("unshare");
         let _ = command.args(["-Urm", "bash", "-c", script, "pcscd"]).arg(self.dir.join("readers"));
         let _ = command.stdout(Stdio::null()).stderr(Stdio::null());

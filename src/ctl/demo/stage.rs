@@ -21,7 +21,7 @@ use super::screen::Screen;
 use super::tray;
 use crate::platform::linux::capsule::random_hex;
 use crate::platform::linux::display::cookie;
-use crate::platform::linux::sabotage;
+use crate::platform::linux::{host, sabotage};
 
 pub use super::account::wait_for;
 
@@ -135,13 +135,8 @@ impl Stage {
         for part in ["bin", "home", "run", "state", "reader"] {
             account.make_dir(&dir.join(part))?;
         }
-        let here = std::env::current_exe()?;
-        // The test harness lies one directory below the programs.
-        let beside = here.ancestors().skip(1).find(|place| place.join("cleanshift-init").exists());
-        let beside =
-            beside.ok_or_else(|| io::Error::other("the programs are not built: run cargo build first"))?;
         for program in PROGRAMS {
-            let _ = fs::copy(beside.join(program), dir.join("bin").join(program))?;
+            let _ = fs::copy(find(program)?, dir.join("bin").join(program))?;
         }
         let page = Page::serve()?;
         let (server, display, key) = start_display(surface, &dir, account, size)?;
@@ -338,6 +333,17 @@ impl Stage {
     pub fn kill_pcscd(&mut self) -> io::Result<()> {
         self.cards.kill()
     }
+}
+
+/// Where one of the programs lies: beside this one, or where the package puts init.
+fn find(program: &str) -> io::Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    // The test harness lies one directory below the programs.
+    let beside = here.ancestors().skip(1).map(|place| place.join(program));
+    let mut places = beside.chain([Path::new(host::INSTALLED).join(program)]);
+    places.find(|place| place.is_file()).ok_or_else(|| {
+        io::Error::other(format!("{program} is not there: run cargo build, or install the package anew"))
+    })
 }
 
 /// What a stage's display is drawn on.

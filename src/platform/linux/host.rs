@@ -10,8 +10,8 @@ use super::display::outer::Outer;
 use super::spawn;
 use crate::ports::{PortError, Result};
 
-/// Where the package puts init.
-const INSTALLED_INIT: &str = "/usr/lib/cleanshift/cleanshift-init";
+/// Where the package puts the programs that nobody starts by hand.
+pub const INSTALLED: &str = "/usr/lib/cleanshift";
 
 /// Whether this process has the rights of the system.
 #[must_use]
@@ -71,11 +71,15 @@ pub fn account() -> String {
 /// When it is in neither place.
 pub fn init_program() -> Result<PathBuf> {
     let beside = std::env::current_exe().ok().and_then(|shell| Some(shell.parent()?.join("cleanshift-init")));
-    beside.into_iter().chain([PathBuf::from(INSTALLED_INIT)]).find(|path| path.exists()).ok_or_else(|| {
-        PortError::new(
-            "find cleanshift-init beside the shell or in /usr/lib/cleanshift: install the package anew",
-        )
-    })
+    beside
+        .into_iter()
+        .chain([Path::new(INSTALLED).join("cleanshift-init")])
+        .find(|path| path.exists())
+        .ok_or_else(|| {
+            PortError::new(
+                "find cleanshift-init beside the shell or in /usr/lib/cleanshift: install the package anew",
+            )
+        })
 }
 
 /// Starts the machine anew, by systemd.

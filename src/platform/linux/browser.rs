@@ -137,6 +137,11 @@ mod tests {
             (&told(&chart)["DownloadRestrictions"], &told(&chart)["PrintingEnabled"]),
             (&0.into(), &true.into())
         );
+        let sites = &told(&chart)["URLAllowlist"];
+        assert_eq!(
+            *sites,
+            serde_json::json!(["https://.a.example:443", "chrome://print", "chrome-untrusted://print"])
+        );
         assert!(command_line(&chart, None).1.contains(&"--force-device-scale-factor=1.25".to_owned()));
         let chart = app(&format!("{entry}browser = \"firefox\""));
         assert_eq!(told(&chart)["policies"]["PrintingEnabled"], true);

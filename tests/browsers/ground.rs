@@ -25,9 +25,9 @@ pub(crate) const F12: u32 = 0xffc9;
 pub(crate) const LEFT: u32 = 0xff51;
 
 /// Where the launcher's tiles are.
-const TILES: [(i16, i16); 2] = [(160, 264), (400, 264)];
+const TILES: [(i16, i16); 3] = [(160, 264), (400, 264), (640, 264)];
 
-/// A session with both apps open, and all that the test holds of it.
+/// A session with its apps open, and all that the test holds of it.
 pub(crate) struct World {
     pub(crate) stage: Stage,
     pub(crate) site: Site,
@@ -70,6 +70,12 @@ command = "python3"
 arguments = ["/session/home/driver.py", "{shared}"]
 profile = "{profile}"
 network = true
+[[apps]]
+name = "Paper"
+kind = "web"
+url = "http://127.0.0.1:{own}/"
+browser = "{browser}"
+printing = true
 "#,
             own = site.own,
             other = site.other,

@@ -75,13 +75,15 @@ fn reply(stream: TcpStream, port: u16, log: &Mutex<Vec<String>>) -> Option<()> {
     let mut request = String::new();
     reader.read_line(&mut request).ok()?;
     let path = request.split(' ').nth(1)?.to_owned();
-    let (mut host, mut length) = (String::new(), 0);
+    let (mut host, mut length, mut kept) = (String::new(), 0, String::new());
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
         let Some((name, value)) = line.trim().split_once(':') else { break };
         match name.to_ascii_lowercase().as_str() {
             "host" => value.trim().clone_into(&mut host),
+            // What the browser's profile has kept of an earlier visit.
+            "cookie" if path.starts_with("/kept") => value.trim().clone_into(&mut kept),
             "content-length" => length = value.trim().parse().ok()?,
             _ => {}
         }
@@ -89,11 +91,15 @@ fn reply(stream: TcpStream, port: u16, log: &Mutex<Vec<String>>) -> Option<()> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let name = host.split(':').next().unwrap_or_default();
-    log.lock().unwrap().push(format!("{name}:{port} {path} {}", String::from_utf8_lossy(&body)));
+    log.lock().unwrap().push(format!("{name}:{port} {path} {kept}{}", String::from_utf8_lossy(&body)));
     let (place, target) = path.split_once('?').unwrap_or((&path, ""));
     let target = decoded(target);
     let (status, kind, extra, body) = match place {
         "/redirect" => ("302 Found", "text/html", format!("Location: {target}\r\n"), String::new()),
+        "/kept" => {
+            let cookie = "Set-Cookie: seen=1; Max-Age=9999\r\n".to_owned();
+            ("200 OK", "text/html; charset=utf-8", cookie, page(place, &target))
+        }
         "/download" => ("200 OK", "application/octet-stream", String::new(), "downloaded-5e1c".to_owned()),
         "/extension.crx" => ("200 OK", "application/x-chrome-extension", String::new(), "Cr24".to_owned()),
         "/extension.xpi" => ("200 OK", "application/x-xpinstall", String::new(), "PK".to_owned()),

@@ -19,10 +19,11 @@ pub type File = (String, String);
 /// The policies for every browser that is no web app's: all that is forbidden anywhere, and http and https
 /// to whatever the network reaches. Each with its name in the shell's own directory, its path inside and its text.
 #[must_use]
-pub fn everywhere() -> [(&'static str, String, String); 2] {
+pub fn everywhere() -> [(&'static str, String, String); 3] {
     [
         ("browser-chromium", chromium::PLACE.to_owned(), chromium::policies(None)),
         ("browser-firefox", firefox::PLACE.to_owned(), firefox::policies(None)),
+        ("browser-firefox-defaults", firefox::DEFAULTS.to_owned(), firefox::NO_REMOTE.to_owned()),
     ]
 }
 
@@ -137,6 +138,11 @@ mod tests {
             (&told(&chart)["DownloadRestrictions"], &told(&chart)["PrintingEnabled"]),
             (&0.into(), &true.into())
         );
+        let sites = &told(&chart)["URLAllowlist"];
+        assert_eq!(
+            *sites,
+            serde_json::json!(["https://.a.example:443", "chrome://print", "chrome-untrusted://print"])
+        );
         assert!(command_line(&chart, None).1.contains(&"--force-device-scale-factor=1.25".to_owned()));
         let chart = app(&format!("{entry}browser = \"firefox\""));
         assert_eq!(told(&chart)["policies"]["PrintingEnabled"], true);
@@ -151,7 +157,7 @@ mod tests {
             ("xterm".to_owned(), vec!["-fs".to_owned(), "12".to_owned()])
         );
         assert!(files(&terminal).is_empty());
-        for (_, _, text) in everywhere() {
+        for (_, _, text) in everywhere().into_iter().filter(|(_, place, _)| place.ends_with(".json")) {
             let policies: Value = serde_json::from_str(&text).unwrap();
             assert!(!policies.as_object().unwrap().is_empty());
         }

@@ -34,10 +34,14 @@ pub(super) fn arguments(web: &WebPolicy, profile: &str, address: &str) -> Vec<St
 pub(super) fn policies(web: Option<&WebPolicy>) -> String {
     let mut policies = forbidden();
     // What is allowed opens the way to programs for other schemes too, wherever a scheme is left out.
-    let sites = web.map_or_else(
+    let mut sites: Vec<_> = web.map_or_else(
         || vec!["http://*".to_owned(), "https://*".to_owned()],
         |web| web.sites.iter().map(pattern).collect(),
     );
+    if web.is_some_and(|web| web.printing) {
+        // The print dialog and the preview in it are pages of the browser's own.
+        sites.extend(["chrome://print", "chrome-untrusted://print"].map(str::to_owned));
+    }
     let own = json!({
         // Every scheme: files, source, scripts, data, and programs for others. Those of the browser's own pages
         // have to be named.

@@ -9,6 +9,17 @@ use crate::policy::{Site, WebPolicy};
 /// Where the system-wide policies are.
 pub(super) const PLACE: &str = "/etc/firefox/policies/policies.json";
 
+/// Where the system-wide defaults of preferences are.
+pub(super) const DEFAULTS: &str = "/etc/firefox/defaults/pref/cleanshift.js";
+
+/// No policy forbids remote control (B-02), and none may set these preferences. Without a protocol, what
+/// `--remote-debugging-port` opens answers every request with an error; with a port that the account may not
+/// take, Firefox ends when it is started with `--marionette`.
+pub(super) const NO_REMOTE: &str = "\
+pref(\"remote.active-protocols\", 0, locked);
+pref(\"marionette.port\", 1, locked);
+";
+
 /// No address bar: `--kiosk` only moves it out of sight, and what is typed after Ctrl+L would still be
 /// opened. What cannot be seen cannot be typed into. The library would be another way to type an address.
 pub(super) const CHROME: &str = "\

@@ -89,6 +89,7 @@ fn runtime(ground: &Ground) -> Look {
         "hosts",
         "browser-chromium",
         "browser-firefox",
+        "browser-firefox-defaults",
         "machine-id",
         "passwd",
         "resolv.conf",

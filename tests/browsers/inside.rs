@@ -139,10 +139,14 @@ pub(crate) fn policies_stay(world: &World, drive: &Drive) {
     assert_eq!(change(&copy, &format!("{sleeper} anew")), WAYS, "the look is blind");
     world.order("kill $(cat ~/bwrap); rm -rf ~/copy* ~/other");
 
-    // Not its bwrap, which waits outside.
-    let of_app = world.processes("/session/home/web-0");
-    let program = |pid: &u32| fs::read_link(format!("/proc/{pid}/exe")).unwrap();
-    let browser = *of_app.iter().find(|pid| program(pid).starts_with("/usr/lib")).unwrap();
+    // The browser itself: not its bwrap, which waits outside, and no process that it has shut in further.
+    let itself = |pid: &u32| {
+        let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        program.starts_with("/usr/lib")
+            && ["--type=", "-contentproc", "crashpad"].iter().all(|part| !words.contains(part))
+    };
+    let browser = world.processes("/session/home/web-0").into_iter().find(itself).unwrap();
     let seen = |file: &str| fs::read_to_string(format!("/proc/{browser}/root{file}")).unwrap();
     let within = fs::read_to_string(format!("/proc/{browser}/status")).unwrap();
     let within = within.lines().find(|line| line.starts_with("NSpid:")).unwrap();

@@ -69,6 +69,24 @@ fn what_the_station_asserts_signs_in_and_a_copy_of_the_token_is_refused_after_th
     }
 }
 
+#[test]
+fn a_page_that_nobody_came_back_from_is_no_sign_in() {
+    let site = Site::new();
+    let provider = Provider::start(&site, json!({}));
+    let way = SignInWay::Browser { app: "Chart".to_owned() };
+    let station = site.station(|policy| policy.sign_ins.push(sign_in(&provider.issuer, way))).listening();
+    let session = station.revoker.begin(&person("ana.ruiz"));
+    let shown = |news: &SignInNews| matches!(news, SignInNews::Visit(_)).then_some(());
+    let _ = station.heard.wait(0, "the provider's page", shown);
+    let ends = station.ended(&session);
+    assert!(ends.settled(), "{ends:?}");
+    assert!(ends.tokens.iter().all(|end| end.kind == TokenKind::ProofKey), "{ends:?}");
+    station.revoker.told(&session, 7);
+    station.until("an empty outbox", |station| {
+        cleanshift::ports::Outbox::rows(&*station.outbox).unwrap().is_empty()
+    });
+}
+
 /// Where apps use the token by themselves it is bound to no key, though the provider could, and ends like any other.
 #[test]
 fn a_token_for_apps_is_a_bearers() {

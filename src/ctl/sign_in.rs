@@ -55,6 +55,9 @@ pub fn run(command: &SignInCommand, vault: &Vault) -> Result<u8, String> {
     let SignInCommand::Key { json } = command;
     let (key, made) = StationKey::find_or_make(vault).map_err(|error| format!("failed to {error}"))?;
     let set = key.jwks();
+    if *json && made {
+        eprintln!("A new key was made: {}.", key.home().report());
+    }
     if !*json {
         let what = if made { "A new key was made" } else { "The station has its key" };
         eprintln!(
@@ -136,6 +139,9 @@ fn read() -> Result<Zeroizing<Vec<u8>>, String> {
     }
     if secret.is_empty() {
         return Err("standard input holds no secret".to_owned());
+    }
+    if secret.iter().any(u8::is_ascii_control) {
+        return Err("the secret has more than one line, or signs that cannot be sent".to_owned());
     }
     if secret.len() as u64 > MOST || std::str::from_utf8(&secret).is_err() {
         return Err(format!("standard input is no text of at most {MOST} bytes"));

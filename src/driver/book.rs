@@ -12,6 +12,7 @@ use crate::ports::{Answer, Body, Closing, Ends, Entry, GateAnswer, Handoff, Pers
 use super::receipt;
 use super::scene::{CleanSummary, ReceiptScene};
 use super::sign_ins;
+use super::sign_ins::CLASS;
 
 /// A badge's identifier together with a PIN that the station checks. The identifier can be copied,
 /// and a short PIN checked by the station is a password of one factor: this is less than AAL2
@@ -219,6 +220,10 @@ impl Book {
                 *class = gate.answer;
             }
         }
+        let open = gathered.sign_ins.tokens.iter().filter(|token| !token.state.is_final()).count();
+        if open > 0 {
+            let _ = classes.remove(&CLASS);
+        }
         let count = |answer: Answer| {
             u16::try_from(classes.values().filter(|class| **class == answer).count()).unwrap_or(u16::MAX)
         };
@@ -227,6 +232,7 @@ impl Book {
             absent: count(Answer::Absent),
             not_here: count(Answer::NotApplicable),
             settings: count(Answer::Setting),
+            elsewhere: u16::try_from(open).unwrap_or(u16::MAX),
             took_ms: gathered.clean_us.unwrap_or(gathered.began_us).saturating_sub(gathered.began_us) / 1000,
         });
         self.before = receipt::of(&gathered, self.receipt.take(), show_names).map(Arc::new);

@@ -220,6 +220,8 @@ pub struct CleanSummary {
     pub not_here: u16,
     /// How many are settings.
     pub settings: u16,
+    /// Sign-ins elsewhere that are not known to be ended; their class is counted nowhere else.
+    pub elsewhere: u16,
     /// From the trigger to the proof, in milliseconds.
     pub took_ms: u64,
 }

@@ -69,8 +69,9 @@ pub(super) async fn sign_in(
     let of = Of::SignIn(sign_in.index);
     let item = sign_in.core.item(&sign_in.number, of, TokenKind::ProviderSession, &state);
     let there = |item: &Item| item.end.kind == TokenKind::ProviderSession;
+    let mut begun = None;
     if !sign_in.core.group(&sign_in.number, of).iter().any(there) {
-        let _ = sign_in.core.take_in(item).map_err(failed)?;
+        begun = Some(sign_in.core.take_in(item).map_err(failed)?);
     }
     let (came, coming) = oneshot::channel();
     let visit = Visit { index: sign_in.index, came };
@@ -91,7 +92,11 @@ pub(super) async fn sign_in(
         Some(Came::Refused(why)) => {
             return Err(Trouble::lasting(format!("{} did not sign you in: {why}.", policy.name)));
         }
-        None => return Err(Trouble::lasting("The session is over.")),
+        None => {
+            // Nobody came back from the page: nobody is signed in, and what it may have set goes with the browser.
+            sign_in.forget(begun);
+            return Err(Trouble::lasting("The session is over."));
+        }
     };
     sign_in.nonce = Some(nonce_of(&state));
     let mut fields = vec![

@@ -100,10 +100,13 @@ impl Caller {
     fn secret(&self) -> Result<Secret, Unmade> {
         let name = &self.policy.name;
         let found = tokio::task::block_in_place(|| self.vault.get(&secret_name(name)));
+        // Tried again as long as the policy says: a keyring may be unlocked, and a secret set, meanwhile.
+        let later = |why: String| Unmade::Fault(Fault(why));
         let missing =
-            || Unmade::Never(format!("its secret is missing: run `cleanshiftctl secret set \"{name}\"`"));
-        let (secret, _) =
-            found.map_err(|error| Unmade::Never(format!("failed to {error}")))?.ok_or_else(missing)?;
+            || later(format!("needs a secret that is missing: run `cleanshiftctl secret set \"{name}\"`"));
+        let (secret, _) = found
+            .map_err(|error| later(format!("needs a secret, and the station failed to {error}")))?
+            .ok_or_else(missing)?;
         std::str::from_utf8(&secret)
             .map(Secret::new)
             .map_err(|_| Unmade::Never("its secret is no text".to_owned()))

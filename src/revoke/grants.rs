@@ -447,7 +447,7 @@ impl SignIn {
         self.core.write(&keys);
     }
 
-    fn forget(&self, key: Option<u64>) {
+    pub(super) fn forget(&self, key: Option<u64>) {
         let Some(key) = key else { return };
         let row = self.core.state(|state| {
             let place = state.items.iter().position(|item| item.key == key)?;

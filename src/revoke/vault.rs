@@ -18,6 +18,8 @@ const KEYRING: Duration = Duration::from_secs(2);
 const MOST: u64 = 64 * 1024;
 /// What the files' names begin with, so that no name of a secret is a name that the system knows.
 const PREFIX: &str = "secret-";
+/// What the names of the notes begin with that say that the keyring has one.
+const NOTE: &str = "keyring-";
 
 /// The keyring and the files of one station.
 #[derive(Clone, Debug)]
@@ -50,25 +52,32 @@ impl Home {
 impl Vault {
     /// The vault of the station with this state directory and name. `keyring` says that the host's keyring can be
     /// reached.
+    ///
+    /// Whoever is not the owner of the state directory has another keyring than the station, and does not use it.
     #[must_use]
     pub fn of(state: &Path, station: &str, keyring: bool) -> Self {
-        Self { state: state.to_owned(), station: station.to_owned(), keyring }
+        Self { state: state.to_owned(), station: station.to_owned(), keyring: keyring && is_own(state) }
     }
 
     /// What is kept under this name: a file first, else what the keyring has. May take as long as the keyring.
     ///
     /// # Errors
-    /// A fragment with the remedy, where a file is there and cannot be trusted or read.
+    /// A fragment with the remedy, where a file is there and cannot be trusted or read, or where the keyring cannot be
+    /// asked: what cannot be looked at is not missing.
     pub fn get(&self, name: &str) -> Result<Option<(Zeroizing<Vec<u8>>, Home)>> {
         if let Some(found) = read(&self.file(name))? {
             return Ok(Some((found, Home::File)));
+        }
+        if !self.keyring {
+            return if self.is_in_keyring(name) { Err(self.unreachable(name)) } else { Ok(None) };
         }
         let found = self.ask(name, |entry| match entry.get_secret() {
             Ok(secret) => Some(Some(Zeroizing::new(secret))),
             Err(keyring::Error::NoEntry) => Some(None),
             Err(_) => None,
         });
-        Ok(found.flatten().map(|secret| (secret, Home::Keyring)))
+        let found = found.ok_or_else(|| self.unreachable(name))?;
+        Ok(found.map(|secret| (secret, Home::Keyring)))
     }
 
     /// Keeps it under this name, in place of what was there.
@@ -78,9 +87,14 @@ impl Vault {
     pub fn set(&self, name: &str, secret: &[u8]) -> Result<Home> {
         let copy = Zeroizing::new(secret.to_vec());
         if self.ask(name, move |entry| entry.set_secret(&copy).ok()).is_some() {
+            // Noted, so that nobody to whom the keyring is closed takes it for missing and makes another.
+            write(&self.note(name), b"")?;
             // One that stands in a file would be found first.
             let _ = remove(&self.file(name))?;
             return Ok(Home::Keyring);
+        }
+        if self.is_in_keyring(name) {
+            return Err(self.unreachable(name));
         }
         write(&self.file(name), secret)?;
         Ok(Home::File)
@@ -91,9 +105,12 @@ impl Vault {
     /// # Errors
     /// A fragment with the remedy.
     pub fn remove(&self, name: &str) -> Result<bool> {
-        let file = remove(&self.file(name))?;
         let ring = self.ask(name, |entry| entry.delete_credential().ok()).is_some();
-        Ok(file || ring)
+        if !ring && self.is_in_keyring(name) {
+            return Err(self.unreachable(name));
+        }
+        let _ = remove(&self.note(name))?;
+        Ok(remove(&self.file(name))? || ring)
     }
 
     /// The names of those that are kept in files.
@@ -128,6 +145,23 @@ impl Vault {
         self.place().join(format!("{PREFIX}{written}"))
     }
 
+    /// Where it is noted that the keyring has it.
+    fn note(&self, name: &str) -> PathBuf {
+        let written: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+        self.place().join(format!("{NOTE}{written}"))
+    }
+
+    fn is_in_keyring(&self, name: &str) -> bool {
+        self.note(name).exists()
+    }
+
+    fn unreachable(&self, name: &str) -> PortError {
+        PortError(format!(
+            "ask the host's keyring for the {name}: it is locked, does not answer, or is another account's. Unlock it, \
+             and run this as the station's account, in its own session"
+        ))
+    }
+
     /// Asks the keyring on a thread of its own, and gives up on it after a while.
     fn ask<T: Send + 'static>(
         &self,
@@ -144,6 +178,20 @@ impl Vault {
                 answer.send(keyring::Entry::new(SERVICE, &account).ok().and_then(|entry| question(&entry)));
         }));
         answered.recv_timeout(KEYRING).ok().flatten()
+    }
+}
+
+/// Whether this process runs as the owner of the state directory, or makes it.
+fn is_own(state: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let own = rustix::process::geteuid().as_raw();
+        fs::metadata(state).map_or(true, |data| data.uid() == own)
+    }
+    #[cfg(not(unix))]
+    {
+        state.exists()
     }
 }
 
@@ -211,5 +259,27 @@ fn remove(file: &Path) -> Result<bool> {
         Ok(()) => Ok(true),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
         Err(error) => Err(PortError(format!("remove {}: {error}", file.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_keyring_has_is_not_missing_where_it_cannot_be_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let vault = Vault::of(dir.path(), "Station 12", false);
+        assert!(vault.get("sign-in key").unwrap().is_none());
+        write(&vault.note("sign-in key"), b"").unwrap();
+        for refused in [vault.get("sign-in key").err(), vault.set("sign-in key", b"another").err()] {
+            assert!(refused.unwrap().0.contains("as the station's account"));
+        }
+        assert!(vault.remove("sign-in key").is_err());
+        assert!(!vault.file("sign-in key").exists(), "another was made beside it");
+        // Another secret is none of its business.
+        assert_eq!(vault.set("call Record", b"s3cret").unwrap(), Home::File);
+        assert_eq!(&*vault.get("call Record").unwrap().unwrap().0, b"s3cret");
+        assert!(vault.remove("call Record").unwrap() && vault.get("call Record").unwrap().is_none());
     }
 }

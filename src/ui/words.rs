@@ -250,25 +250,31 @@ pub fn step(step: StepName) -> &'static str {
 /// The counts of a finished clean-up, each kind for itself, never a round number that hides one.
 #[must_use]
 pub fn counts(clean: &CleanSummary) -> String {
-    format!(
-        "{} absent · {} not here · {} by setting · {}",
-        clean.absent,
-        clean.not_here,
-        clean.settings,
-        took(clean.took_ms)
-    )
+    format!("{} · {}", kinds(clean, " · "), took(clean.took_ms))
+}
+
+fn kinds(clean: &CleanSummary, between: &str) -> String {
+    let mut kinds = vec![
+        format!("{} absent", clean.absent),
+        format!("{} not here", clean.not_here),
+        format!("{} by setting", clean.settings),
+    ];
+    if clean.elsewhere > 0 {
+        kinds.push(format!("{} not ended elsewhere", clean.elsewhere));
+    }
+    kinds.join(between)
+}
+
+/// That a station is clean, as far as it is known: what was signed in elsewhere may not be ended yet.
+#[must_use]
+pub fn is_clean(clean: &CleanSummary) -> &'static str {
+    if clean.elsewhere == 0 { "Verified clean" } else { "Clean here" }
 }
 
 /// The same in one breath, for the opening of the next session.
 #[must_use]
 pub fn verified_clean(clean: &CleanSummary) -> String {
-    format!(
-        "Verified clean · {} absent, {} not here, {} by setting · {}",
-        clean.absent,
-        clean.not_here,
-        clean.settings,
-        took(clean.took_ms)
-    )
+    format!("{} · {} · {}", is_clean(clean), kinds(clean, ", "), took(clean.took_ms))
 }
 
 /// A length of time in seconds, as the receipts tell it.

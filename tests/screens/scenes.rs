@@ -79,7 +79,7 @@ pub(crate) fn with(scene: Scene, change: impl FnOnce(&mut StationFacts)) -> Scen
 }
 
 fn clean() -> CleanSummary {
-    CleanSummary { at_utc_ms: UTC - 12_000, absent: 22, not_here: 4, settings: 2, took_ms: 312 }
+    CleanSummary { at_utc_ms: UTC - 12_000, absent: 22, not_here: 4, settings: 2, elsewhere: 0, took_ms: 312 }
 }
 
 pub(crate) fn vacant() -> Scene {

@@ -74,7 +74,7 @@ fn invitation<'a>(look: Look<'_>) -> Element<'a, Message> {
 fn clean<'a>(look: Look<'_>, summary: &CleanSummary) -> Element<'a, Message> {
     let colours = look.colours;
     let radius = look.px(16.0);
-    let title = format!("Verified clean at {}", look.time(summary.at_utc_ms, "%H:%M:%S"));
+    let title = format!("{} at {}", words::is_clean(summary), look.time(summary.at_utc_ms, "%H:%M:%S"));
     container(
         row![
             Icon::ShieldTick.view(look.px(44.0), colours.good),

@@ -38,7 +38,7 @@ pub const NOT_PLANTED: [(u8, &str); 5] = [
     (22, "only a setting of the host can answer"),
     (23, "only a setting of the host can answer"),
     (24, "graphics memory cannot be looked at by a program"),
-    (28, "this release signs nobody in elsewhere"),
+    (28, "a drill signs nobody in elsewhere"),
 ];
 
 /// A class's name.

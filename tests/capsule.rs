@@ -313,8 +313,8 @@ fn a_browser_is_handed_a_page_and_comes_back() {
     as_ordinary("a_browser_is_handed_a_page_and_comes_back", |dir| {
         let ground = Ground::stand(dir, true);
         let address = ground.site_and_page("0123");
-        let browser =
-            "timeout 110 chromium --headless=new --disable-gpu --virtual-time-budget=20000 --dump-dom";
+        // Without the session's policies, which keep a browser from being driven from outside (B-02).
+        let browser = "timeout 110 bwrap --dev-bind / / --tmpfs /etc/chromium/policies chromium --headless=new --disable-gpu --virtual-time-budget=20000 --dump-dom";
         let shown = ground.say(&format!("{browser} {address} 2>/dev/null"));
         assert!(shown.contains("This is the chart"), "{shown}");
         assert_eq!(ground.returned().as_deref(), Some("/signed-in?code=c0de&state=5tate"));

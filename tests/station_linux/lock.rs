@@ -180,7 +180,8 @@ fn no_signal_opens_the_station() {
     for number in [10, 12, 1, 2, 3, 4, 5, 6, 7, 8, 11, 14, 15, 16, 24, 25, 26, 27, 29, 30, 31, 34, 64] {
         // What whoever started the tests has had ignored (SIGQUIT, in the background of a shell) ends nothing.
         send(&stage, number);
-        if ignored(number) {
+        // The shell itself attends to 2 and 15, whoever has had them ignored before.
+        if ignored(number) && ![2, 15].contains(&number) {
             assert!(!ends(&mut stage), "signal {number} is ignored, and has ended the shell");
             continue;
         }

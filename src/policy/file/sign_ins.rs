@@ -122,7 +122,7 @@ pub enum LateWord {
 
 /// A call that ends something that is not OAuth. In `url`, `headers` and `body`, {operator} stands for the
 /// operator's key on the roster, {session} for the session's number and {station} for the station's name; in
-/// `headers` and `body`, {secret} for what `cleanshiftctl secret set NAME` has put into the host's keyring.
+/// `headers` and `body`, {secret} for what `cleanshiftctl secret set NAME` keeps.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Call {

@@ -5,6 +5,7 @@ use iced::{Alignment, Element, Length, Padding};
 
 use crate::driver::Wish;
 use crate::driver::scene::{HeldScene, LogScene, TokenEnd, TokenState};
+use crate::evidence::tokens::TokenState as Told;
 use crate::evidence::{TokenFacts, escape};
 use crate::ui::icon::Icon;
 use crate::ui::log::{LogMessage, Menu};
@@ -124,8 +125,14 @@ pub fn list<'a>(look: Look<'a>, scene: &LogScene) -> Element<'a, Message> {
 pub fn facts<'a>(look: Look<'_>, tokens: &[TokenFacts]) -> Element<'a, Message> {
     let colours = look.colours;
     let lines = tokens.iter().map(|token| {
-        let (icon, colour) =
-            if token.state.is_final() { (Icon::Tick, colours.good) } else { (Icon::Clock, colours.amber) };
+        // As the list of what is not ended draws them: what failed does not look like what is waited for.
+        let (icon, colour) = match token.state {
+            Told::Proved | Told::Acknowledged => (Icon::Tick, colours.good),
+            Told::Expired => (Icon::Tick, colours.soft),
+            Told::Pending => (Icon::Retry, colours.amber),
+            Told::ExpiresAt => (Icon::Clock, colours.amber),
+            Told::Failed => (Icon::Warning, colours.bad),
+        };
         let what = format!("{}: {}, {}", escape(&token.provider), token.kind.word(), token.state.plain());
         let mut more = vec![escape(&token.issuer)];
         more.extend([escape(&token.saw)].into_iter().filter(|saw| !saw.is_empty()));

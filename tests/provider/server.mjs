@@ -175,8 +175,15 @@ async function interaction(request, response) {
     return;
   }
   if (!accountId) {
-    response.writeHead(200, { 'content-type': 'text/html' }).end(`<!DOCTYPE html><title>Sign in</title>
-      <form method="post"><input name="login" autofocus><input name="password" type="password"><button id="go">Sign in</button></form>`);
+    response.writeHead(200, { 'content-type': 'text/html' }).end(`<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Sign in</title>
+      <style>body{font:20px/1.5 sans-serif;background:#eef3f7;color:#12263a}
+      form{max-width:420px;margin:48px auto;padding:32px;background:#fff;border-radius:12px}
+      label,input,button{display:block;width:100%;box-sizing:border-box;font:inherit}
+      input{margin:4px 0 20px;padding:10px;border:1px solid #5b7083;border-radius:8px}
+      button{padding:12px;border:0;border-radius:8px;background:#0b4f6c;color:#fff}</style>
+      <form method="post"><h1>Example Hospital</h1><label for="login">Name</label><input id="login" name="login" autofocus>
+      <label for="password">Password (any)</label><input id="password" name="password" type="password">
+      <button id="go">Sign in</button></form></html>`);
     return;
   }
   const grant = new provider.Grant({ accountId, clientId: params.client_id });

@@ -313,20 +313,32 @@ fn no_password_kept(world: &World, drive: &Drive) {
     assert!(world.order(&look).contains("planted"), "the look is blind");
     world.order("rm ~/planted");
     let from = world.site.asked().len();
+    let titled =
+        |title: &str| wait_for(|| world.display.titles().iter().any(|shown| shown.starts_with(title)));
+    let seen = || format!("{:?} {:?}", world.display.titles(), world.site.since(from, ""));
     world.order(&drive.web(&format!("http://127.0.0.1:{}/login", world.site.own)));
+    assert!(titled("Chart, sign in"), "the page is not shown: {}", seen());
     world.settled(1);
     world.stage.screen.type_text("ana").unwrap();
     world.press(&[TAB]);
     world.stage.screen.type_text(&format!("{PASSWORD}\n")).unwrap();
     let sent = || world.site.since(from, "/signed-in").iter().any(|asked| asked.contains(PASSWORD));
-    assert!(wait_for(sent), "{:?}", world.site.since(from, ""));
-    // A reload of the page that was sent the form would ask first, and ask for that page.
+    assert!(wait_for(sent), "the form was not sent: {}", seen());
+    // What is pressed before the new page stands ends its loading, and goes nowhere.
+    assert!(titled("Chart, signed in"), "the form's answer is not shown: {}", seen());
     world.press(&[ALT, LEFT]);
+    assert!(titled("Chart, sign in"), "back by key: {}", seen());
+    // A reload of the page that was sent the form would ask first, and ask for that page.
+    let asked = world.site.since(from, "/login").len();
     world.press(&[CONTROL, 'r' as u32]);
-    assert!(wait_for(|| world.site.since(from, "/login").len() >= 2), "back and reload by key");
+    assert!(wait_for(|| world.site.since(from, "/login").len() > asked), "reload by key: {}", seen());
     let resized = world.site.since(from, "/resized").len();
     world.press(&[CONTROL, '-' as u32]);
-    assert!(wait_for(|| world.site.since(from, "/resized").len() > resized), "zoom by key");
+    assert!(
+        wait_for(|| world.site.since(from, "/resized").len() > resized),
+        "zoom by key: {}",
+        seen()
+    );
     // What is kept is written by and by.
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(world.order(&look), "");

@@ -135,8 +135,14 @@ fn page(place: &str, target: &str) -> String {
         "/blob" => format!("<iframe id=f></iframe><script>f.src=URL.createObjectURL(new Blob([{quoted}],{{type:'text/html'}}))</script>"),
         _ => String::new(),
     };
+    // A test knows by the title which of the two is shown, and not only asked for.
+    let title = match place {
+        "/login" => "Chart, sign in",
+        "/signed-in" => "Chart, signed in",
+        _ => "Chart",
+    };
     format!(
-        "<!doctype html><meta charset=utf-8><title>Chart</title><body style='background:#ff00ff'>{body}<script>onresize=()=>fetch('/resized')</script>"
+        "<!doctype html><meta charset=utf-8><title>{title}</title><body style='background:#ff00ff'>{body}<script>onresize=()=>fetch('/resized')</script>"
     )
 }
 

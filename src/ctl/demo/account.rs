@@ -21,7 +21,7 @@ const NAME: &str = "cleanshift-demo";
 /// The most stages at a time when started as root.
 const MOST: u32 = 8;
 /// How long a part may take to be there.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An ordinary account: this process' own, or one made for the purpose when this process is root's.
 #[derive(Clone, Copy, Debug)]

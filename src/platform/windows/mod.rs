@@ -1,16 +1,23 @@
 //! The Windows station.
 
+pub mod capsule;
 pub mod clock;
 pub mod drill;
 pub mod heap;
 pub mod host;
+pub mod job;
 pub mod medium;
 pub mod places;
 pub mod private;
+pub mod profile;
 pub mod registry;
+pub mod remove;
 pub mod security;
 pub mod sleep;
+pub mod spawn;
 pub mod station;
 pub mod stop;
+pub mod visit;
+pub mod wide;
 
 pub use super::sabotage;

@@ -30,6 +30,14 @@ use crate::ports::{PortError, Result};
 /// (PROCESS_TERMINATE, SYNCHRONIZE, PROCESS_QUERY_LIMITED_INFORMATION), its own account only see that it is there.
 const PROCESS: &str = "D:P(A;;GA;;;SY)(A;;0x101001;;;BA)(A;;0x101000;;;OW)";
 
+/// What a screen says where nothing more is known of why the shell does not stay up.
+pub const DOES_NOT_STAY_UP: &str =
+    "The station's shell does not stay up. For IT: the Application log of this machine's Event Viewer\n";
+/// Whose rights the shell refuses to have, and what to do instead.
+pub const NOT_AS_ROOT: &str =
+    "refuses to run as an administrator or a service of the system: a session must not have their rights.\n\
+     help: start it as an ordinary account of its own, not with `Run as administrator`";
+
 /// Whether this process has the rights of the system or of an administrator. Where that cannot be told, it has them.
 #[must_use]
 pub fn is_root() -> bool {
@@ -84,7 +92,7 @@ pub struct Orders {
     close: CtrlClose,
     shutdown: CtrlShutdown,
     sign_out: CtrlLogoff,
-    stop: StopEvent,
+    stop: Option<StopEvent>,
 }
 
 impl Orders {
@@ -98,7 +106,9 @@ impl Orders {
             close: windows::ctrl_close()?,
             shutdown: windows::ctrl_shutdown()?,
             sign_out: windows::ctrl_logoff()?,
-            stop: StopEvent::make()?,
+            stop: StopEvent::make()
+                .inspect_err(|error| tracing::error!(%error, "failed to listen for the order to stop"))
+                .ok(),
         })
     }
 
@@ -109,7 +119,12 @@ impl Orders {
             _ = self.close.recv() => {}
             _ = self.shutdown.recv() => {}
             _ = self.sign_out.recv() => {}
-            () = self.stop.wait() => {}
+            () = async {
+                match &self.stop {
+                    Some(stop) => stop.wait().await,
+                    None => std::future::pending().await,
+                }
+            } => {}
         }
     }
 }

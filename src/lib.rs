@@ -110,6 +110,7 @@ pub mod pin;
 pub mod platform;
 pub mod policy;
 pub mod ports;
+pub mod private;
 pub mod revoke;
 pub mod roster;
 pub mod shell;

@@ -1,7 +1,7 @@
 //! The shell: covers the station, opens it for a badge and PIN, and cleans up after every session.
 
 #[global_allocator]
-static HEAP: cleanshift::platform::linux::heap::Wiping = cleanshift::platform::linux::heap::Wiping;
+static HEAP: cleanshift::platform::native::heap::Wiping = cleanshift::platform::native::heap::Wiping;
 
 fn main() -> std::process::ExitCode {
     cleanshift::shell::main()

@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::platform::linux::clock::HostClock;
-use crate::platform::linux::{host, places};
+use crate::platform::native::clock::HostClock;
+use crate::platform::native::{host, places};
 use crate::policy::Policy;
 use crate::revoke::Vault;
 use crate::roster::Pepper;

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::sync::OnceLock;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::display::outer::Outer;
 use super::spawn;
@@ -54,6 +55,36 @@ pub fn end_with_its_reader() {
 #[expect(clippy::disallowed_methods, reason = "the host's session bus is named by the environment")]
 pub fn has_keyring() -> bool {
     std::env::var("DBUS_SESSION_BUS_ADDRESS").is_ok_and(|address| !address.is_empty())
+}
+
+/// What the system or an administrator tells the shell: to stop.
+pub struct Orders {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Orders {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next order to stop.
+    pub async fn to_stop(&mut self) {
+        let _ = tokio::select! {
+            got = self.terminate.recv() => got,
+            got = self.interrupt.recv() => got,
+        };
+    }
+}
+
+/// Ends this process at once, as a loss of power would.
+#[cfg(feature = "faults")]
+pub fn die() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }
 
 /// The account's name, for who did what.

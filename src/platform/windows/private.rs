@@ -216,7 +216,8 @@ impl Found {
 
     /// Whether a file in this place may be read by others than those that its directory is closed to.
     fn is_open(&self, place: &Path) -> bool {
-        let above = place.parent().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
+        let above =
+            place.parent().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
         let directory = above.and_then(|above| Self::of(&open_dir(above, READ_CONTROL).ok()?).ok());
         let own = Sid::own().ok();
         let known = |reader: &&Sid| {

@@ -10,9 +10,8 @@ use windows_sys::Win32::Security::Authorization::{
 };
 use windows_sys::Win32::Security::{
     ACCESS_ALLOWED_ACE, ACE_HEADER, ACL, ACL_SIZE_INFORMATION, AclSizeInformation, CopySid, GetAce,
-    GetAclInformation, GetLengthSid, GetTokenInformation, INHERIT_ONLY_ACE, IsValidSid,
-    PSECURITY_DESCRIPTOR, PSID, TOKEN_ELEVATION, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TOKEN_USER, TokenElevation,
-    TokenUser,
+    GetAclInformation, GetLengthSid, GetTokenInformation, INHERIT_ONLY_ACE, IsValidSid, PSECURITY_DESCRIPTOR,
+    PSID, TOKEN_ELEVATION, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TOKEN_USER, TokenElevation, TokenUser,
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 

@@ -334,7 +334,11 @@ fn no_password_kept(world: &World, drive: &Drive) {
     assert!(wait_for(|| world.site.since(from, "/login").len() > asked), "reload by key: {}", seen());
     let resized = world.site.since(from, "/resized").len();
     world.press(&[CONTROL, '-' as u32]);
-    assert!(wait_for(|| world.site.since(from, "/resized").len() > resized), "zoom by key: {}", seen());
+    assert!(
+        wait_for(|| world.site.since(from, "/resized").len() > resized),
+        "zoom by key: {}",
+        seen()
+    );
     // What is kept is written by and by.
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(world.order(&look), "");

@@ -21,3 +21,6 @@ pub mod visit;
 pub mod wide;
 
 pub use super::sabotage;
+
+#[cfg(test)]
+mod tests;

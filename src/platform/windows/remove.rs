@@ -213,7 +213,9 @@ fn set_aside(root: &Path, aside: &Path, mut left: Vec<Left>) -> Vec<Left> {
         let _ = pass(root);
     }
     // Those that hold others after what they hold.
-    holding.into_iter().rev().for_each(|directory| drop(at_restart(&directory)));
+    for directory in holding.iter().rev() {
+        let _ = at_restart(directory);
+    }
     left
 }
 

@@ -15,7 +15,7 @@ use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_SZ, Re
 use windows_sys::Win32::System::SystemInformation::{GetSystemDirectoryW, GetWindowsDirectoryW};
 use windows_sys::Win32::System::Threading::{
     CREATE_NEW_CONSOLE, CREATE_SUSPENDED, CREATE_UNICODE_ENVIRONMENT, CreateProcessW, GetExitCodeProcess,
-    GetProcessTimes, OpenProcess, PROCESS_INFORMATION, PROCESS_QUERY_LIMITED_INFORMATION,
+    GetProcessTimes, OpenProcess, PROCESS_INFORMATION, PROCESS_QUERY_INFORMATION, PROCESS_QUERY_LIMITED_INFORMATION,
     PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, ResumeThread, STARTF_FORCEOFFFEEDBACK, STARTUPINFOW,
     TerminateProcess, WaitForSingleObject,
 };
@@ -108,7 +108,8 @@ impl Process {
     /// Holds the process of this number; `None` where there is none, or it is another account's.
     #[must_use]
     pub fn hold(pid: u32) -> Option<Self> {
-        let access = PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_TERMINATE | PROCESS_SYNCHRONIZE;
+        let look = PROCESS_QUERY_INFORMATION | PROCESS_QUERY_LIMITED_INFORMATION;
+        let access = look | PROCESS_TERMINATE | PROCESS_SYNCHRONIZE;
         [access, PROCESS_QUERY_LIMITED_INFORMATION].into_iter().find_map(|access| {
             // SAFETY: the call takes plain numbers.
             let handle = unsafe { OpenProcess(access, 0, pid) };

@@ -3,3 +3,5 @@
 #[cfg(target_os = "linux")]
 pub mod linux;
 pub mod rehearsal;
+#[cfg(windows)]
+pub mod windows;

@@ -1,0 +1,3 @@
+//! The Windows station.
+
+pub mod display;

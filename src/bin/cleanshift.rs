@@ -1,7 +1,10 @@
 //! The shell: covers the station, opens it for a badge and PIN, and cleans up after every session.
 
+// A program for consoles would open one over the lock screen.
+#![cfg_attr(windows, windows_subsystem = "windows")]
+
 #[global_allocator]
-static HEAP: cleanshift::platform::linux::heap::Wiping = cleanshift::platform::linux::heap::Wiping;
+static HEAP: cleanshift::platform::native::heap::Wiping = cleanshift::platform::native::heap::Wiping;
 
 fn main() -> std::process::ExitCode {
     cleanshift::shell::main()

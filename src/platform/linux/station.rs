@@ -51,6 +51,9 @@ pub struct LinuxStation {
     apps_changed: Condvar,
 }
 
+/// The station of this system.
+pub type Station = LinuxStation;
+
 /// What stands for the session that is open or ready.
 #[derive(Default)]
 struct Session {

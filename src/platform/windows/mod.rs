@@ -2,6 +2,7 @@
 
 pub mod capsule;
 pub mod clock;
+pub mod display;
 pub mod drill;
 pub mod heap;
 pub mod host;

@@ -106,6 +106,7 @@ pub mod driver;
 pub mod evidence;
 pub mod handoff;
 pub mod manual;
+pub mod now;
 pub mod pin;
 pub mod platform;
 pub mod policy;

@@ -66,10 +66,7 @@ pub fn main() -> ExitCode {
     host::log_to_stderr();
     let arguments = Arguments::parse();
     if host::is_root() {
-        eprintln!(
-            "cleanshift: refuses to run as root: a session must not have the rights of the system.\n\
-             help: start it as an ordinary account of its own"
-        );
+        eprintln!("cleanshift: {}", host::NOT_AS_ROOT);
         return ExitCode::from(COULD_NOT_RUN);
     }
     host::harden();
@@ -294,9 +291,7 @@ fn told(file: &Path) -> String {
     let text = String::from_utf8_lossy(&bytes).into_owned();
     match read {
         Ok(_) if !text.trim().is_empty() => text,
-        Ok(_) | Err(_) => {
-            "The station's shell does not stay up. For IT: journalctl -u cleanshift -b\n".to_owned()
-        }
+        Ok(_) | Err(_) => host::DOES_NOT_STAY_UP.to_owned(),
     }
 }
 

@@ -506,8 +506,9 @@ impl Check {
     }
 
     fn absolute(&mut self, path: &Spanned<String>) {
-        if !path.get_ref().starts_with('/') || path.get_ref().contains("/../") {
-            self.wrong(path.span(), format!("`{}` is no absolute path", path.get_ref()), "begin it with /");
+        if !apps::is_absolute(path.get_ref()) {
+            let help = "begin it with /, or with a drive on Windows";
+            self.wrong(path.span(), format!("`{}` is no absolute path", path.get_ref()), help);
         }
     }
 

@@ -101,19 +101,6 @@ fn names(host: &Host) -> Result<Vec<String>, String> {
     }
 }
 
-/// The names of the readers, as this process sees them.
-///
-/// # Errors
-/// What the card service said.
-pub fn listed() -> Result<Vec<String>, String> {
-    let context = pcsc::Context::establish(pcsc::Scope::User).map_err(|error| error.to_string())?;
-    match context.list_readers_owned() {
-        Ok(names) => Ok(names.iter().map(|name| name.to_string_lossy().into_owned()).collect()),
-        Err(pcsc::Error::NoReadersAvailable) => Ok(Vec::new()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
 fn driver(host: &Host) -> Requirement {
     let asked =
         Requirement::of("reader-driver", "a driver for USB readers", "without it no USB reader is seen");

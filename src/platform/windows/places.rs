@@ -47,6 +47,14 @@ pub fn runtime(state: &Path) -> PathBuf {
     state.join("run")
 }
 
+/// Where a program lies that a policy names.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "Windows names its directories in the environment")]
+pub fn program(command: &str) -> PathBuf {
+    let windows = std::env::var_os("SystemRoot").map_or_else(|| PathBuf::from(r"C:\Windows"), PathBuf::from);
+    windows.join("System32").join(command)
+}
+
 fn own() -> Option<ProjectDirs> {
     ProjectDirs::from("", "", "Cleanshift")
 }

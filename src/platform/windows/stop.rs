@@ -5,7 +5,7 @@ use std::io::{Error, Result};
 use std::ptr::null_mut;
 use std::time::Duration;
 
-use windows_sys::Win32::Foundation::{CloseHandle, HANDLE, WAIT_OBJECT_0};
+use windows_sys::Win32::Foundation::{CloseHandle, ERROR_ALREADY_EXISTS, HANDLE, WAIT_OBJECT_0};
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::Threading::{
     CreateEventW, EVENT_MODIFY_STATE, OpenEventW, SetEvent, WaitForSingleObject,
@@ -48,7 +48,17 @@ impl StopEvent {
         let name = wide(NAME);
         // SAFETY: attributes, descriptor and name outlive the call.
         let event = unsafe { CreateEventW(&raw const attributes, 0, 0, name.as_ptr()) };
-        if event.is_null() { Err(Error::last_os_error()) } else { Ok(Self(event)) }
+        let error = Error::last_os_error();
+        if event.is_null() {
+            return Err(error);
+        }
+        let event = Self(event);
+        if error.raw_os_error() == i32::try_from(ERROR_ALREADY_EXISTS).ok() {
+            return Err(Error::other(
+                "something else has made the event by which the station is told to stop",
+            ));
+        }
+        Ok(event)
     }
 
     /// Waits until it is set.

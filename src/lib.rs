@@ -4,10 +4,10 @@
 //! This page is the map. A stranger should be able to say here where a change goes.
 //!
 //! ```text
-//!   badge/   roster/   platform/{linux,rehearsal}   store/ (SQLite)   revoke/
-//!       \        |          |   implement            /             /
-//!        v       v          v                       v             v
-//!        +------------------ ports -----------------+
+//!   badge/   roster/   platform/{linux,windows,rehearsal}   store/ (SQLite)   revoke/
+//!       \        |          |       implement               /             /
+//!        v       v          v                              v             v
+//!        +------------------------- ports ------------------------------+
 //!                              ^ carries out effects, in order
 //!   ui/ <--- Scene --- driver/ (owns the only Station) --- event ---> handoff/ (pure core)
 //!       ---- Wish --->                                 <-- effects --

@@ -10,6 +10,8 @@
 //! curtains also come up over the session's own desktop: where the system does not let the desktop be
 //! changed just now, because Ctrl+Alt+Del has its own, nothing of the session comes back after it.
 
+#![expect(unsafe_code, reason = "windows are moved through the system's own calls")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ use super::bar::Front;
 use super::desktop::{self, Desktop, SessionDesktop};
 use super::hook::{self, Hook, Place};
 use super::monitors::{self, Monitor};
-use super::pump::{CONFIRM, Hands as _, Pump, Surface};
+use super::pump::{CONFIRM, Pump, Surface};
 use crate::ports::{PortError, Result};
 
 /// How often the cover is looked at, beside what the system tells.

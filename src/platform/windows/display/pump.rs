@@ -4,6 +4,8 @@
 //! deadline, so that a desktop that does not answer is an error and never a hang. A thread of this kind
 //! never sends a message to a window of another thread: an app that hangs cannot hold it.
 
+#![expect(unsafe_code, reason = "windows and messages are the system's own")]
+
 use std::cell::Cell;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -25,7 +25,7 @@ use windows_sys::Win32::System::StationsAndDesktops::GetProcessWindowStation;
 use super::capsule::Launch;
 use super::job::Job;
 use super::security::{self, Descriptor, Sid};
-use super::service::protocol::{self, Ask, PIPE, Start, Told};
+use super::service::protocol::{self, Ask, PIPE, Start, Told, USED};
 use super::spawn::Process;
 use crate::ports::{PortError, Result};
 
@@ -203,7 +203,7 @@ fn connect() -> Result<File> {
         ))
     };
     let mut options = OpenOptions::new();
-    let pipe = options.read(true).write(true).security_qos_flags(SECURITY_IDENTIFICATION).open(PIPE);
+    let pipe = options.access_mode(USED).security_qos_flags(SECURITY_IDENTIFICATION).open(PIPE);
     let pipe = pipe.map_err(|error| missing(&error))?;
     if !is_systems(&pipe).map_err(|error| missing(&error))? {
         return Err(missing(&"another program answers in its place"));
@@ -233,5 +233,5 @@ fn is_systems(pipe: &File) -> io::Result<bool> {
     let _whole = Descriptor::of(whole);
     // SAFETY: the owner lives as long as the descriptor.
     let owner = unsafe { Sid::copy(owner)? };
-    Ok(matches!(owner.text()?.as_str(), "S-1-5-18" | "S-1-5-32-544"))
+    Ok(owner.text()? == "S-1-5-18")
 }

@@ -112,7 +112,8 @@ impl WindowsStation {
         let mut capabilities = capability::report();
         capabilities.extend(outer.report());
         capabilities.extend(own_report(policy));
-        let lookout = Lookout::begin(&policy.require, &policy.capsule.shared);
+        let lookout = Lookout::begin(&policy.require, &policy.capsule.shared, run_dir)
+            .map_err(|error| PortError(format!("keep what stands on this station before its sessions: {error}")))?;
         let said = Said {
             first: policy.station.name.clone(),
             second: String::new(),
@@ -422,6 +423,9 @@ impl Capsules for WindowsStation {
             golden: entry.profile.clone(),
             files: browser::files(entry),
         };
+        self.lookout
+            .session_begins()
+            .map_err(|error| PortError(format!("note that a session begins: {error}")))?;
         let _ = self.first_app.get_or_init(SystemTime::now);
         let session = lock(&self.session);
         match &session.capsule {
@@ -481,7 +485,7 @@ impl Capsules for WindowsStation {
         while let Some((capsule, account)) = session.aside.last_mut() {
             let _ = capsule.destroy()?;
             if let Some(account) = account {
-                account.end()?;
+                let _ = account.end()?;
             }
             drop(session.aside.pop());
         }

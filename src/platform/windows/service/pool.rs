@@ -239,9 +239,8 @@ fn add(name: &str, password: &str) -> io::Result<()> {
         return Err(security::error(code));
     }
     let group = wide(ordinary_group()?);
-    let member = LOCALGROUP_MEMBERS_INFO_0 { lgrmi0_sid: null_mut() };
     let sid = sid_of(&text(&name))?;
-    let member = LOCALGROUP_MEMBERS_INFO_0 { lgrmi0_sid: sid.as_ptr(), ..member };
+    let member = LOCALGROUP_MEMBERS_INFO_0 { lgrmi0_sid: sid.as_ptr() };
     // SAFETY: the name ends with a zero, and the SID outlives the call.
     let code = unsafe { NetLocalGroupAddMembers(null(), group.as_ptr(), 0, (&raw const member).cast(), 1) };
     if code == NERR_Success { Ok(()) } else { Err(security::error(code)) }
@@ -358,4 +357,26 @@ fn hide(name: &str) -> io::Result<()> {
 /// Random, and of every kind of letter that a policy for passwords may want.
 fn password() -> io::Result<Zeroizing<String>> {
     Ok(Zeroizing::new(format!("aA1!{}", *Zeroizing::new(random_hex(24)?))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_of_every_kind_and_never_the_same() {
+        let (one, other) = (password().unwrap(), password().unwrap());
+        assert_ne!(one, other);
+        let kinds: [fn(char) -> bool; 4] =
+            [char::is_lowercase, char::is_uppercase, |letter| letter.is_ascii_digit(), |letter| !letter.is_alphanumeric()];
+        assert!(kinds.iter().all(|kind| one.chars().any(kind)) && one.len() == 52);
+    }
+
+    #[test]
+    fn an_account_of_this_machine_has_a_sid_and_others_have_none() {
+        let own = Sid::own().unwrap();
+        assert_eq!(Sid::parse(&own.text().unwrap()).unwrap(), own);
+        assert!(sid_of("no-such-account-here").is_err());
+        assert!(Sid::parse("S-1-x").is_err());
+    }
 }

@@ -9,6 +9,10 @@ use zeroize::Zeroizing;
 /// The pipe. Remote computers cannot open it.
 pub const PIPE: &str = r"\\.\pipe\CleanshiftService";
 
+/// What the shell may do with the pipe: read, write and see whose it is. To make another is not in it
+/// (`FILE_GENERIC_READ | FILE_GENERIC_WRITE` without `FILE_CREATE_PIPE_INSTANCE`).
+pub const USED: u32 = 0x0012_019b;
+
 /// The most bytes of a message.
 const MOST: u32 = 1 << 20;
 /// The most of anything that comes in a list.

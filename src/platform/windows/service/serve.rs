@@ -25,7 +25,7 @@ use windows_sys::Win32::System::Threading::{
 };
 
 use super::pool::{self, Account};
-use super::protocol::{self, Ask, PIPE, Start, Told};
+use super::protocol::{self, Ask, PIPE, Start, Told, USED};
 use crate::platform::windows::capsule::PROFILE;
 use crate::platform::windows::job::{Job, done};
 use crate::platform::windows::security::{Descriptor, Sid};
@@ -45,15 +45,19 @@ struct Shell {
 ///
 /// # Errors
 /// When it cannot: another program has made it, or the system refuses.
-pub fn serve(station: &Sid) -> io::Result<()> {
+pub(super) fn serve(station: &Sid) -> io::Result<()> {
     let left = pool::sweep()?;
     if left > 0 {
         tracing::warn!(left, "accounts of sessions were left, and are deleted");
     }
-    let pipe = make(station)?;
+    listen(&make(station)?)
+}
+
+/// Converses with one shell after another.
+fn listen(pipe: &OwnedHandle) -> io::Result<()> {
     loop {
         // The same instance again and again: nobody else can ever make one.
-        let mut conversation = connect(&pipe)?;
+        let mut conversation = connect(pipe)?;
         if let Err(error) = converse(&mut conversation) {
             tracing::warn!(%error, "a conversation with the shell has ended");
         }
@@ -62,18 +66,10 @@ pub fn serve(station: &Sid) -> io::Result<()> {
     }
 }
 
-/// Makes the pipe: the system all, the station's account reads and writes, and nobody else anything.
+/// Makes the pipe: it is the system's, whose word the shell takes for it, the station's account reads and
+/// writes, and nobody else anything.
 fn make(station: &Sid) -> io::Result<OwnedHandle> {
-    let rights = Descriptor::parse(&format!("O:SYD:P(A;;GA;;;SY)(A;;0x12019b;;;{})", station.text()?))
-        // Under another account than the system's, as in a test, the owner is whoever makes it.
-        .or_else(|_| Descriptor::parse(&format!("D:P(A;;GA;;;SY)(A;;0x12019b;;;{})", station.text()?)))?;
-    make_with(&rights).or_else(|error| {
-        let own = Sid::own()?;
-        if own.text()? == "S-1-5-18" {
-            return Err(error);
-        }
-        make_with(&Descriptor::parse(&format!("D:P(A;;GA;;;SY)(A;;GA;;;{})", own.text()?))?)
-    })
+    make_with(&Descriptor::parse(&format!("O:SYD:P(A;;GA;;;SY)(A;;{USED:#x};;;{})", station.text()?))?)
 }
 
 fn make_with(rights: &Descriptor) -> io::Result<OwnedHandle> {
@@ -280,4 +276,79 @@ fn environment(account: &Account) -> io::Result<Vec<(String, String)>> {
     // SAFETY: the block came from the call above and is used no more.
     let _ = unsafe { DestroyEnvironmentBlock(block) };
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write as _;
+    use std::os::windows::fs::OpenOptionsExt as _;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::platform::windows::account;
+
+    /// The next conversation: the one before may not be over yet.
+    fn client() -> File {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            match OpenOptions::new().access_mode(USED).open(PIPE) {
+                Ok(pipe) => return pipe,
+                Err(error) => assert!(Instant::now() < until, "the service takes nobody any more: {error}"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The service itself, as it listens, though not as the system's account: what it does with accounts is shown on
+    /// Windows by hand.
+    #[test]
+    fn the_service_hears_orders_alone_and_the_shell_hears_the_system_alone() {
+        let rights = format!("D:P(A;;GA;;;{})", Sid::own().unwrap().text().unwrap());
+        let rights = Descriptor::parse(&rights).unwrap();
+        let pipe = make_with(&rights).unwrap();
+        assert!(make_with(&rights).is_err(), "a second program could answer in its place");
+        drop(std::thread::spawn(move || listen(&pipe)));
+        let mut shell = client();
+        protocol::send(&mut shell, &Ask::Start(Box::new(order()))).unwrap();
+        let Some(Told::Failed(why)) = protocol::receive(&mut shell).unwrap() else { unreachable!("it was done") };
+        assert_eq!(why, "no account is lent");
+        let mut bad = order();
+        bad.program = "x.exe".to_owned();
+        protocol::send(&mut shell, &Ask::Start(Box::new(bad))).unwrap();
+        let Some(Told::Failed(why)) = protocol::receive(&mut shell).unwrap() else { unreachable!("it was done") };
+        assert_eq!(why, "the program is no absolute path");
+        drop(shell);
+        // What is no message ends the conversation, and only that.
+        let mut hostile = client();
+        hostile.write_all(&[255; 64]).unwrap();
+        assert!(protocol::receive::<Told>(&mut hostile).map_or(true, |told| told.is_none()));
+        drop(hostile);
+        let mut shell = client();
+        protocol::send(&mut shell, &Ask::Start(Box::new(order()))).unwrap();
+        assert!(matches!(protocol::receive(&mut shell).unwrap(), Some(Told::Failed(_))));
+        drop(shell);
+        // The shell takes no account from a pipe that is not the system's.
+        let until = Instant::now() + Duration::from_secs(20);
+        let refused = loop {
+            match account::lend() {
+                Err(error) if error.0.contains("another program answers") => break error.0,
+                Err(error) => assert!(Instant::now() < until, "{error}"),
+                Ok(_) => unreachable!("an account of nobody's was taken"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        assert!(refused.contains("mode = \"sweep\""), "{refused}");
+    }
+
+    fn order() -> Start {
+        Start {
+            program: r"C:\Windows\System32\cmd.exe".to_owned(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            files: Vec::new(),
+            desktop: String::new(),
+            jobs: [0, 0],
+        }
+    }
 }

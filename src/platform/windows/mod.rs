@@ -13,5 +13,6 @@ pub mod security;
 pub mod sleep;
 pub mod station;
 pub mod stop;
+pub mod watch;
 
 pub use super::sabotage;

@@ -1,7 +1,7 @@
 # Each target installs what it misses through packaging/setup.sh, which says so.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test test-faults test-kiosk test-sabotage soak bench deb test-deb
+.PHONY: demo test test-faults test-kiosk test-sabotage test-windows soak bench deb test-deb
 
 # The main job on virtual badges and real apps. With a display it opens a window; without one it runs
 # a scripted shift and leaves pictures and the verified log in target/demo.
@@ -37,6 +37,16 @@ test-kiosk:
 	packaging/setup.sh test
 	cargo build --bins
 	tests/kiosk/boot.sh $(TARGET)/debug
+
+# The programs for Windows, built here and run under Wine: the parts that both systems share, and the station with
+# a real window and a virtual badge. Fewer simulated days than on Linux, since Wine is slower.
+test-windows:
+	packaging/setup.sh windows
+	packaging/cargo-windows.sh build --bins
+	packaging/cargo-windows.sh test --lib
+	packaging/cargo-windows.sh test --test handoff_walk --test ledger_faults --test log_verify --test policies
+	SEEDS=200 packaging/cargo-windows.sh test --test shift
+	cargo test --features wine --test station_windows -- --test-threads=1
 
 # More days of the simulated ward than `make test` runs: make soak SEEDS=1000000 FIRST=10001
 SEEDS ?= 100000

@@ -34,6 +34,8 @@ fn stop() -> Result<u8, String> {
     match stop::order() {
         Ok(true) => say("The station was told to stop.\n").map(|_| GOOD),
         Ok(false) => say("No station runs in this sign-in of the machine.\n").map(|_| WANTING),
-        Err(error) => Err(format!("failed to tell the station to stop: {error}; start this as an administrator")),
+        Err(error) => {
+            Err(format!("failed to tell the station to stop: {error}; start this as an administrator"))
+        }
     }
 }

@@ -57,7 +57,11 @@ impl Vault {
     /// Whoever is not the owner of the state directory has another keyring than the station, and does not use it.
     #[must_use]
     pub fn of(state: &Path, station: &str, keyring: bool) -> Self {
-        Self { state: state.to_owned(), station: station.to_owned(), keyring: keyring && private::is_own(state) }
+        Self {
+            state: state.to_owned(),
+            station: station.to_owned(),
+            keyring: keyring && private::is_own(state),
+        }
     }
 
     /// What is kept under this name: a file first, else what the keyring has. May take as long as the keyring.
@@ -209,7 +213,9 @@ fn write(file: &Path, secret: &[u8]) -> Result<()> {
     let mut target = private::new_file(&new).map_err(failed)?;
     target.write_all(secret).and_then(|()| target.sync_all()).map_err(failed)?;
     if let Some(above) = place.parent() {
-        private::hand_over(&target, above).and_then(|()| private::hand_over_dir(place, above)).map_err(failed)?;
+        private::hand_over(&target, above)
+            .and_then(|()| private::hand_over_dir(place, above))
+            .map_err(failed)?;
     }
     drop(target);
     fs::rename(&new, file).map_err(failed)?;

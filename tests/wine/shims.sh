@@ -39,4 +39,8 @@ if older "$into/pcscbridge.dll" pcscbridge.c pcscbridge.spec; then
   # By this name alone Wine takes it for a library of the program's.
   mv "$into/new/pcscbridge.dll.so" "$into/pcscbridge.dll"
 fi
+if older "$into/ordinary.exe" ordinary.c; then
+  x86_64-w64-mingw32-gcc -O1 -s -Wall -Werror -municode -o "$into/new/ordinary.exe" ordinary.c
+  mv "$into/new/ordinary.exe" "$into/"
+fi
 echo "$into"

@@ -63,7 +63,8 @@ pub fn run(arguments: &DoctorArguments, policy: Option<&Path>, state: Option<&Pa
     let root = arguments.root.as_deref().unwrap_or_else(|| Path::new(std::path::MAIN_SEPARATOR_STR));
     let report = look(root, policy, state)?;
     if let Some(gate) = &arguments.gate {
-        let text = if report.verdict == State::Bad { report.screen() } else { system::UNEXPLAINED.to_owned() };
+        let text =
+            if report.verdict == State::Bad { report.screen() } else { system::UNEXPLAINED.to_owned() };
         std::fs::write(gate, &text)
             .map_err(|error| format!("failed to write {}: {error}", gate.display()))?;
         if report.verdict == State::Bad {

@@ -18,8 +18,7 @@ pub const INSTALLED: &str = "/usr/lib/cleanshift";
 pub const DOES_NOT_STAY_UP: &str =
     "The station's shell does not stay up. For IT: journalctl -u cleanshift -b\n";
 /// Whose rights the shell refuses to have, and what to do instead.
-pub const NOT_AS_ROOT: &str =
-    "refuses to run as root: a session must not have the rights of the system.\n\
+pub const NOT_AS_ROOT: &str = "refuses to run as root: a session must not have the rights of the system.\n\
      help: start it as an ordinary account of its own";
 
 /// Whether this process has the rights of the system.

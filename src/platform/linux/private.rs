@@ -48,7 +48,8 @@ pub fn is_closed(place: &Path) -> Result<bool> {
 /// # Errors
 /// Those of the file system.
 pub fn file(place: &Path) -> Result<File> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE).open(place)?;
+    let file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE).open(place)?;
     if file.metadata()?.mode() & 0o7777 != FILE {
         file.set_permissions(Permissions::from_mode(FILE))?;
     }

@@ -5,14 +5,15 @@
 //! that count and the machine's own id. Where it does not, the id is random and of this process alone: the
 //! same id then still says that two times are of one boot, and another id says nothing.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use windows_sys::Win32::Foundation::FILETIME;
-use windows_sys::Win32::System::SystemInformation::GetSystemTimePreciseAsFileTime;
-use windows_sys::Win32::System::WindowsProgramming::QueryInterruptTimePrecise;
+use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
+use windows_sys::Win32::System::SystemInformation::{GetSystemTimePreciseAsFileTime, GetTickCount64};
 
-use super::registry;
+use super::registry::{self, wide};
 use crate::handoff::Moment;
 use crate::ports::{Clock, Stamp};
 
@@ -69,10 +70,36 @@ pub fn monotonic() -> Duration {
 #[must_use]
 #[expect(unsafe_code, reason = "no crate in use asks for a clock that counts sleep")]
 pub fn since_boot() -> Duration {
-    let mut units = 0;
-    // SAFETY: the number outlives the call, which cannot fail.
-    unsafe { QueryInterruptTimePrecise(&raw mut units) };
-    duration(units)
+    static PRECISE: OnceLock<Option<Precise>> = OnceLock::new();
+    match PRECISE.get_or_init(precise) {
+        Some(ask) => {
+            let mut units = 0;
+            // SAFETY: the number outlives the call, which cannot fail.
+            unsafe { ask(&raw mut units) };
+            duration(units)
+        }
+        // SAFETY: has no arguments that could be wrong.
+        None => Duration::from_millis(unsafe { GetTickCount64() }),
+    }
+}
+
+/// QueryInterruptTimePrecise, which counts as GetTickCount64 does, in units of 100 ns.
+type Precise = unsafe extern "system" fn(*mut u64);
+
+/// Where the system has it: all that Cleanshift runs on do, and Wine has not.
+#[expect(unsafe_code, reason = "a program that names a call which is not there does not start at all")]
+fn precise() -> Option<Precise> {
+    let library = wide("kernelbase.dll");
+    // SAFETY: the names end with a zero; the library is in every process and stays; the call that has this name has
+    // this form.
+    unsafe {
+        let library = GetModuleHandleW(library.as_ptr());
+        if library.is_null() {
+            return None;
+        }
+        let found = GetProcAddress(library, c"QueryInterruptTimePrecise".as_ptr().cast())?;
+        Some(std::mem::transmute::<unsafe extern "system" fn() -> isize, Precise>(found))
+    }
 }
 
 /// The wall clock, since 1970.

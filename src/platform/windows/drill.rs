@@ -32,7 +32,9 @@ impl StationDrill {
 
 impl Drill for StationDrill {
     fn plant(&self, _: DrillPart, _: &AtomicBool) -> Result<Vec<DrillRow>> {
-        Err(PortError::new("hold a drill: traces are planted on Linux alone. On Windows run the tests that come with it"))
+        Err(PortError::new(
+            "hold a drill: traces are planted on Linux alone. On Windows run the tests that come with it",
+        ))
     }
 
     fn take_back(&self) {}

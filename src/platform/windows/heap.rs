@@ -25,7 +25,7 @@ unsafe impl GlobalAlloc for Wiping {
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         // SAFETY: the caller gives back memory that has this layout and that nobody uses any more.
-            unsafe {
+        unsafe {
             wipe(memory, layout.size());
             System.dealloc(memory, layout);
         }

@@ -11,7 +11,9 @@ use windows_sys::Win32::Security::{
     PROTECTED_DACL_SECURITY_INFORMATION, SE_PRIVILEGE_ENABLED, SE_SHUTDOWN_NAME, SetKernelObjectSecurity,
     TOKEN_ADJUST_PRIVILEGES, TOKEN_PRIVILEGES, TOKEN_QUERY,
 };
-use windows_sys::Win32::System::Console::{ATTACH_PARENT_PROCESS, AttachConsole};
+use windows_sys::Win32::System::Console::{
+    ATTACH_PARENT_PROCESS, AttachConsole, GetStdHandle, STD_ERROR_HANDLE,
+};
 use windows_sys::Win32::System::LibraryLoader::SetDllDirectoryW;
 use windows_sys::Win32::System::Shutdown::{
     InitiateShutdownW, SHTDN_REASON_FLAG_PLANNED, SHTDN_REASON_MAJOR_APPLICATION, SHUTDOWN_FORCE_SELF,
@@ -31,11 +33,10 @@ use crate::ports::{PortError, Result};
 const PROCESS: &str = "D:P(A;;GA;;;SY)(A;;0x101001;;;BA)(A;;0x101000;;;OW)";
 
 /// What a screen says where nothing more is known of why the shell does not stay up.
-pub const DOES_NOT_STAY_UP: &str =
-    "The station's shell does not stay up. For IT: the Application log of this machine's Event Viewer\n";
+pub const DOES_NOT_STAY_UP: &str = "The station's shell does not stay up. For IT: start cleanshift.exe in a command prompt of its account, which says \
+     why\n";
 /// Whose rights the shell refuses to have, and what to do instead.
-pub const NOT_AS_ROOT: &str =
-    "refuses to run as an administrator or a service of the system: a session must not have their rights.\n\
+pub const NOT_AS_ROOT: &str = "refuses to run as an administrator or a service of the system: a session must not have their rights.\n\
      help: start it as an ordinary account of its own, not with `Run as administrator`";
 
 /// Whether this process has the rights of the system or of an administrator. Where that cannot be told, it has them.
@@ -66,8 +67,13 @@ pub fn harden() {
 /// its own tells it to the one that it was started from, where there is one.
 #[expect(unsafe_code, reason = "the console is asked for through the system's own calls")]
 pub fn log_to_stderr() {
-    // SAFETY: has no arguments that could be wrong. It fails where there is a console, or none to be had.
-    let _ = unsafe { AttachConsole(ATTACH_PARENT_PROCESS) };
+    // SAFETY: have no arguments that could be wrong. It fails where there is no console to be had.
+    unsafe {
+        // Where standard error was given, a file or a pipe, it stays that.
+        if GetStdHandle(STD_ERROR_HANDLE).is_null() {
+            let _ = AttachConsole(ATTACH_PARENT_PROCESS);
+        }
+    }
     let filter = tracing_subscriber::EnvFilter::try_from_env("CLEANSHIFT_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     let _ = tracing_subscriber::fmt()
@@ -197,8 +203,8 @@ fn allow_shutdown() -> std::io::Result<()> {
             PrivilegeCount: 1,
             Privileges: [LUID_AND_ATTRIBUTES { Luid: right, Attributes: SE_PRIVILEGE_ENABLED }],
         };
-        let set = found != 0
-            && AdjustTokenPrivileges(token, 0, &raw const wanted, 0, null_mut(), null_mut()) != 0;
+        let set =
+            found != 0 && AdjustTokenPrivileges(token, 0, &raw const wanted, 0, null_mut(), null_mut()) != 0;
         // That it was switched on for nobody is an error of a call that succeeds.
         let error = Error::last_os_error();
         let _ = CloseHandle(token);

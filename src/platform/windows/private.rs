@@ -12,10 +12,10 @@ use std::path::Path;
 use std::ptr::null_mut;
 
 use windows_sys::Win32::Foundation::{ERROR_SUCCESS, GENERIC_READ, GENERIC_WRITE};
-use windows_sys::Win32::Security::Authorization::{GetSecurityInfo, SE_FILE_OBJECT, SetSecurityInfo};
+use windows_sys::Win32::Security::Authorization::{GetSecurityInfo, SE_FILE_OBJECT};
 use windows_sys::Win32::Security::{
-    DACL_SECURITY_INFORMATION, GetSecurityDescriptorControl, OWNER_SECURITY_INFORMATION,
-    PROTECTED_DACL_SECURITY_INFORMATION, SE_DACL_PROTECTED,
+    DACL_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION,
+    SetKernelObjectSecurity,
 };
 use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_BACKUP_SEMANTICS, READ_CONTROL, WRITE_DAC};
 
@@ -32,8 +32,9 @@ const READ: u32 = 1;
 /// # Errors
 /// Those of the file system.
 pub fn dir(place: &Path) -> Result<()> {
+    let new = !place.exists();
     DirBuilder::new().recursive(true).create(place)?;
-    if !is_closed(place)? { close(place) } else { Ok(()) }
+    if new || !is_closed(place)? { close(place) } else { Ok(()) }
 }
 
 /// Makes a directory that is not there yet.
@@ -52,7 +53,7 @@ pub fn new_dir(place: &Path) -> Result<()> {
 pub fn is_closed(place: &Path) -> Result<bool> {
     let found = Found::of(&open_dir(place, READ_CONTROL)?)?;
     // One account besides the system and its administrators is the station's.
-    Ok(found.protected && found.readers.iter().filter(|reader| !reader.is_system()).count() <= 1)
+    Ok(found.readers.iter().filter(|reader| !reader.is_system()).count() <= 1)
 }
 
 /// Opens a file for reading and writing, makes it where it is missing, and closes it to others.
@@ -169,29 +170,19 @@ fn close_file(place: &Path) -> Result<()> {
     set(&file, &format!("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;{own})"))
 }
 
+/// Not SetSecurityInfo: it looks for what the list could inherit, and this one inherits nothing.
 #[expect(unsafe_code, reason = "access lists are set through the system's own calls")]
 fn set(file: &File, list: &str) -> Result<()> {
     let wanted = Descriptor::parse(list)?;
     let information = DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
-    // SAFETY: the handle and the list, which lies in the descriptor, outlive the call.
-    let code = unsafe {
-        SetSecurityInfo(
-            file.as_raw_handle(),
-            SE_FILE_OBJECT,
-            information,
-            null_mut(),
-            null_mut(),
-            wanted.list()?,
-            null_mut(),
-        )
-    };
-    if code == ERROR_SUCCESS { Ok(()) } else { Err(security::error(code)) }
+    // SAFETY: the handle and the descriptor outlive the call.
+    let done = unsafe { SetKernelObjectSecurity(file.as_raw_handle(), information, wanted.as_ptr()) };
+    if done == 0 { Err(Error::last_os_error()) } else { Ok(()) }
 }
 
 /// What a file's or directory's security says.
 struct Found {
     owner: Sid,
-    protected: bool,
     /// Who may read it.
     readers: Vec<Sid>,
 }
@@ -216,30 +207,24 @@ impl Found {
         if code != ERROR_SUCCESS {
             return Err(security::error(code));
         }
-        let whole = Descriptor::of(whole);
-        let (mut control, mut revision) = (0, 0);
-        // SAFETY: the descriptor is the system's own and lives until the end of this function.
-        let asked =
-            unsafe { GetSecurityDescriptorControl(whole.as_ptr(), &raw mut control, &raw mut revision) };
-        if asked == 0 {
-            return Err(Error::last_os_error());
-        }
+        // Owner and list lie in it.
+        let _whole = Descriptor::of(whole);
         // SAFETY: owner and list point into the descriptor, which lives until the end of this function.
         let (owner, readers) = unsafe { (Sid::copy(owner)?, security::allowed(list, READ)?) };
-        Ok(Self { owner, protected: control & SE_DACL_PROTECTED != 0, readers })
+        Ok(Self { owner, readers })
     }
 
     /// Whether a file in this place may be read by others than those that its directory is closed to.
     fn is_open(&self, place: &Path) -> bool {
-        let above = place.parent().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
+        let above =
+            place.parent().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
         let directory = above.and_then(|above| Self::of(&open_dir(above, READ_CONTROL).ok()?).ok());
         let own = Sid::own().ok();
         let known = |reader: &&Sid| {
             reader.is_system()
                 || Some(*reader) == own.as_ref()
                 || directory.as_ref().is_some_and(|directory| {
-                    directory.protected
-                        && directory.readers.iter().filter(|named| !named.is_system()).count() == 1
+                    directory.readers.iter().filter(|named| !named.is_system()).count() == 1
                         && directory.readers.contains(reader)
                 })
         };

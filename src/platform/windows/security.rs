@@ -10,9 +10,8 @@ use windows_sys::Win32::Security::Authorization::{
 };
 use windows_sys::Win32::Security::{
     ACCESS_ALLOWED_ACE, ACE_HEADER, ACL, ACL_SIZE_INFORMATION, AclSizeInformation, CopySid, GetAce,
-    GetAclInformation, GetLengthSid, GetSecurityDescriptorDacl, GetTokenInformation, INHERIT_ONLY_ACE, IsValidSid,
-    PSECURITY_DESCRIPTOR, PSID, TOKEN_ELEVATION, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TOKEN_USER, TokenElevation,
-    TokenUser,
+    GetAclInformation, GetLengthSid, GetTokenInformation, INHERIT_ONLY_ACE, IsValidSid, PSECURITY_DESCRIPTOR,
+    PSID, TOKEN_ELEVATION, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TOKEN_USER, TokenElevation, TokenUser,
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
@@ -168,23 +167,6 @@ impl Descriptor {
     #[must_use]
     pub fn as_ptr(&self) -> PSECURITY_DESCRIPTOR {
         self.0
-    }
-
-    /// Its access list, which lives as long as this.
-    ///
-    /// # Errors
-    /// Where it has none.
-    #[expect(unsafe_code, reason = "the system hands out pointers")]
-    pub fn list(&self) -> Result<*mut ACL> {
-        let (mut there, mut defaulted, mut list) = (0, 0, null_mut());
-        // SAFETY: the descriptor is valid as long as this lives; the answers go into places of ours.
-        let asked = unsafe {
-            GetSecurityDescriptorDacl(self.0, &raw mut there, &raw mut list, &raw mut defaulted)
-        };
-        if asked == 0 || there == 0 || list.is_null() {
-            return Err(Error::other("the descriptor has no access list"));
-        }
-        Ok(list)
     }
 }
 

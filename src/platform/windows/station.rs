@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::handoff::{App, Window};
 use crate::policy::Policy;
 use crate::ports::{
-    CapsuleNews, Capsules, Closing, Destroyed, GateAnswer, Gates, Grant, Idle, Machine, Page, PortError, Result,
-    Screen,
+    CapsuleNews, Capsules, Closing, Destroyed, GateAnswer, Gates, Grant, Idle, Machine, Page, PortError,
+    Result, Screen,
 };
 
 /// The Windows station.

@@ -54,7 +54,9 @@ impl StopEvent {
         }
         let event = Self(event);
         if error.raw_os_error() == i32::try_from(ERROR_ALREADY_EXISTS).ok() {
-            return Err(Error::other("something else has made the event by which the station is told to stop"));
+            return Err(Error::other(
+                "something else has made the event by which the station is told to stop",
+            ));
         }
         Ok(event)
     }

@@ -96,5 +96,9 @@ pub(super) fn is_absolute(path: &str) -> bool {
     let drive = path.split_once(":\\").is_some_and(|(drive, _)| {
         drive.len() == 1 && drive.starts_with(|letter: char| letter.is_ascii_alphabetic())
     });
-    if drive { !path.split(['/', '\\']).any(|part| part == "..") } else { path.starts_with('/') && !path.contains("/../") }
+    if drive {
+        !path.split(['/', '\\']).any(|part| part == "..")
+    } else {
+        path.starts_with('/') && !path.contains("/../")
+    }
 }

@@ -1,0 +1,264 @@
+//! Asking the gates: each on a thread of its own, all within one bounded time, so that a gate that hangs or breaks costs
+//! its own answer and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use super::hive::Hive;
+use super::scan::Scan;
+use super::shell_state::State;
+use super::{Baseline, Gate, Ground, Look, Remains, Saw, Trace, all};
+use crate::platform::sabotage;
+use crate::platform::windows::clock::monotonic;
+use crate::ports::{Answer, GateAnswer};
+
+/// How many classes of traces there are; each is answered in every look.
+pub const CLASSES: u8 = 18;
+/// How long all gates together may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Who looks for traces: knows what stood before the first session, and asks every gate.
+pub struct Lookout {
+    baseline: Arc<Baseline>,
+    require: Vec<String>,
+    shared: Vec<PathBuf>,
+    /// Gates whose look has not ended yet: a gate that hangs is not asked again meanwhile.
+    busy: Arc<Mutex<BTreeSet<&'static str>>>,
+    /// Gates that have cleared something once that a clearing does not prove gone: until this process ends they do not
+    /// say absent any more.
+    tainted: Arc<Mutex<BTreeMap<&'static str, usize>>>,
+}
+
+impl Lookout {
+    /// Looks at the host as it is now, before the first session. `require` names the settings that the policy requires,
+    /// `shared` the directories that it shares into capsules. What an earlier shell has left must be gone by then, and
+    /// the keys of accessibility be as the station keeps them: what stands now is what later looks compare with.
+    #[must_use]
+    pub fn begin(require: &[String], shared: &[PathBuf]) -> Self {
+        let mut lookout = Self {
+            baseline: Arc::default(),
+            require: require.to_vec(),
+            shared: shared.to_vec(),
+            busy: Arc::default(),
+            tainted: Arc::default(),
+        };
+        let ground = Arc::new(lookout.ground(&Remains::default()));
+        // Each on its own thread, because some ask a program that takes a second.
+        let looks = all().filter_map(|gate| {
+            let ground = Arc::clone(&ground);
+            let look = move || match (gate.look)(&ground) {
+                Look::These(found) | Look::Partly(found, _) => {
+                    Some((gate.name, found.into_iter().map(|trace| trace.key).collect()))
+                }
+                Look::Anew(_) | Look::Said(_) => None,
+            };
+            std::thread::Builder::new().spawn(look).ok()
+        });
+        let looks: Vec<_> = looks.collect();
+        let mut baseline = Baseline { hive: Hive::take(), state: State::take(), ..Baseline::default() };
+        // A gate that broke has no baseline: what it finds later is all new, and nothing is passed over.
+        baseline.traces = looks.into_iter().filter_map(|look| look.join().ok().flatten()).collect();
+        baseline.note(&Scan::take());
+        lookout.baseline = Arc::new(baseline);
+        lookout
+    }
+
+    /// Asks every gate, after each has cleared what it may.
+    #[must_use]
+    pub fn look(&self, remains: &Remains) -> Vec<GateAnswer> {
+        let gates: Vec<&'static Gate> = all().collect();
+        self.ask(&gates, remains, true, PATIENCE)
+    }
+
+    /// Asks every gate as it is, and clears nothing.
+    #[must_use]
+    pub fn find(&self, remains: &Remains) -> Vec<GateAnswer> {
+        let gates: Vec<&'static Gate> = all().collect();
+        self.ask(&gates, remains, false, PATIENCE)
+    }
+
+    /// Asks, while the session still stands, what there is to be destroyed: how many processes its job has, and what the
+    /// gates find outside its profile. Nothing is cleared.
+    #[must_use]
+    pub fn inside(&self, remains: &Remains, processes: Option<u64>) -> Vec<GateAnswer> {
+        let gates: Vec<&'static Gate> = all().filter(|gate| gate.inside && gate.class != 1).collect();
+        let mut answers = self.ask(&gates, remains, false, PATIENCE);
+        for answer in &mut answers {
+            answer.method = format!("before the end: {}", answer.method);
+        }
+        let (answer, saw) = match processes {
+            None => (Answer::Unknown, "the job object did not say".to_owned()),
+            Some(0) => (Answer::Absent, "0".to_owned()),
+            Some(count) => (Answer::Present, count.to_string()),
+        };
+        answers.insert(
+            0,
+            GateAnswer {
+                class: 1,
+                gate: "processes".to_owned(),
+                answer,
+                saw,
+                method: "the job object's list".to_owned(),
+                took: Duration::ZERO,
+            },
+        );
+        answers
+    }
+
+    /// The names of all gates.
+    #[must_use]
+    pub fn gates() -> Vec<&'static str> {
+        all().map(|gate| gate.name).collect()
+    }
+
+    pub(super) fn ground(&self, remains: &Remains) -> Ground {
+        Ground {
+            remains: remains.clone(),
+            baseline: Arc::clone(&self.baseline),
+            require: self.require.clone(),
+            shared: self.shared.clone(),
+            scan: OnceLock::new(),
+        }
+    }
+
+    fn ask(&self, gates: &[&'static Gate], remains: &Remains, clear: bool, patience: Duration) -> Vec<GateAnswer> {
+        let began = monotonic();
+        let first = Arc::new(self.ground(remains));
+        // What is there after a clearing must be looked at anew.
+        let second = Arc::new(self.ground(remains));
+        let (answers, answered) = channel();
+        let mut why: BTreeMap<usize, &str> = BTreeMap::new();
+        for (place, gate) in gates.iter().copied().enumerate() {
+            if !lock(&self.busy).insert(gate.name) {
+                let _ = why.insert(place, "its look before this one has not ended");
+                continue;
+            }
+            let done = Done(gate.name, Arc::clone(&self.busy));
+            let (answers, first, second) = (answers.clone(), Arc::clone(&first), Arc::clone(&second));
+            let tainted = Arc::clone(&self.tainted);
+            let look = move || {
+                let done = done;
+                let answer = one(gate, &first, &second, &tainted, clear);
+                drop(done);
+                let _ = answers.send((place, answer));
+            };
+            if std::thread::Builder::new().spawn(look).is_err() {
+                let _ = why.insert(place, "there is no thread for it");
+            }
+        }
+        drop(answers);
+        let mut got: BTreeMap<usize, GateAnswer> = BTreeMap::new();
+        let missing = loop {
+            let left = patience.saturating_sub(monotonic().saturating_sub(began));
+            match answered.recv_timeout(left) {
+                Ok((place, answer)) => drop(got.insert(place, answer)),
+                Err(RecvTimeoutError::Disconnected) => break "it broke while it looked",
+                Err(RecvTimeoutError::Timeout) => break "it did not answer in time",
+            }
+        };
+        gates
+            .iter()
+            .enumerate()
+            .map(|(place, gate)| {
+                got.remove(&place).unwrap_or_else(|| {
+                    let saw = why.get(&place).copied().unwrap_or(missing);
+                    let saw = Saw { answer: Answer::Unknown, saw: saw.to_owned(), method: None };
+                    told(gate, saw, monotonic().saturating_sub(began))
+                })
+            })
+            .collect()
+    }
+}
+
+/// Takes a gate off the list of those that are still looking, however its look ends.
+struct Done(&'static str, Arc<Mutex<BTreeSet<&'static str>>>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        let _ = lock(&self.1).remove(self.0);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One gate's answer; where it may clear, after it has cleared what it found.
+fn one(
+    gate: &'static Gate,
+    ground: &Ground,
+    again: &Ground,
+    tainted: &Mutex<BTreeMap<&'static str, usize>>,
+    clear: bool,
+) -> GateAnswer {
+    let began = monotonic();
+    if sabotage::gate(gate.name) {
+        return told(gate, Saw::of(&[], gate.what), Duration::ZERO);
+    }
+    let (saw, left) = judged(gate, ground);
+    let saw = match gate.clear {
+        Some(sweep) if clear && saw.answer == Answer::Present && !sabotage::step("clear") => {
+            sweep(ground, &left);
+            let (mut after, still) = judged(gate, again);
+            let cleared = left.len().saturating_sub(still.len());
+            if cleared > 0 {
+                after.saw = format!("{}; {cleared} cleared", after.saw);
+                if gate.partial.is_some() {
+                    *lock(tainted).entry(gate.name).or_default() += cleared;
+                }
+            }
+            after
+        }
+        Some(_) | None => saw,
+    };
+    let deleted = lock(tainted).get(gate.name).copied();
+    let saw = match (gate.partial, deleted) {
+        (Some(partial), Some(deleted)) if saw.answer == Answer::Absent => {
+            Saw { answer: Answer::Unknown, saw: format!("partial: {deleted} deleted; {partial}"), method: None }
+        }
+        _ => saw,
+    };
+    told(gate, saw, monotonic().saturating_sub(began))
+}
+
+/// What a gate says of what has come since the baseline.
+fn judged(gate: &'static Gate, ground: &Ground) -> (Saw, Vec<Trace>) {
+    let old = ground.baseline.traces.get(gate.name);
+    let new = |found: Vec<Trace>| -> Vec<Trace> {
+        found.into_iter().filter(|trace| old.is_none_or(|old| !old.contains(&trace.key))).collect()
+    };
+    match (gate.look)(ground) {
+        Look::Anew(left) => (Saw::of(&left, gate.what), left),
+        Look::These(found) => {
+            let left = new(found);
+            (Saw::of(&left, gate.what), left)
+        }
+        Look::Partly(found, why) => {
+            let left = new(found);
+            let saw = if left.is_empty() {
+                Saw { answer: Answer::Unknown, saw: why, method: None }
+            } else {
+                Saw::of(&left, gate.what)
+            };
+            (saw, left)
+        }
+        Look::Said(saw) => (saw, Vec::new()),
+    }
+}
+
+fn told(gate: &Gate, saw: Saw, took: Duration) -> GateAnswer {
+    GateAnswer {
+        class: gate.class,
+        gate: gate.name.to_owned(),
+        answer: saw.answer,
+        saw: saw.saw,
+        method: saw.method.unwrap_or(gate.method).to_owned(),
+        took,
+    }
+}
+
+#[cfg(test)]
+mod tests;

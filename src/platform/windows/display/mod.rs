@@ -7,6 +7,7 @@ pub mod desktop;
 pub mod hook;
 pub mod outer;
 mod monitors;
+pub mod notices;
 mod paint;
 mod pump;
 pub mod windows;

@@ -63,6 +63,8 @@
 //! | where a test can let the shell fail (feature `faults`) | `platform/linux/faults.rs` |
 //! | what a host must have, and what IT is told of it | [`ctl::doctor`], one file for a group of requirements |
 //! | how a host becomes a kiosk and back, its units and settings | [`ctl::kiosk`], `packaging/systemd/`, `packaging/host/` |
+//! | what the package for Windows lays and sets, and what a kiosk is there | `packaging/msi/`, `kiosk.tsv`; `tests/msi/` |
+//! | what only a real Windows machine can show | [`manual::windows`] |
 //! | a command of `cleanshiftctl`, the demo | [`ctl`] |
 //!
 //! # Invariants

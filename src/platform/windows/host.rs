@@ -25,6 +25,7 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{GetSystemMetrics, SM_CXSCREEN,
 
 use super::registry::wide;
 use super::security::{self, Descriptor};
+use super::sleep;
 use super::stop::StopEvent;
 use crate::ports::{PortError, Result};
 
@@ -125,6 +126,7 @@ impl Orders {
             _ = self.close.recv() => {}
             _ = self.shutdown.recv() => {}
             _ = self.sign_out.recv() => {}
+            () = sleep::ending() => {}
             () = async {
                 match &self.stop {
                     Some(stop) => stop.wait().await,

@@ -5,9 +5,9 @@ pub mod accessibility;
 pub mod bar;
 pub mod desktop;
 pub mod hook;
-pub mod outer;
 mod monitors;
 pub mod notices;
+pub mod outer;
 mod paint;
 mod pump;
 pub mod windows;
@@ -29,4 +29,14 @@ pub(crate) fn narrow(units: &[u16]) -> String {
 pub(crate) fn refused() -> String {
     let text = std::io::Error::last_os_error().to_string();
     text.trim_end_matches('.').to_owned()
+}
+
+/// What the shell's own window needs here: it takes nothing that is dropped on it, and stands in no list of windows.
+#[must_use]
+pub fn window() -> iced::window::settings::PlatformSpecific {
+    iced::window::settings::PlatformSpecific {
+        drag_and_drop: false,
+        skip_taskbar: true,
+        ..iced::window::settings::PlatformSpecific::default()
+    }
 }

@@ -4,7 +4,8 @@
 
 use windows_sys::Win32::Foundation::{LPARAM, RECT};
 use windows_sys::Win32::Graphics::Gdi::{
-    EnumDisplayMonitors, GetDC, GetDeviceCaps, GetMonitorInfoW, HDC, HMONITOR, LOGPIXELSY, MONITORINFO, ReleaseDC,
+    EnumDisplayMonitors, GetDC, GetDeviceCaps, GetMonitorInfoW, HDC, HMONITOR, LOGPIXELSY, MONITORINFO,
+    ReleaseDC,
 };
 
 use super::BAR_HEIGHT;
@@ -34,8 +35,10 @@ impl Monitor {
 /// All of them, the first one first. Empty where the system shows nothing.
 pub(super) fn all() -> Vec<Monitor> {
     unsafe extern "system" fn one(monitor: HMONITOR, _: HDC, _: *mut RECT, list: LPARAM) -> i32 {
-        let mut info =
-            MONITORINFO { cbSize: u32::try_from(size_of::<MONITORINFO>()).unwrap_or(0), ..MONITORINFO::default() };
+        let mut info = MONITORINFO {
+            cbSize: u32::try_from(size_of::<MONITORINFO>()).unwrap_or(0),
+            ..MONITORINFO::default()
+        };
         // SAFETY: the structure says its own size; the list is the one that was given below.
         unsafe {
             if GetMonitorInfoW(monitor, &mut info) != 0 {

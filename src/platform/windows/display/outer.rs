@@ -20,7 +20,8 @@ use windows_sys::Win32::Graphics::Gdi::{BLACKNESS, GetDC, PatBlt, ReleaseDC};
 use windows_sys::Win32::System::SystemInformation::{GetTickCount, GetTickCount64};
 use windows_sys::Win32::UI::Input::KeyboardAndMouse::{GetLastInputInfo, LASTINPUTINFO};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    HWND_TOPMOST, IsHungAppWindow, IsWindow, SWP_ASYNCWINDOWPOS, SWP_NOACTIVATE, SWP_NOSIZE, SWP_NOZORDER, SWP_SHOWWINDOW, SetForegroundWindow, SetWindowPos,
+    HWND_TOPMOST, IsHungAppWindow, IsWindow, SWP_ASYNCWINDOWPOS, SWP_NOACTIVATE, SWP_NOSIZE, SWP_NOZORDER,
+    SWP_SHOWWINDOW, SetForegroundWindow, SetWindowPos,
 };
 
 use super::bar::Front;
@@ -52,7 +53,8 @@ impl Outer {
         let shell = desktop::shell()?;
         let first = *monitors::all().first().ok_or_else(|| PortError::new("find the station's monitor"))?;
         let (left, top, right, bottom) = first.place;
-        let side = |length: i32| u16::try_from(length).map_err(|_| PortError::new("measure the station's monitor"));
+        let side =
+            |length: i32| u16::try_from(length).map_err(|_| PortError::new("measure the station's monitor"));
         let size = (side(right - left)?, side(bottom - top)?);
         let hands_desktop = Arc::clone(&shell);
         let pump = Pump::start(Arc::clone(&shell), LOOK, move || Ok(Hands::new(hands_desktop)))?;
@@ -75,7 +77,8 @@ impl Outer {
     /// # Errors
     /// When it is not a window, or the display does not answer in time.
     pub fn attach(&self, window: u64) -> Result<()> {
-        let window = usize::try_from(window).map_err(|_| PortError::new("understand the shell window's id"))?;
+        let window =
+            usize::try_from(window).map_err(|_| PortError::new("understand the shell window's id"))?;
         self.pump.ask(move |hands| hands.attach(window))??;
         self.give_focus(window)
     }
@@ -230,7 +233,8 @@ impl Hands {
     }
 
     fn show(&mut self) -> Result<()> {
-        let session = self.session.as_ref().ok_or_else(|| PortError::new("show the session: there is none"))?;
+        let session =
+            self.session.as_ref().ok_or_else(|| PortError::new("show the session: there is none"))?;
         session.desktop().switch_to()?;
         self.covered = false;
         if let Some(front) = &self.front {

@@ -103,6 +103,13 @@ fn state(data: &fs::Metadata) -> String {
     format!("{} {} {}", data.file_size(), data.last_write_time(), data.creation_time())
 }
 
+/// Whether it is one of these or below one. Windows takes names for the same whatever their case.
+fn is_below(path: &Path, places: &[PathBuf]) -> bool {
+    let folded = |path: &Path| PathBuf::from(path.to_string_lossy().to_lowercase());
+    let path = folded(path);
+    places.iter().any(|place| path.starts_with(folded(place)))
+}
+
 /// Everything in these places.
 pub(super) fn look(places: &[&Path]) -> Look {
     look_but(places, &[], &|_| true)
@@ -131,7 +138,7 @@ fn walk(
     wanted: &dyn Fn(&Path) -> bool,
     found: &mut Vec<Trace>,
 ) -> Result<(), String> {
-    if without.iter().any(|without| path.starts_with(without)) {
+    if is_below(path, without) {
         return Ok(());
     }
     let blind = |error: io::Error| format!("{} could not be looked at: {error}", place.display());
@@ -302,10 +309,11 @@ fn for_all(ground: &Ground) -> Look {
         reachable(&place, &place, DEPTH, &without, &own, &mut found);
     }
     let windows = ask::windows();
+    // Every account may make folders beside Windows' own.
     if let Some(root) = windows.parent() {
         let known = ["Windows", "Users", "ProgramData", "Program Files", "Program Files (x86)"];
         without.extend(known.iter().map(|name| root.join(name)));
-        reachable(root, root, 4, &without, &own, &mut found);
+        reachable(root, root, DEPTH, &without, &own, &mut found);
     }
     if found.len() >= MOST {
         return Look::Partly(found, "there are more files than can be told apart".to_owned());
@@ -317,7 +325,7 @@ fn reachable(place: &Path, dir: &Path, depth: usize, without: &[PathBuf], own: &
     for entry in fs::read_dir(long(dir)).into_iter().flatten().flatten() {
         let path = dir.join(entry.file_name());
         let Ok(data) = entry.metadata() else { continue };
-        if found.len() >= MOST || without.iter().any(|without| path.starts_with(without)) {
+        if found.len() >= MOST || is_below(&path, without) {
             continue;
         }
         if data.is_dir() && !leads_away(&data) {

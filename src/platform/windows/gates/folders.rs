@@ -107,7 +107,8 @@ fn state(data: &fs::Metadata) -> String {
 fn is_below(path: &Path, places: &[PathBuf]) -> bool {
     let folded = |path: &Path| PathBuf::from(path.to_string_lossy().to_lowercase());
     let path = folded(path);
-    places.iter().any(|place| path.starts_with(folded(place)))
+    // Everything would be below a place without a name.
+    places.iter().filter(|place| place.is_absolute()).any(|place| path.starts_with(folded(place)))
 }
 
 /// Everything in these places.
@@ -162,7 +163,7 @@ fn walk(
             walk(place, &path.join(entry.map_err(blind)?.file_name()), depth - 1, without, wanted, found)?;
         }
         // An empty folder's name can say something as well.
-        if empty && path != place && wanted(path) {
+        if empty && path != place && wanted(path) && !is_kept(path) {
             found.push(Trace::file(place, path, "folder"));
         }
         return Ok(());
@@ -211,7 +212,7 @@ fn remove(path: &Path) {
     for _ in 0..DEPTH {
         let Some(folder) = above else { break };
         let new = fs::metadata(folder).is_ok_and(|data| data.is_dir()) && is_empty(folder);
-        if !new || KEPT.iter().any(|kept| folder.ends_with(kept)) || fs::remove_dir(folder).is_err() {
+        if !new || is_kept(folder) || fs::remove_dir(folder).is_err() {
             break;
         }
         above = folder.parent();
@@ -237,6 +238,10 @@ const KEPT: [&str; 16] = [
     "Videos",
     "WER",
 ];
+
+fn is_kept(folder: &Path) -> bool {
+    KEPT.iter().any(|kept| folder.ends_with(kept))
+}
 
 fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
@@ -332,7 +337,7 @@ fn reachable(place: &Path, dir: &Path, depth: usize, without: &[PathBuf], own: &
             if depth > 0 {
                 reachable(place, &path, depth - 1, without, own, found);
             }
-            if is_empty(&long(&path)) && is_own(&path, own) {
+            if is_empty(&long(&path)) && !is_kept(&path) && is_own(&path, own) {
                 found.push(Trace::file(place, &path, "folder"));
             }
         } else if is_own(&path, own) {

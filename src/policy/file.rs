@@ -227,6 +227,9 @@ impl Default for BreakGlass {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Capsule {
+    /// How a session on Windows is kept from what its account keeps: "sweep" or "account". On Linux every
+    /// session has namespaces of its own, and this changes nothing.
+    pub mode: CapsuleMode,
     /// Size limit of the home. Default "1 GiB".
     #[schemars(with = "Option<String>")]
     pub home: Option<Spanned<Size>>,
@@ -248,6 +251,17 @@ pub struct Capsule {
     /// Host directories that are bound writable into the capsule: named in every receipt, not checked.
     #[schemars(with = "Vec<String>")]
     pub shared: Vec<Spanned<String>>,
+}
+
+/// Under which account a session's apps run on Windows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CapsuleMode {
+    /// Under the station's own; what a session has left in it is swept away.
+    #[default]
+    Sweep,
+    /// Under an account that is made for the session and deleted after it, by Cleanshift's service.
+    Account,
 }
 
 /// What happens to a station that is not clean.

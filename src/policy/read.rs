@@ -581,6 +581,7 @@ impl Check {
             );
         }
         CapsulePolicy {
+            mode: capsule.mode,
             home_bytes: self.size(capsule.home.as_ref(), 1 << 30, "home"),
             tmp_bytes: self.size(capsule.tmp.as_ref(), 256 << 20, "tmp"),
             processes,

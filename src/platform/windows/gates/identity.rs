@@ -165,7 +165,10 @@ fn session_account(ground: &Ground) -> Look {
         Some(profile) if profile.symlink_metadata().is_ok() => {
             Look::present("the folder of the session's account is still there")
         }
-        Some(_) | None => Look::absent("neither a profile nor a folder of the session's account", "ProfileList, the profile's folder"),
+        Some(_) | None => Look::absent(
+            "neither a profile nor a folder of the session's account",
+            "ProfileList, the profile's folder",
+        ),
     }
 }
 
@@ -176,7 +179,9 @@ mod tests {
     #[test]
     fn what_dsregcmd_says_is_read_and_not_guessed() {
         let said = |answer: &str| {
-            format!("| SSO State |\n\n                AzureAdPrt : {answer}\n      AzureAdPrtAuthority : NO\n")
+            format!(
+                "| SSO State |\n\n                AzureAdPrt : {answer}\n      AzureAdPrtAuthority : NO\n"
+            )
         };
         assert_eq!(token_in(&said("YES")), Some(true));
         assert_eq!(token_in(&said("NO")), Some(false));

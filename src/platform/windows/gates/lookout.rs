@@ -125,7 +125,9 @@ impl Lookout {
             let tainted = lock(&self.tainted).clone();
             // The mark stays where anything bars, so that a shell which comes after this one looks again in any case.
             if answers.iter().any(bars) {
-                if !tainted.is_empty() && let Err(error) = place.taint(&tainted) {
+                if !tainted.is_empty()
+                    && let Err(error) = place.taint(&tainted)
+                {
                     tracing::warn!(%error, "failed to keep what was cleared in part alone");
                 }
             } else {
@@ -186,7 +188,13 @@ impl Lookout {
         }
     }
 
-    fn ask(&self, gates: &[&'static Gate], remains: &Remains, clear: bool, patience: Duration) -> Vec<GateAnswer> {
+    fn ask(
+        &self,
+        gates: &[&'static Gate],
+        remains: &Remains,
+        clear: bool,
+        patience: Duration,
+    ) -> Vec<GateAnswer> {
         let began = monotonic();
         let first = Arc::new(self.ground(remains));
         // What is there after a clearing must be looked at anew.
@@ -278,9 +286,11 @@ fn one(
     };
     let deleted = lock(tainted).get(gate.name).copied();
     let saw = match (gate.partial, deleted) {
-        (Some(partial), Some(deleted)) if saw.answer == Answer::Absent => {
-            Saw { answer: Answer::Unknown, saw: format!("partial: {deleted} deleted; {partial}"), method: None }
-        }
+        (Some(partial), Some(deleted)) if saw.answer == Answer::Absent => Saw {
+            answer: Answer::Unknown,
+            saw: format!("partial: {deleted} deleted; {partial}"),
+            method: None,
+        },
         _ => saw,
     };
     told(gate, saw, monotonic().saturating_sub(began))

@@ -16,7 +16,6 @@ mod cards;
 mod clipboard;
 mod connections;
 mod credentials;
-mod tickets;
 mod folders;
 mod hive;
 mod identity;
@@ -28,6 +27,7 @@ mod processes;
 mod scan;
 mod settings;
 mod shell_state;
+mod tickets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

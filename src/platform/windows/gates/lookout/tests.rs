@@ -82,7 +82,8 @@ fn planted_and_cleared(name: &str, plant: impl FnOnce()) -> GateAnswer {
 #[test]
 fn a_gate_that_breaks_or_hangs_is_unknown_and_costs_no_other() {
     let lookout = blank();
-    let ask = || lookout.ask(&[&SOUND, &BROKEN, &HANGING], &Remains::default(), true, Duration::from_millis(800));
+    let ask =
+        || lookout.ask(&[&SOUND, &BROKEN, &HANGING], &Remains::default(), true, Duration::from_millis(800));
     let said: Vec<_> = ask().into_iter().map(|answer| (answer.gate, answer.answer)).collect();
     let unknown = |name: &str| (name.to_owned(), Answer::Unknown);
     assert_eq!(said, [("sound".to_owned(), Answer::Present), unknown("broken"), unknown("hanging")]);
@@ -118,7 +119,11 @@ fn what_can_be_cleared_in_part_alone_is_never_absent_again() {
     assert_eq!(ask().answer, Answer::Absent);
     *lock(&THERE) = true;
     let first = ask();
-    assert_eq!((first.answer, first.saw.contains("partial: 1 deleted")), (Answer::Unknown, true), "{first:?}");
+    assert_eq!(
+        (first.answer, first.saw.contains("partial: 1 deleted")),
+        (Answer::Unknown, true),
+        "{first:?}"
+    );
     let second = ask();
     assert_eq!(second.answer, Answer::Unknown, "a second look forgot: {second:?}");
 }
@@ -129,7 +134,10 @@ fn a_session_that_left_nothing_bars_nothing() {
     let lookout = Lookout::now(&all().collect::<Vec<_>>(), &[], &[]).unwrap();
     let answers = lookout.look(&after());
     for answer in &answers {
-        println!("{:>2} {:<36} {:?}: {} ({}) {:?}", answer.class, answer.gate, answer.answer, answer.saw, answer.method, answer.took);
+        println!(
+            "{:>2} {:<36} {:?}: {} ({}) {:?}",
+            answer.class, answer.gate, answer.answer, answer.saw, answer.method, answer.took
+        );
     }
     let bars = |answer: &&GateAnswer| matches!(answer.answer, Answer::Present | Answer::Unknown);
     assert_eq!(answers.iter().find(bars), None);
@@ -224,12 +232,19 @@ fn the_accounts_registry_is_put_back() {
     let before = planted(r"Software\Cleanshift test\kept", "colour").unwrap();
     let _ = planted_and_cleared("the account's registry", || {
         plant(run, "updater", r"C:\evil.exe");
-        plant(r"Software\Classes\CLSID\{00000000-0000-0000-0000-00000000c5c5}\InprocServer32", "", r"C:\evil.dll");
+        plant(
+            r"Software\Classes\CLSID\{00000000-0000-0000-0000-00000000c5c5}\InprocServer32",
+            "",
+            r"C:\evil.dll",
+        );
         plant(r"Software\Cleanshift test\kept", "colour", "red");
         unplant(r"Software\Cleanshift test\lost");
     });
     assert_eq!(planted(run, "updater"), None);
-    assert_eq!(planted(r"Software\Classes\CLSID\{00000000-0000-0000-0000-00000000c5c5}\InprocServer32", ""), None);
+    assert_eq!(
+        planted(r"Software\Classes\CLSID\{00000000-0000-0000-0000-00000000c5c5}\InprocServer32", ""),
+        None
+    );
     assert_eq!(planted(r"Software\Cleanshift test\kept", "colour"), Some(before));
     assert!(planted(r"Software\Cleanshift test\lost", "size").is_some());
     unplant(r"Software\Cleanshift test");
@@ -250,8 +265,8 @@ fn file(gate: &str, folder: &windows_sys::core::GUID, below: &str) {
 #[test]
 fn files_of_each_kind_go() {
     use windows_sys::Win32::UI::Shell::{
-        FOLDERID_Documents, FOLDERID_LocalAppData, FOLDERID_ProgramData, FOLDERID_Public, FOLDERID_RoamingAppData,
-        FOLDERID_Startup,
+        FOLDERID_Documents, FOLDERID_LocalAppData, FOLDERID_ProgramData, FOLDERID_Public,
+        FOLDERID_RoamingAppData, FOLDERID_Startup,
     };
     let (local, roaming) = (&FOLDERID_LocalAppData, &FOLDERID_RoamingAppData);
     file("browser profiles", local, r"Microsoft\Edge\User Data\Default\Example History");
@@ -289,7 +304,8 @@ fn a_web_account_that_was_deleted_is_told_as_partial() {
 #[test]
 fn a_file_that_stood_before_and_was_changed_is_for_people() {
     let _alone = lock(&ALONE);
-    let documents = super::super::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_Documents).unwrap();
+    let documents =
+        super::super::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_Documents).unwrap();
     let path = documents.join("of the station.txt");
     fs::create_dir_all(&documents).unwrap();
     fs::write(&path, "before").unwrap();

@@ -4,7 +4,9 @@
 use std::os::windows::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use windows_sys::Win32::Foundation::{ERROR_INVALID_FLAGS, ERROR_NO_SUCH_LOGON_SESSION, ERROR_NOT_FOUND, FILETIME, GetLastError};
+use windows_sys::Win32::Foundation::{
+    ERROR_INVALID_FLAGS, ERROR_NO_SUCH_LOGON_SESSION, ERROR_NOT_FOUND, FILETIME, GetLastError,
+};
 use windows_sys::Win32::Security::Credentials::{
     CRED_ENUMERATE_ALL_CREDENTIALS, CREDENTIALW, CredDeleteW, CredEnumerateW, CredFree,
 };

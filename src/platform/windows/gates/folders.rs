@@ -278,8 +278,11 @@ fn is_own(path: &Path, own: &str) -> bool {
 
 fn temporary(ground: &Ground) -> Look {
     let own = std::env::temp_dir();
+    let local = folder(&FOLDERID_LocalAppData).map(|local| local.join("Temp"));
     let windows = ask::windows().join("Temp");
-    let mut places = vec![own.as_path()];
+    // Where the two are one, it is looked into once.
+    let known = local.as_deref().filter(|local| !is_below(local, std::slice::from_ref(&own)));
+    let mut places: Vec<&Path> = known.into_iter().chain([own.as_path()]).collect();
     // An ordinary account may write into this one, and not list it: what is there then is Windows' own to keep apart.
     if fs::read_dir(&windows).is_ok() {
         places.push(&windows);

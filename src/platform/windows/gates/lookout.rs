@@ -106,7 +106,9 @@ impl Lookout {
                 Err(_) => {
                     let silent = gates.iter().find(|gate| !baseline.traces.contains_key(gate.name));
                     let name = silent.map_or("one", |gate| gate.name);
-                    return Err(io::Error::other(format!("the gate `{name}` did not say how the host stands")));
+                    return Err(io::Error::other(format!(
+                        "the gate `{name}` did not say how the host stands"
+                    )));
                 }
             }
         }

@@ -367,3 +367,27 @@ fn what_a_killed_shell_left_is_found_by_the_next() {
     fs::write(run_dir.path().join("baseline.json"), "{").unwrap();
     assert!(Lookout::begin(&[], &[], run_dir.path()).is_err());
 }
+
+#[test]
+fn a_profile_that_was_left_is_found() {
+    let _alone = lock(&ALONE);
+    let place = super::super::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_UserProfiles).unwrap();
+    let lookout = stands(&["profiles"]);
+    assert_eq!(ask(&lookout, "profiles", &after(), false).answer, Answer::Absent);
+    fs::create_dir(place.join("Example")).unwrap();
+    let seen = ask(&lookout, "profiles", &after(), true);
+    fs::remove_dir(place.join("Example")).unwrap();
+    assert!(seen.answer == Answer::Present && !seen.saw.contains("Example"), "{seen:?}");
+}
+
+#[test]
+fn an_account_of_the_sessions_own_must_be_gone() {
+    let remains = |sid: &str| Remains { account: Some(sid.to_owned()), ..after() };
+    let mut profiles = super::super::account::own_sid().unwrap();
+    // Wine lists the profile of this account, as Windows does.
+    let own = ask(&blank(), "session account", &remains(&profiles), false);
+    assert_eq!(own.answer, Answer::Present, "{own:?}");
+    profiles.push_str("77");
+    let gone = ask(&blank(), "session account", &remains(&profiles), false);
+    assert_eq!(gone.answer, Answer::Absent, "{gone:?}");
+}

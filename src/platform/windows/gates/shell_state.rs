@@ -38,6 +38,8 @@ pub(super) struct State {
     numbers: Vec<(String, Option<u32>)>,
     swapped: bool,
     layouts: Vec<usize>,
+    /// How loud it was, where there is anything to be heard.
+    pub(super) volume: Option<super::volume::Volume>,
 }
 
 /// A number that is asked for by a pointer and set by value or by pointer.
@@ -176,6 +178,7 @@ impl State {
             numbers: numbers.chain(flags).collect(),
             // SAFETY: takes a number alone.
             swapped: unsafe { GetSystemMetrics(SM_SWAPBUTTON) } != 0,
+            volume: super::volume::Volume::take(),
             layouts: layouts.iter().take(count).map(|layout| layout.addr()).collect(),
         }
     }

@@ -21,7 +21,8 @@ use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, SECURITY_ATTRIBUTE
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::StationsAndDesktops::{
     CloseDesktop, CreateDesktopW, DESKTOP_READOBJECTS, DESKTOP_SWITCHDESKTOP, GetThreadDesktop,
-    GetUserObjectInformationW, HDESK, OpenDesktopW, OpenInputDesktop, SetThreadDesktop, SwitchDesktop, UOI_NAME,
+    GetUserObjectInformationW, HDESK, OpenDesktopW, OpenInputDesktop, SetThreadDesktop, SwitchDesktop,
+    UOI_NAME,
 };
 use windows_sys::Win32::System::Threading::GetCurrentThreadId;
 
@@ -206,7 +207,11 @@ pub fn input_desktop() -> Option<String> {
 /// Whether a PIN may be taken now: the shell's own desktop has the input, and no other could have read it.
 #[must_use]
 pub fn pin_allowed() -> bool {
-    if keeps_apart() { input_desktop().as_deref() == Some(SHELL) } else { SHELL_HAS_INPUT.load(Ordering::SeqCst) }
+    if keeps_apart() {
+        input_desktop().as_deref() == Some(SHELL)
+    } else {
+        SHELL_HAS_INPUT.load(Ordering::SeqCst)
+    }
 }
 
 /// Whether this system keeps desktops apart. Wine does not.
@@ -326,7 +331,8 @@ fn name_of(desktop: HDESK) -> Option<String> {
     let mut used = 0;
     let size = u32::try_from(size_of_val(&name)).ok()?;
     // SAFETY: the buffer and its size belong together, and both outlive the call.
-    let got = unsafe { GetUserObjectInformationW(desktop, UOI_NAME, name.as_mut_ptr().cast(), size, &mut used) };
+    let got =
+        unsafe { GetUserObjectInformationW(desktop, UOI_NAME, name.as_mut_ptr().cast(), size, &mut used) };
     (got != 0).then(|| narrow(&name))
 }
 

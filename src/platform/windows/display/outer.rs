@@ -20,7 +20,8 @@ use windows_sys::Win32::Graphics::Gdi::{BLACKNESS, GetDC, PatBlt, ReleaseDC};
 use windows_sys::Win32::System::SystemInformation::{GetTickCount, GetTickCount64};
 use windows_sys::Win32::UI::Input::KeyboardAndMouse::{GetLastInputInfo, LASTINPUTINFO};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    HWND_TOPMOST, IsHungAppWindow, IsWindow, SWP_ASYNCWINDOWPOS, SWP_NOACTIVATE, SWP_NOSIZE, SWP_NOZORDER, SWP_SHOWWINDOW, SetForegroundWindow, SetWindowPos,
+    HWND_TOPMOST, IsHungAppWindow, IsWindow, SWP_ASYNCWINDOWPOS, SWP_NOACTIVATE, SWP_NOSIZE, SWP_NOZORDER,
+    SWP_SHOWWINDOW, SetForegroundWindow, SetWindowPos,
 };
 
 use super::bar::Front;
@@ -44,16 +45,15 @@ pub struct Outer {
 }
 
 impl Outer {
-    /// Takes the shell's desktop.
+    /// Takes the shell's desktop, and brings the calling thread there: the main one, before it has made a window.
     ///
     /// # Errors
     /// When it cannot be made, or the system shows nothing.
     pub fn open() -> Result<Self> {
+        monitors::own_pixels();
+        desktop::enter()?;
         let shell = desktop::shell()?;
-        let first = *monitors::all().first().ok_or_else(|| PortError::new("find the station's monitor"))?;
-        let (left, top, right, bottom) = first.place;
-        let side = |length: i32| u16::try_from(length).map_err(|_| PortError::new("measure the station's monitor"));
-        let size = (side(right - left)?, side(bottom - top)?);
+        let size = size()?;
         let hands_desktop = Arc::clone(&shell);
         let pump = Pump::start(Arc::clone(&shell), LOOK, move || Ok(Hands::new(hands_desktop)))?;
         let focus = Pump::start(Arc::clone(&shell), CONFIRM * 60, || Ok(Focus))?;
@@ -75,7 +75,8 @@ impl Outer {
     /// # Errors
     /// When it is not a window, or the display does not answer in time.
     pub fn attach(&self, window: u64) -> Result<()> {
-        let window = usize::try_from(window).map_err(|_| PortError::new("understand the shell window's id"))?;
+        let window =
+            usize::try_from(window).map_err(|_| PortError::new("understand the shell window's id"))?;
         self.pump.ask(move |hands| hands.attach(window))??;
         self.give_focus(window)
     }
@@ -157,6 +158,32 @@ impl Outer {
     }
 }
 
+/// For a screen that stands alone, without a station: the calling thread is on the shell's desktop, which has the
+/// input, and its keys are held for as long as the process lives. Answers the size of the first monitor.
+///
+/// # Errors
+/// When there is no desktop, or the system shows nothing.
+pub fn alone() -> Result<(u16, u16)> {
+    static KEYS: std::sync::OnceLock<Result<Hook>> = std::sync::OnceLock::new();
+    monitors::own_pixels();
+    desktop::enter()?;
+    let shell = desktop::shell()?;
+    shell.switch_to()?;
+    if let Err(error) = KEYS.get_or_init(|| Hook::on(&shell, Place::Shell)) {
+        tracing::error!(%error, "failed to hold the keys that lead out");
+    }
+    size()
+}
+
+/// The size of the first monitor, in pixels.
+fn size() -> Result<(u16, u16)> {
+    let first = *monitors::all().first().ok_or_else(|| PortError::new("find the station's monitor"))?;
+    let (left, top, right, bottom) = first.place;
+    let side =
+        |length: i32| u16::try_from(length).map_err(|_| PortError::new("measure the station's monitor"));
+    Ok((side(right - left)?, side(bottom - top)?))
+}
+
 fn now() -> u64 {
     // SAFETY: takes nothing and only reads.
     unsafe { GetTickCount64() }
@@ -230,7 +257,8 @@ impl Hands {
     }
 
     fn show(&mut self) -> Result<()> {
-        let session = self.session.as_ref().ok_or_else(|| PortError::new("show the session: there is none"))?;
+        let session =
+            self.session.as_ref().ok_or_else(|| PortError::new("show the session: there is none"))?;
         session.desktop().switch_to()?;
         self.covered = false;
         if let Some(front) = &self.front {

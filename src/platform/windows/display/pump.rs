@@ -17,10 +17,10 @@ use windows_sys::Win32::Graphics::Gdi::{BLACK_BRUSH, GetStockObject};
 use windows_sys::Win32::System::LibraryLoader::GetModuleHandleW;
 use windows_sys::Win32::System::Threading::{CreateEventW, SetEvent};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    CreateWindowExW, DefWindowProcW, DestroyWindow, DispatchMessageW, IDC_ARROW, LoadCursorW, MA_NOACTIVATE, MSG,
-    MWMO_INPUTAVAILABLE, MsgWaitForMultipleObjectsEx, PM_REMOVE, PeekMessageW, QS_ALLINPUT, RegisterClassExW,
-    WM_CLOSE, WM_DISPLAYCHANGE, WM_MOUSEACTIVATE, WM_SETTINGCHANGE, WNDCLASSEXW, WS_EX_NOACTIVATE,
-    WS_EX_TOOLWINDOW, WS_EX_TOPMOST, WS_POPUP,
+    CreateWindowExW, DefWindowProcW, DestroyWindow, DispatchMessageW, IDC_ARROW, LoadCursorW, MA_NOACTIVATE,
+    MSG, MWMO_INPUTAVAILABLE, MsgWaitForMultipleObjectsEx, PM_REMOVE, PeekMessageW, QS_ALLINPUT,
+    RegisterClassExW, WM_CLOSE, WM_DISPLAYCHANGE, WM_MOUSEACTIVATE, WM_SETTINGCHANGE, WNDCLASSEXW,
+    WS_EX_NOACTIVATE, WS_EX_TOOLWINDOW, WS_EX_TOPMOST, WS_POPUP,
 };
 
 use super::desktop::Desktop;
@@ -110,7 +110,10 @@ impl<T: Hands + 'static> Pump<T> {
     ///
     /// # Errors
     /// When the answer does not come in time; what was asked may still be done.
-    pub(super) fn ask<R: Send + 'static>(&self, task: impl FnOnce(&mut T) -> R + Send + 'static) -> Result<R> {
+    pub(super) fn ask<R: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut T) -> R + Send + 'static,
+    ) -> Result<R> {
         let (answer, answered) = channel();
         self.tell(move |hands| drop(answer.send(task(hands))))?;
         answered.recv_timeout(CONFIRM).map_err(|_| PortError::new("hear from the display in time"))
@@ -162,7 +165,13 @@ fn work<T: Hands>(mut hands: T, queue: &Receiver<Task<T>>, woken: &OwnedHandle, 
         let passed = u32::try_from(now().saturating_sub(looked)).unwrap_or(u32::MAX);
         // SAFETY: one open handle is given, and it lives until the call returns.
         let _ = unsafe {
-            MsgWaitForMultipleObjectsEx(1, &handle, every.saturating_sub(passed), QS_ALLINPUT, MWMO_INPUTAVAILABLE)
+            MsgWaitForMultipleObjectsEx(
+                1,
+                &handle,
+                every.saturating_sub(passed),
+                QS_ALLINPUT,
+                MWMO_INPUTAVAILABLE,
+            )
         };
         loop {
             match queue.try_recv() {

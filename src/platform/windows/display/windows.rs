@@ -13,11 +13,11 @@ use windows_sys::Win32::Foundation::{HWND, LPARAM, RECT};
 use windows_sys::Win32::System::StationsAndDesktops::EnumDesktopWindows;
 use windows_sys::Win32::System::Threading::GetCurrentProcessId;
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    GA_ROOTOWNER, GW_OWNER, GWL_EXSTYLE, GWL_STYLE, GetAncestor, GetForegroundWindow, GetWindow, GetWindowLongPtrW,
-    GetWindowRect, GetWindowThreadProcessId, HWND_TOP, InternalGetWindowText, IsHungAppWindow, IsIconic, IsWindow,
-    IsWindowVisible, PostMessageW, SW_RESTORE, SWP_ASYNCWINDOWPOS, SWP_NOACTIVATE, SWP_NOMOVE, SWP_NOSIZE,
-    SWP_NOZORDER, SetForegroundWindow, SetWindowPos, ShowWindowAsync, WM_CLOSE, WS_CAPTION, WS_EX_APPWINDOW,
-    WS_EX_TOOLWINDOW,
+    GA_ROOTOWNER, GW_OWNER, GWL_EXSTYLE, GWL_STYLE, GetAncestor, GetForegroundWindow, GetWindow,
+    GetWindowLongPtrW, GetWindowRect, GetWindowThreadProcessId, HWND_TOP, InternalGetWindowText,
+    IsHungAppWindow, IsIconic, IsWindow, IsWindowVisible, PostMessageW, SW_RESTORE, SWP_ASYNCWINDOWPOS,
+    SWP_NOACTIVATE, SWP_NOMOVE, SWP_NOSIZE, SWP_NOZORDER, SetForegroundWindow, SetWindowPos, ShowWindowAsync,
+    WM_CLOSE, WS_CAPTION, WS_EX_APPWINDOW, WS_EX_TOOLWINDOW,
 };
 
 use super::desktop::{Desktop, SessionDesktop};
@@ -98,7 +98,8 @@ impl Windows {
     /// # Errors
     /// When the desktop does not answer in time.
     pub fn now(&self) -> Result<Vec<Seen>> {
-        self.pump.ask(|watcher| watcher.look().ok_or_else(|| PortError::new("look at the session's desktop")))?
+        self.pump
+            .ask(|watcher| watcher.look().ok_or_else(|| PortError::new("look at the session's desktop")))?
     }
 }
 
@@ -149,9 +150,11 @@ impl Watcher {
         // The order is from the front to the back; what has the keyboard is in front of that.
         // SAFETY: the calls take nothing, or any handle.
         let active = unsafe { GetAncestor(GetForegroundWindow(), GA_ROOTOWNER) };
-        let front = if handles.contains(&number(active)) { Some(number(active)) } else { handles.first().copied() };
+        let front =
+            if handles.contains(&number(active)) { Some(number(active)) } else { handles.first().copied() };
         let known: Vec<u32> = self.told.iter().flatten().map(|seen| seen.window).collect();
-        let (mut old, mut new): (Vec<u32>, Vec<u32>) = handles.into_iter().partition(|one| known.contains(one));
+        let (mut old, mut new): (Vec<u32>, Vec<u32>) =
+            handles.into_iter().partition(|one| known.contains(one));
         old.sort_by_key(|one| known.iter().position(|known| known == one));
         new.reverse();
         let seen = |window: u32| Seen {
@@ -247,7 +250,9 @@ fn counts(window: HWND) -> bool {
             return true;
         }
         let owned = !GetWindow(window, GW_OWNER).is_null();
-        !owned && more & WS_EX_TOOLWINDOW == 0 && (style & WS_CAPTION == WS_CAPTION || !title(window).is_empty())
+        !owned
+            && more & WS_EX_TOOLWINDOW == 0
+            && (style & WS_CAPTION == WS_CAPTION || !title(window).is_empty())
     }
 }
 
@@ -268,7 +273,8 @@ fn process(window: HWND) -> u32 {
 fn title(window: HWND) -> String {
     let mut units = [0_u16; TITLE];
     // SAFETY: the buffer and its length belong together and outlive the call, which takes any handle.
-    let used = unsafe { InternalGetWindowText(window, units.as_mut_ptr(), i32::try_from(TITLE).unwrap_or(0)) };
+    let used =
+        unsafe { InternalGetWindowText(window, units.as_mut_ptr(), i32::try_from(TITLE).unwrap_or(0)) };
     let used = usize::try_from(used).unwrap_or(0).min(TITLE);
     narrow(units.get(..used).unwrap_or_default()).chars().filter(|letter| !is_disguise(*letter)).collect()
 }

@@ -152,14 +152,14 @@ impl Ends {
 }
 
 /// A program that ends with this value.
-struct Watched {
+pub(crate) struct Watched {
     process: OwnedHandle,
     job: OwnedHandle,
 }
 
 impl Watched {
     /// Starts it, on a desktop where one is named; nothing that this process holds is handed on.
-    fn start(program: &Path, arguments: &[OsString], on: Option<&Desktop>) -> Result<Self> {
+    pub(crate) fn start(program: &Path, arguments: &[OsString], on: Option<&Desktop>) -> Result<Self> {
         let job = job()?;
         let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let mut line = wide(command_line(&program.to_string_lossy(), &words));
@@ -202,7 +202,7 @@ impl Watched {
     }
 
     /// Waits until it has ended: its exit code. Whatever it has started ends with it.
-    fn wait(&self) -> Result<u32> {
+    pub(crate) fn wait(&self) -> Result<u32> {
         let mut code = 0;
         // SAFETY: the handles are this value's own.
         unsafe {

@@ -352,3 +352,36 @@ impl super::pump::Hands for Hands {
         }
     }
 }
+
+#[cfg(all(test, windows))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "what cannot be made fails the test")]
+
+    use super::*;
+
+    /// One test, because the display is one.
+    #[test]
+    fn a_session_is_shown_only_while_there_is_one_and_covered_when_it_goes() {
+        let outer = Outer::open().unwrap();
+        outer.guard().unwrap();
+        assert!(desktop::pin_allowed());
+        assert!(outer.show().is_err(), "there was no session to show");
+        let session = SessionDesktop::make(None).unwrap();
+        outer.session(Some(&session)).unwrap();
+        assert!(desktop::pin_allowed(), "a session that is ready is not shown");
+        outer.show().unwrap();
+        assert!(!desktop::pin_allowed(), "the session is not shown");
+        outer.cover().unwrap();
+        assert!(desktop::pin_allowed());
+        // One that goes while it is seen, and one that takes its place.
+        outer.show().unwrap();
+        outer.session(Some(&SessionDesktop::make(None).unwrap())).unwrap();
+        assert!(desktop::pin_allowed(), "a session was let go of while it was seen");
+        outer.show().unwrap();
+        outer.session(None).unwrap();
+        assert!(desktop::pin_allowed());
+        assert!(outer.show().is_err());
+        assert!(outer.attach(0xdead).is_err(), "what is no window was taken for the shell's");
+        assert!(outer.since_input().is_ok());
+    }
+}

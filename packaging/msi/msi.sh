@@ -58,6 +58,7 @@ expected=$here/tables.txt
 for name in "${names[@]}"; do
   # The programs of a development build carry their symbols.
   x86_64-w64-mingw32-strip -o "$tree/$name.exe" "$programs/$name.exe"
+  python3 "$here/msi.py" program "$tree/$name.exe" "$own.0" || fail "build.rs did not give the programs what they carry"
   [ -z "$signed" ] || sign "$tree/$name.exe"
 done
 cp assets/cleanshift.ico "$here/policy.toml" "$tree/"

@@ -41,7 +41,12 @@ sed 's/Title="Kiosk"/Absent="disallow" Title="Kiosk"/' packaging/msi/cleanshift.
 refused "Absent is not as asked" WXS="$place/quiet.wxs"
 sed 's/Name="Menu" Type="integer" Value="1"/Name="Menu" Type="integer" Value="2"/' packaging/msi/cleanshift.wxs >"$place/other.wxs"
 refused "not those of packaging/msi/tables.txt" WXS="$place/other.wxs"
-rm -rf "$place/refused"
+mkdir "$place/bare"
+cp "$programs"/*.exe "$place/bare/"
+x86_64-w64-mingw32-objcopy --remove-section .rsrc "$place/bare/cleanshiftctl.exe"
+said=$(INTO="$place/refused" packaging/msi/msi.sh "$place/bare" 2>&1) && fail "a program without its resources was packed"
+grep -q 'cleanshiftctl.exe: it has no version' <<<"$said" || fail "a program without its resources is told as $said"
+rm -rf "$place/refused" "$place/bare"
 
 say "policy definitions that name what is not there are refused"
 mkdir -p "$place/definitions/en-US"

@@ -19,6 +19,9 @@ pub(super) const UNEXPLAINED: &str = concat!(
     "          > cleanshiftctl doctor\n"
 );
 
+/// How the station is started again.
+pub(super) const AGAIN: &str = "Then: sign the station's account out and in, or: shutdown /r /t 0\n";
+
 /// Looks at this host.
 ///
 /// # Errors

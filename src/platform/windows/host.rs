@@ -33,8 +33,8 @@ use crate::ports::{PortError, Result};
 const PROCESS: &str = "D:P(A;;GA;;;SY)(A;;0x101001;;;BA)(A;;0x101000;;;OW)";
 
 /// What a screen says where nothing more is known of why the shell does not stay up.
-pub const DOES_NOT_STAY_UP: &str =
-    "The station's shell does not stay up. For IT: the Application log of this machine's Event Viewer\n";
+pub const DOES_NOT_STAY_UP: &str = "The station's shell does not stay up. For IT: start cleanshift.exe in a command prompt of its account, which says \
+     why\n";
 /// Whose rights the shell refuses to have, and what to do instead.
 pub const NOT_AS_ROOT: &str = "refuses to run as an administrator or a service of the system: a session must not have their rights.\n\
      help: start it as an ordinary account of its own, not with `Run as administrator`";

@@ -8,11 +8,12 @@
 
 use std::ffi::c_void;
 use std::io;
-use std::os::windows::io::{AsRawHandle, BorrowedHandle, HandleOrNull, OwnedHandle};
+use std::os::windows::io::{AsHandle as _, AsRawHandle, BorrowedHandle, HandleOrNull, OwnedHandle};
 use std::ptr::{null, null_mut};
 use std::time::{Duration, Instant};
 
 use windows_sys::Win32::Foundation::{ERROR_ALREADY_EXISTS, ERROR_MORE_DATA, HANDLE, INVALID_HANDLE_VALUE, SetLastError, WAIT_TIMEOUT};
+use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::IO::{CreateIoCompletionPort, GetQueuedCompletionStatus, OVERLAPPED};
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, IsProcessInJob, JOB_OBJECT_LIMIT_ACTIVE_PROCESS,
@@ -31,7 +32,12 @@ use windows_sys::Win32::System::SystemServices::{
 };
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
+use super::security::Descriptor;
 use super::wide::wide;
+
+/// Who may do what with a job by its name: the system all, others of this machine and the account itself only ask
+/// and end it (JOB_OBJECT_QUERY, JOB_OBJECT_TERMINATE, SYNCHRONIZE). A session's own program must not let itself out.
+const RIGHTS: &str = "D:P(A;;GA;;;SY)(A;;0x10000c;;;BA)(A;;0x10000c;;;OW)";
 
 /// What a program that was ended with its job leaves as its exit code.
 const ENDED: u32 = 0xC1EA;
@@ -70,12 +76,18 @@ impl Job {
     /// # Errors
     /// Those of the system; a name that is taken is one.
     pub fn new(name: Option<&str>, limits: Limits) -> io::Result<Self> {
+        let rights = Descriptor::parse(RIGHTS)?;
+        let attributes = SECURITY_ATTRIBUTES {
+            nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).map_err(io::Error::other)?,
+            lpSecurityDescriptor: rights.as_ptr(),
+            bInheritHandle: 0,
+        };
         let name = name.map(wide);
         let name = name.as_ref().map_or(null(), Vec::as_ptr);
-        // SAFETY: the name is null or ends with a zero, and outlives the call.
+        // SAFETY: the name is null or ends with a zero, and all outlives the call.
         let handle = unsafe {
             SetLastError(0);
-            CreateJobObjectW(null(), name)
+            CreateJobObjectW(&raw const attributes, name)
         };
         // Read before anything else is asked of the system.
         let last = io::Error::last_os_error();
@@ -109,6 +121,16 @@ impl Job {
                 error => Err(error),
             },
         }
+    }
+
+    /// The job behind a handle that another process has given.
+    pub(super) fn of(handle: OwnedHandle) -> Self {
+        Self { handle, limits: Limits::default() }
+    }
+
+    /// Its handle, for the service that starts a program in it.
+    pub(super) fn handle(&self) -> BorrowedHandle<'_> {
+        self.handle.as_handle()
     }
 
     /// Puts a process into it, for ever.

@@ -92,7 +92,7 @@ fn launch(capsule: &Capsule, app: u8, words: &[&str]) {
         golden: None,
         files: Vec::new(),
     };
-    capsule.launch(&order).unwrap();
+    capsule.launch(&order, None).unwrap();
 }
 
 /// What the adversary has reported.
@@ -148,9 +148,9 @@ fn a_capsule_ends_with_all_that_was_started_in_it() {
     let children = pids(&report(&told));
     assert_eq!(children.len(), 3);
     let Ok(News::Started(3, first)) = news.recv_timeout(PATIENCE) else { unreachable!("the app did not start") };
-    assert_eq!(capsule.whose(first), Some(3));
-    assert!(children.iter().all(|child| capsule.holds(child.pid) && capsule.whose(child.pid) == Some(3)));
-    assert!(!capsule.holds(std::process::id()) && capsule.whose(std::process::id()).is_none());
+    assert_eq!(capsule.reins().whose(first), Some(3));
+    assert!(children.iter().all(|child| capsule.reins().holds(child.pid) && capsule.reins().whose(child.pid) == Some(3)));
+    assert!(!capsule.reins().holds(std::process::id()) && capsule.reins().whose(std::process::id()).is_none());
     assert!(capsule.processes().unwrap().len() >= 4, "{:?}", capsule.processes());
     assert!(!children.iter().any(|child| child.ended(Duration::ZERO)), "the look is blind");
     let look = capsule.look();

@@ -4,13 +4,11 @@
 //! What they were is on the disk before they are changed: a shell that was killed has them put back by the next
 //! one. An operator who needs one of these aids keeps it: only the shortcuts are off, not the aid itself.
 
+#![expect(unsafe_code, reason = "settings are read and set through the system's own calls")]
+
 use std::path::{Path, PathBuf};
 
-use windows_sys::Win32::UI::Accessibility::{
-    FILTERKEYS, FKF_CONFIRMHOTKEY, FKF_HOTKEYACTIVE, HCF_CONFIRMHOTKEY, HCF_HOTKEYACTIVE, HIGHCONTRASTW,
-    MKF_CONFIRMHOTKEY, MKF_HOTKEYACTIVE, MOUSEKEYS, SKF_CONFIRMHOTKEY, SKF_HOTKEYACTIVE, STICKYKEYS,
-    TKF_CONFIRMHOTKEY, TKF_HOTKEYACTIVE, TOGGLEKEYS,
-};
+use windows_sys::Win32::UI::Accessibility::{FILTERKEYS, HIGHCONTRASTW, MOUSEKEYS, STICKYKEYS, TOGGLEKEYS};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     SPI_GETFILTERKEYS, SPI_GETHIGHCONTRAST, SPI_GETMOUSEKEYS, SPI_GETSTICKYKEYS, SPI_GETTOGGLEKEYS,
     SPI_SETFILTERKEYS, SPI_SETHIGHCONTRAST, SPI_SETMOUSEKEYS, SPI_SETSTICKYKEYS, SPI_SETTOGGLEKEYS,
@@ -25,13 +23,15 @@ const KEPT: &str = "accessibility-before";
 /// The longest such file.
 const MOST: u64 = 4096;
 
-/// One aid: its name, how it is read and set, and the bits that are its shortcut.
+/// The bits that are an aid's shortcut, the same in each of them: ..._HOTKEYACTIVE and ..._CONFIRMHOTKEY.
+const SHORTCUT: u32 = 0x4 | 0x8;
+
+/// One aid: its name, and how it is read and set.
 struct Aid {
     name: &'static str,
     get: u32,
     set: u32,
     size: usize,
-    shortcut: u32,
 }
 
 const AIDS: [Aid; 5] = [
@@ -40,35 +40,30 @@ const AIDS: [Aid; 5] = [
         get: SPI_GETSTICKYKEYS,
         set: SPI_SETSTICKYKEYS,
         size: size_of::<STICKYKEYS>(),
-        shortcut: SKF_HOTKEYACTIVE | SKF_CONFIRMHOTKEY,
     },
     Aid {
         name: "filter-keys",
         get: SPI_GETFILTERKEYS,
         set: SPI_SETFILTERKEYS,
         size: size_of::<FILTERKEYS>(),
-        shortcut: FKF_HOTKEYACTIVE | FKF_CONFIRMHOTKEY,
     },
     Aid {
         name: "toggle-keys",
         get: SPI_GETTOGGLEKEYS,
         set: SPI_SETTOGGLEKEYS,
         size: size_of::<TOGGLEKEYS>(),
-        shortcut: TKF_HOTKEYACTIVE | TKF_CONFIRMHOTKEY,
     },
     Aid {
         name: "mouse-keys",
         get: SPI_GETMOUSEKEYS,
         set: SPI_SETMOUSEKEYS,
         size: size_of::<MOUSEKEYS>(),
-        shortcut: MKF_HOTKEYACTIVE | MKF_CONFIRMHOTKEY,
     },
     Aid {
         name: "high-contrast",
         get: SPI_GETHIGHCONTRAST,
         set: SPI_SETHIGHCONTRAST,
         size: size_of::<HIGHCONTRASTW>(),
-        shortcut: HCF_HOTKEYACTIVE | HCF_CONFIRMHOTKEY,
     },
 ];
 
@@ -87,10 +82,6 @@ impl Aid {
         if got == 0 { Err(refused()) } else { Ok(words) }
     }
 
-    fn flags(&self) -> std::result::Result<u32, String> {
-        self.read().map(|words| words.0[1])
-    }
-
     /// Sets its flags and leaves the rest as it is. Not for the account's next sign-in: only for now.
     fn set_flags(&self, flags: u32) -> std::result::Result<(), String> {
         let mut words = self.read()?;
@@ -105,9 +96,30 @@ impl Aid {
 #[repr(align(8))]
 struct Words([u32; WORDS]);
 
+/// The aids of a system: those of the machine, or of a test.
+trait Aids {
+    /// An aid's flags; `None` where this system does not have it.
+    fn flags(&self, aid: &Aid) -> Option<u32>;
+    /// Sets them.
+    fn set(&self, aid: &Aid, flags: u32) -> std::result::Result<(), String>;
+}
+
+/// Those of this machine.
+struct Machine;
+
+impl Aids for Machine {
+    fn flags(&self, aid: &Aid) -> Option<u32> {
+        aid.read().ok().map(|words| words.0[1])
+    }
+
+    fn set(&self, aid: &Aid, flags: u32) -> std::result::Result<(), String> {
+        aid.set_flags(flags)
+    }
+}
+
 /// The shortcuts are off while this lives.
 pub struct Accessibility {
-    kept: PathBuf,
+    state: PathBuf,
 }
 
 impl Accessibility {
@@ -117,36 +129,14 @@ impl Accessibility {
     /// # Errors
     /// When it cannot be kept, or the system refuses: then what was changed is put back.
     pub fn off(state: &Path) -> Result<Self> {
-        let failed = |why: String| PortError(format!("turn off the shortcuts of accessibility: {why}"));
-        let kept = state.join(KEPT);
-        restore(state)?;
-        let mut before = String::new();
-        for aid in &AIDS {
-            // One that this system does not have has no shortcut.
-            if let Ok(flags) = aid.flags() {
-                before.push_str(&format!("{} {flags}\n", aid.name));
-            }
-        }
-        std::fs::write(&kept, &before)
-            .and_then(|()| std::fs::File::options().write(true).open(&kept)?.sync_all())
-            .map_err(|error| failed(format!("{}: {error}", kept.display())))?;
-        let off = Self { kept };
-        for aid in &AIDS {
-            if let Ok(flags) = aid.flags()
-                && flags & aid.shortcut != 0
-            {
-                aid.set_flags(flags & !aid.shortcut).map_err(|why| failed(format!("{}: {why}", aid.name)))?;
-            }
-        }
-        Ok(off)
+        turn_off(&Machine, state)?;
+        Ok(Self { state: state.to_owned() })
     }
 }
 
 impl Drop for Accessibility {
     fn drop(&mut self) {
-        if let Some(state) = self.kept.parent()
-            && let Err(error) = restore(state)
-        {
+        if let Err(error) = restore(&self.state) {
             tracing::warn!(%error, "the shortcuts of accessibility stay off until the next start");
         }
     }
@@ -157,6 +147,41 @@ impl Drop for Accessibility {
 /// # Errors
 /// When what it has left cannot be read, or the system refuses.
 pub fn restore(state: &Path) -> Result<()> {
+    put_back(&Machine, state)
+}
+
+/// What the capability report says: the aids whose shortcut is on now.
+#[must_use]
+pub fn report() -> String {
+    let on = on(&Machine);
+    if on.is_empty() { "no shortcut leads out".to_owned() } else { format!("shortcuts on: {}", on.join(", ")) }
+}
+
+fn on(aids: &dyn Aids) -> Vec<&'static str> {
+    let on = |aid: &&Aid| aids.flags(aid).is_some_and(|flags| flags & SHORTCUT != 0);
+    AIDS.iter().filter(on).map(|aid| aid.name).collect()
+}
+
+fn turn_off(aids: &dyn Aids, state: &Path) -> Result<()> {
+    let failed = |why: String| PortError(format!("turn off the shortcuts of accessibility: {why}"));
+    put_back(aids, state)?;
+    let known = AIDS.iter().filter_map(|aid| Some(format!("{} {}\n", aid.name, aids.flags(aid)?)));
+    let kept = state.join(KEPT);
+    std::fs::write(&kept, known.collect::<String>())
+        .and_then(|()| std::fs::File::options().write(true).open(&kept)?.sync_all())
+        .map_err(|error| failed(format!("{}: {error}", kept.display())))?;
+    for aid in &AIDS {
+        let Some(flags) = aids.flags(aid).filter(|flags| flags & SHORTCUT != 0) else { continue };
+        if let Err(why) = aids.set(aid, flags & !SHORTCUT) {
+            let _ = put_back(aids, state);
+            return Err(failed(format!("{}: {why}", aid.name)));
+        }
+    }
+    let left = on(aids);
+    if left.is_empty() { Ok(()) } else { Err(failed(format!("the system keeps {}", left.join(", ")))) }
+}
+
+fn put_back(aids: &dyn Aids, state: &Path) -> Result<()> {
     use std::io::Read as _;
     let failed = |why: String| PortError(format!("put the shortcuts of accessibility back: {why}"));
     let kept = state.join(KEPT);
@@ -168,54 +193,73 @@ pub fn restore(state: &Path) -> Result<()> {
     }
     for aid in &AIDS {
         let line = text.lines().find_map(|line| line.strip_prefix(aid.name)?.trim().parse::<u32>().ok());
-        let (Some(before), Ok(flags)) = (line, aid.flags()) else { continue };
-        let back = flags & !aid.shortcut | before & aid.shortcut;
+        let (Some(before), Some(flags)) = (line, aids.flags(aid)) else { continue };
+        let back = flags & !SHORTCUT | before & SHORTCUT;
         if back != flags {
-            aid.set_flags(back).map_err(|why| failed(format!("{}: {why}", aid.name)))?;
+            aids.set(aid, back).map_err(|why| failed(format!("{}: {why}", aid.name)))?;
         }
     }
     std::fs::remove_file(&kept).map_err(|error| failed(format!("{}: {error}", kept.display())))
-}
-
-/// What the capability report says: the aids whose shortcut is on now.
-#[must_use]
-pub fn report() -> String {
-    let on = |aid: &&Aid| aid.flags().is_ok_and(|flags| flags & aid.shortcut != 0);
-    let on: Vec<&str> = AIDS.iter().filter(on).map(|aid| aid.name).collect();
-    if on.is_empty() { "no shortcut leads out".to_owned() } else { format!("shortcuts on: {}", on.join(", ")) }
 }
 
 #[cfg(all(test, windows))]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "what cannot be made fails the test")]
 
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+
     use super::*;
 
-    fn on() -> Vec<&'static str> {
-        AIDS.iter().filter(|aid| aid.flags().unwrap_or(0) & aid.shortcut != 0).map(|aid| aid.name).collect()
+    /// A system that keeps what it is told; Wine does not.
+    struct Memory(RefCell<BTreeMap<&'static str, u32>>, Option<&'static str>);
+
+    impl Aids for Memory {
+        fn flags(&self, aid: &Aid) -> Option<u32> {
+            self.0.borrow().get(aid.name).copied()
+        }
+
+        fn set(&self, aid: &Aid, flags: u32) -> std::result::Result<(), String> {
+            if self.1 == Some(aid.name) {
+                return Err("no".to_owned());
+            }
+            let _ = self.0.borrow_mut().insert(aid.name, flags);
+            Ok(())
+        }
     }
 
-    /// One test, because the settings are the whole system's.
+    fn memory(refuses: Option<&'static str>) -> Memory {
+        // Sticky keys on with all of its flags, filter keys without a shortcut, toggle keys without its question.
+        let flags = [("sticky-keys", 0x1ff), ("filter-keys", 0x72), ("toggle-keys", 0x4)];
+        Memory(RefCell::new(flags.into()), refuses)
+    }
+
     #[test]
-    fn shortcuts_are_off_while_it_lives_and_as_they_were_after() {
+    fn shortcuts_are_off_while_the_shell_runs_and_as_they_were_after() {
         let state = tempfile::tempdir().unwrap();
-        for aid in &AIDS {
-            if let Ok(flags) = aid.flags() {
-                let _ = aid.set_flags(flags | aid.shortcut);
-            }
-        }
-        let before = on();
-        assert!(before.contains(&"sticky-keys"), "the look is blind: {before:?}");
-        let off = Accessibility::off(state.path()).unwrap();
-        assert_eq!(on(), Vec::<&str>::new());
-        drop(off);
-        assert_eq!(on(), before);
-        // Killed: nothing is dropped, and the next start finds what was kept.
-        std::mem::forget(Accessibility::off(state.path()).unwrap());
-        assert_eq!(on(), Vec::<&str>::new());
-        let again = Accessibility::off(state.path()).unwrap();
-        assert_eq!(on(), Vec::<&str>::new());
-        drop(again);
-        assert_eq!(on(), before, "what was off after the kill was taken for how it was");
+        let aids = memory(None);
+        let before = aids.0.borrow().clone();
+        assert_eq!(on(&aids), ["sticky-keys", "toggle-keys"], "the look is blind");
+        turn_off(&aids, state.path()).unwrap();
+        assert_eq!(on(&aids), Vec::<&str>::new());
+        assert_eq!(aids.0.borrow().get("sticky-keys"), Some(&0x1f3), "the aid itself was changed");
+        // The shell was killed: the next one does not take off for how it was.
+        turn_off(&aids, state.path()).unwrap();
+        assert_eq!(on(&aids), Vec::<&str>::new());
+        put_back(&aids, state.path()).unwrap();
+        assert_eq!(*aids.0.borrow(), before);
+        // There is nothing left to put back: what IT sets later stays.
+        let _ = aids.0.borrow_mut().insert("sticky-keys", 0);
+        put_back(&aids, state.path()).unwrap();
+        assert_eq!(aids.0.borrow().get("sticky-keys"), Some(&0));
+    }
+
+    #[test]
+    fn a_system_that_refuses_is_an_error_and_keeps_what_it_had() {
+        let state = tempfile::tempdir().unwrap();
+        let aids = memory(Some("toggle-keys"));
+        let before = aids.0.borrow().clone();
+        assert!(turn_off(&aids, state.path()).is_err());
+        assert_eq!(*aids.0.borrow(), before);
     }
 }

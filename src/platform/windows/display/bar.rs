@@ -6,6 +6,8 @@
 //! curtains of the session's desktop: while the station is covered there is nothing but black on it, whoever
 //! gets there.
 
+#![expect(unsafe_code, reason = "windows are made and moved through the system's own calls")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -22,7 +24,7 @@ use super::desktop::{self, SessionDesktop};
 use super::hook::{Hook, Place};
 use super::paint::{self, Letters, Picture, Stands};
 use super::pump::{Hands, Pump, Surface};
-use super::{BAR_HEIGHT, monitors};
+use super::monitors;
 use crate::ports::{PortError, Result};
 
 /// How often the bar is put above everything again.
@@ -424,6 +426,6 @@ mod tests {
                 assert!(sides.windows(2).all(|two| two.first().map(|a| a.1) <= two.last().map(|b| b.0)));
             }
         }
-        assert!(i32::from(BAR_HEIGHT) >= 44);
+        assert!(i32::from(crate::platform::windows::display::BAR_HEIGHT) >= 44);
     }
 }

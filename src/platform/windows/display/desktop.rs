@@ -11,25 +11,22 @@
 //! Wine makes desktop objects but shows all of them on one screen and never tells that another has the
 //! input. There the shell's windows themselves cover, and the report says that nothing is kept apart.
 
+#![expect(unsafe_code, reason = "desktops are made through the system's own calls")]
+
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use windows_sys::Win32::Foundation::{GetLastError, HANDLE, LocalFree};
-use windows_sys::Win32::Security::Authorization::{
-    ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
-};
-use windows_sys::Win32::Security::{
-    DACL_SECURITY_INFORMATION, GetTokenInformation, PSECURITY_DESCRIPTOR, SECURITY_ATTRIBUTES, SetUserObjectSecurity,
-    TOKEN_QUERY, TOKEN_USER, TokenUser,
-};
+use windows_sys::Win32::Foundation::GetLastError;
+use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, SECURITY_ATTRIBUTES, SetUserObjectSecurity};
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::StationsAndDesktops::{
     CloseDesktop, CreateDesktopW, DESKTOP_READOBJECTS, DESKTOP_SWITCHDESKTOP, GetThreadDesktop,
     GetUserObjectInformationW, HDESK, OpenDesktopW, OpenInputDesktop, SetThreadDesktop, SwitchDesktop, UOI_NAME,
 };
-use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetCurrentThreadId, OpenProcessToken};
+use windows_sys::Win32::System::Threading::GetCurrentThreadId;
 
 use super::{narrow, refused, wide};
+use crate::platform::windows::security::{Descriptor, Sid};
 use crate::ports::{PortError, Result};
 
 /// The name of the shell's own desktop.
@@ -73,7 +70,7 @@ impl Desktop {
     /// When the system refuses.
     pub fn make(name: &str, apps: Option<&str>) -> Result<Self> {
         let failed = |what: &str| PortError(format!("make the desktop {name}: {what}"));
-        let own = own_sid().map_err(|why| failed(&why))?;
+        let own = Sid::own().and_then(|sid| sid.text()).map_err(|error| failed(&error.to_string()))?;
         let mut list = format!("D:P(A;;{EVERYTHING:#x};;;{own})(A;;{EVERYTHING:#x};;;SY)");
         if let Some(apps) = apps {
             if !is_sid(apps) {
@@ -81,41 +78,27 @@ impl Desktop {
             }
             list.push_str(&format!("(A;;{APPS:#x};;;{apps})"));
         }
-        let (name_wide, list) = (wide(name), wide(&list));
-        let mut descriptor: PSECURITY_DESCRIPTOR = std::ptr::null_mut();
-        // SAFETY: the texts end with a zero and outlive the calls; the descriptor is freed once, after its
-        // last use; the size is not asked for.
-        unsafe {
-            let made = ConvertStringSecurityDescriptorToSecurityDescriptorW(
-                list.as_ptr(),
-                SDDL_REVISION_1,
-                &mut descriptor,
-                std::ptr::null_mut(),
-            );
-            if made == 0 {
-                return Err(failed(&refused()));
-            }
-            let attributes = SECURITY_ATTRIBUTES {
-                nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).unwrap_or(0),
-                lpSecurityDescriptor: descriptor,
-                bInheritHandle: 0,
-            };
-            let (device, mode) = (std::ptr::null(), std::ptr::null());
-            let handle = CreateDesktopW(name_wide.as_ptr(), device, mode, 0, EVERYTHING, &attributes);
-            if handle.is_null() {
-                let why = refused();
-                let _ = LocalFree(descriptor);
-                return Err(failed(&why));
-            }
-            let made = Self { handle, name: name.to_owned() };
-            let set = SetUserObjectSecurity(handle, &DACL_SECURITY_INFORMATION, descriptor);
-            let why = refused();
-            let _ = LocalFree(descriptor);
-            if set == 0 {
-                return Err(failed(&format!("who may open it could not be set: {why}")));
-            }
-            Ok(made)
+        let list = Descriptor::parse(&list).map_err(|error| failed(&error.to_string()))?;
+        let attributes = SECURITY_ATTRIBUTES {
+            nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).unwrap_or(0),
+            lpSecurityDescriptor: list.as_ptr(),
+            bInheritHandle: 0,
+        };
+        let name_wide = wide(name);
+        let (device, mode) = (std::ptr::null(), std::ptr::null());
+        // SAFETY: name, attributes and list outlive the call.
+        let handle =
+            unsafe { CreateDesktopW(name_wide.as_ptr(), device, mode, 0, EVERYTHING, &raw const attributes) };
+        if handle.is_null() {
+            return Err(failed(&refused()));
         }
+        let made = Self { handle, name: name.to_owned() };
+        // SAFETY: the handle is open, and the list outlives the call.
+        let set = unsafe { SetUserObjectSecurity(handle, &DACL_SECURITY_INFORMATION, list.as_ptr()) };
+        if set == 0 {
+            return Err(failed(&format!("who may open it could not be set: {}", refused())));
+        }
+        Ok(made)
     }
 
     /// Its name.
@@ -349,39 +332,6 @@ fn name_of(desktop: HDESK) -> Option<String> {
 
 fn is_sid(text: &str) -> bool {
     text.starts_with("S-1-") && text.chars().skip(4).all(|letter| letter.is_ascii_digit() || letter == '-')
-}
-
-/// The SID of the account that this process runs as, as text.
-fn own_sid() -> std::result::Result<String, String> {
-    let mut token: HANDLE = std::ptr::null_mut();
-    // SAFETY: the handle is written before it is read, and closed with its owner.
-    let token = unsafe {
-        if OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &mut token) == 0 {
-            return Err(refused());
-        }
-        <std::os::windows::io::OwnedHandle as std::os::windows::io::FromRawHandle>::from_raw_handle(token)
-    };
-    // Aligned as the structure at its head needs.
-    let mut room = [0_u64; 64];
-    let mut used = 0;
-    let size = u32::try_from(size_of_val(&room)).unwrap_or(0);
-    // SAFETY: the buffer and its size belong together; the structure at its head is read only where the
-    // call has filled it; the text is copied before it is freed.
-    unsafe {
-        let raw = std::os::windows::io::AsRawHandle::as_raw_handle(&token);
-        if GetTokenInformation(raw, TokenUser, room.as_mut_ptr().cast(), size, &mut used) == 0 {
-            return Err(refused());
-        }
-        let head = &*room.as_ptr().cast::<TOKEN_USER>();
-        let mut text = std::ptr::null_mut();
-        if ConvertSidToStringSidW(head.User.Sid, &mut text) == 0 {
-            return Err(refused());
-        }
-        let length = (0..200).find(|at| *text.add(*at) == 0).unwrap_or(0);
-        let sid = String::from_utf16_lossy(std::slice::from_raw_parts(text, length));
-        let _ = LocalFree(text.cast());
-        Ok(sid)
-    }
 }
 
 #[cfg(all(test, windows))]

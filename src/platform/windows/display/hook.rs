@@ -4,6 +4,8 @@
 //! Ctrl+Alt+Del is the system's own and is not heard by anybody; the policies that the installer sets empty its
 //! screen. The hook also knows keys that are held down or stuck, which do not count as somebody's touch.
 
+#![expect(unsafe_code, reason = "hooks are set through the system's own calls")]
+
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

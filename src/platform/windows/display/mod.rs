@@ -7,18 +7,15 @@ pub mod desktop;
 pub mod hook;
 pub mod outer;
 mod monitors;
+pub mod notices;
 mod paint;
 mod pump;
 pub mod windows;
 
+pub(crate) use crate::platform::windows::registry::wide;
+
 /// The height of the bar above a session, in pixels of a screen of 96 dots per inch: as on the screens.
 pub const BAR_HEIGHT: u16 = 64;
-
-/// A text as the system takes it: UTF-16 that ends with a zero.
-#[must_use]
-pub(crate) fn wide(text: &str) -> Vec<u16> {
-    text.encode_utf16().filter(|unit| *unit != 0).chain([0]).collect()
-}
 
 /// A text as the system gives it, up to the first zero.
 #[must_use]

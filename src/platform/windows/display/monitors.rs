@@ -1,5 +1,7 @@
 //! The monitors that are there, and the strip of the first one that the bar has.
 
+#![expect(unsafe_code, reason = "monitors are asked for through the system's own calls")]
+
 use windows_sys::Win32::Foundation::{LPARAM, RECT};
 use windows_sys::Win32::Graphics::Gdi::{
     EnumDisplayMonitors, GetDC, GetDeviceCaps, GetMonitorInfoW, HDC, HMONITOR, LOGPIXELSY, MONITORINFO, ReleaseDC,

@@ -10,6 +10,8 @@
 //! curtains also come up over the session's own desktop: where the system does not let the desktop be
 //! changed just now, because Ctrl+Alt+Del has its own, nothing of the session comes back after it.
 
+#![expect(unsafe_code, reason = "windows are moved through the system's own calls")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,15 +20,14 @@ use windows_sys::Win32::Graphics::Gdi::{BLACKNESS, GetDC, PatBlt, ReleaseDC};
 use windows_sys::Win32::System::SystemInformation::{GetTickCount, GetTickCount64};
 use windows_sys::Win32::UI::Input::KeyboardAndMouse::{GetLastInputInfo, LASTINPUTINFO};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    HWND_TOPMOST, IsHungAppWindow, IsWindow, SW_HIDE, SW_SHOWNA, SWP_ASYNCWINDOWPOS, SWP_NOACTIVATE, SWP_SHOWWINDOW,
-    SetForegroundWindow, SetWindowPos, ShowWindow, ShowWindowAsync,
+    HWND_TOPMOST, IsHungAppWindow, IsWindow, SWP_ASYNCWINDOWPOS, SWP_NOACTIVATE, SWP_NOSIZE, SWP_NOZORDER, SWP_SHOWWINDOW, SetForegroundWindow, SetWindowPos,
 };
 
 use super::bar::Front;
 use super::desktop::{self, Desktop, SessionDesktop};
 use super::hook::{self, Hook, Place};
 use super::monitors::{self, Monitor};
-use super::pump::{CONFIRM, Hands as _, Pump, Surface};
+use super::pump::{CONFIRM, Pump, Surface};
 use crate::ports::{PortError, Result};
 
 /// How often the cover is looked at, beside what the system tells.
@@ -193,7 +194,7 @@ impl Hands {
             return Err(PortError::new("find the shell's window"));
         }
         self.shell = Some(shell);
-        self.raise();
+        self.raise(false);
         Ok(())
     }
 
@@ -207,9 +208,9 @@ impl Hands {
 
     /// Answers the shell's window, which is to have the keyboard.
     fn cover(&mut self) -> Result<Option<usize>> {
-        self.covered = true;
+        let seen = !std::mem::replace(&mut self.covered, true);
         let switched = self.desktop.switch_to();
-        self.raise();
+        self.raise(seen);
         if let Some(front) = &self.front {
             front.cover(true);
         }
@@ -241,21 +242,25 @@ impl Hands {
         Ok(())
     }
 
-    /// Where every desktop is shown on one screen, the shell's windows would lie over the session.
+    /// Where every desktop is shown on one screen, the shell's windows would lie over the session: they go to the
+    /// far corner of their monitor, all but one pixel. Not hidden, because Wine waits for two seconds for a window
+    /// manager that is not there, and loses what was drawn.
     fn step_aside(&self) {
-        // SAFETY: the curtains are this thread's own; the shell's window is asked and not waited for.
-        unsafe {
-            if let Some(shell) = self.shell {
-                let _ = ShowWindowAsync(shell as HWND, SW_HIDE);
-            }
-            for (_, curtain) in &self.curtains {
-                let _ = ShowWindow(curtain.window(), SW_HIDE);
-            }
+        let how = SWP_NOACTIVATE | SWP_NOSIZE | SWP_NOZORDER;
+        let aside = |window: HWND, monitor: &Monitor, how: u32| {
+            let (_, _, right, bottom) = monitor.place;
+            // SAFETY: the curtains are this thread's own; the shell's window is asked and not waited for.
+            let _ = unsafe { SetWindowPos(window, std::ptr::null_mut(), right - 1, bottom - 1, 0, 0, how) };
+        };
+        self.curtains.iter().for_each(|(monitor, curtain)| aside(curtain.window(), monitor, how));
+        if let (Some(shell), Some(first)) = (self.shell, monitors::all().first()) {
+            aside(shell as HWND, first, how | SWP_ASYNCWINDOWPOS);
         }
     }
 
-    /// The curtains over everything, at once; the shell's window over them, as soon as its thread does it.
-    fn raise(&self) {
+    /// The curtains over everything, at once; the shell's window over them, as soon as its thread does it. What
+    /// stood in it while the session was seen, with names and titles, comes up `black`.
+    fn raise(&self, black: bool) {
         for (monitor, curtain) in &self.curtains {
             let RECT { left, top, right, bottom } = monitor.rect();
             let (width, height) = (right - left, bottom - top);
@@ -269,14 +274,12 @@ impl Hands {
         let (width, height) = (right - left, bottom - top);
         // SAFETY: the window is another thread's: it is asked and not waited for. Its context is given back.
         unsafe {
-            if !desktop::keeps_apart() {
-                // What stood in the window when it was last seen must not come up with it.
+            if black && desktop::keeps_apart() {
                 let context = GetDC(shell);
                 if !context.is_null() {
                     let _ = PatBlt(context, 0, 0, width, height, BLACKNESS);
                     let _ = ReleaseDC(shell, context);
                 }
-                let _ = ShowWindowAsync(shell, SW_SHOWNA);
             }
             let how = SWP_NOACTIVATE | SWP_ASYNCWINDOWPOS | SWP_SHOWWINDOW;
             let _ = SetWindowPos(shell, HWND_TOPMOST, left, top, width, height, how);
@@ -305,7 +308,7 @@ impl super::pump::Hands for Hands {
             tracing::error!(%error, "failed to cover a monitor");
         }
         if self.covered || desktop::keeps_apart() {
-            self.raise();
+            self.raise(false);
         }
     }
 

@@ -1,6 +1,8 @@
 //! What the native bar is drawn with: fields of one colour and lines of text, first in memory and then on the
 //! window as one, so that nothing flickers.
 
+#![expect(unsafe_code, reason = "pictures are drawn through the system's own calls")]
+
 use std::sync::OnceLock;
 
 use windows_sys::Win32::Foundation::{COLORREF, HWND, RECT};
@@ -27,7 +29,7 @@ fn load_letters() {
         include_bytes!("../../../../assets/fonts/CleanshiftSans-Regular.ttf"),
         include_bytes!("../../../../assets/fonts/CleanshiftSans-SemiBold.ttf"),
     ];
-    LOADED.get_or_init(|| {
+    let _ = LOADED.get_or_init(|| {
         for file in FILES {
             let (mut count, size) = (0_u32, u32::try_from(file.len()).unwrap_or(0));
             // SAFETY: the bytes are the program's own and never go; the count outlives the call.

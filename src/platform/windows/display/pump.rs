@@ -4,7 +4,9 @@
 //! deadline, so that a desktop that does not answer is an error and never a hang. A thread of this kind
 //! never sends a message to a window of another thread: an app that hangs cannot hold it.
 
-use std::cell::Cell;
+#![expect(unsafe_code, reason = "windows and messages are the system's own")]
+
+use std::cell::{Cell, RefCell};
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,9 +53,18 @@ pub(super) struct Pump<T> {
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
+/// What a thread does with a message that is sent to one of its windows, before anything else; `None`: nothing.
+pub(super) type Sent = Box<dyn FnMut(u32, WPARAM, LPARAM) -> Option<LRESULT>>;
+
 thread_local! {
     /// Whether a sent message has told of a change.
     static CHANGED: Cell<bool> = const { Cell::new(false) };
+    static SENT: RefCell<Option<Sent>> = const { RefCell::new(None) };
+}
+
+/// From now on the calling thread does this with what is sent to its windows.
+pub(super) fn on_sent(sent: Sent) {
+    SENT.set(Some(sent));
 }
 
 impl<T: Hands + 'static> Pump<T> {
@@ -181,6 +192,11 @@ fn work<T: Hands>(mut hands: T, queue: &Receiver<Task<T>>, woken: &OwnedHandle, 
 /// What a window of the shell's own does with messages that are sent to it: it never closes, never takes
 /// the keyboard, and notes that the monitors have changed.
 unsafe extern "system" fn proc(window: HWND, message: u32, first: WPARAM, second: LPARAM) -> LRESULT {
+    // What comes while the one before is still looked at is not: it would have to wait for itself.
+    let sent = SENT.with(|sent| sent.try_borrow_mut().ok()?.as_mut()?(message, first, second));
+    if let Some(answer) = sent {
+        return answer;
+    }
     match message {
         WM_CLOSE => 0,
         WM_MOUSEACTIVATE => isize::try_from(MA_NOACTIVATE).unwrap_or(3),

@@ -4,6 +4,8 @@
 //! copy and never asked for, everything is bounded, and what is wished of a window is posted. A window that
 //! lies under the bar is moved below it.
 
+#![expect(unsafe_code, reason = "windows are asked and moved through the system's own calls")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

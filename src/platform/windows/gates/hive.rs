@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ptr::{null, null_mut};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use windows_sys::Win32::Foundation::{
     ERROR_FILE_NOT_FOUND, ERROR_MORE_DATA, ERROR_NO_MORE_ITEMS, ERROR_PATH_NOT_FOUND, ERROR_SUCCESS,
@@ -60,7 +61,7 @@ const NOISE: [&str; 12] = [
 ];
 
 /// A registry as it stood.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Hive {
     keys: BTreeMap<String, Key>,
     /// Whether it was taken at all.
@@ -70,7 +71,7 @@ pub(super) struct Hive {
 }
 
 /// A key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Key {
     Open(BTreeMap<String, Value>),
     /// This account may not look into it.
@@ -78,11 +79,12 @@ enum Key {
 }
 
 /// A value.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Value {
     kind: u32,
     hash: [u8; 32],
     /// What it is, where it is small enough to be kept.
+    #[serde(with = "as_text")]
     bytes: Option<Vec<u8>>,
 }
 
@@ -90,6 +92,20 @@ impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Values can be anybody's: only their kind is ever shown.
         write!(f, "Value({})", self.kind)
+    }
+}
+
+/// Bytes as hexadecimal text, which is less than half of a list of numbers.
+mod as_text {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de};
+
+    #[expect(clippy::ref_option, reason = "serde gives it so")]
+    pub(super) fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
+        bytes.as_ref().map(hex::encode).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
+        Option::<String>::deserialize(from)?.map(|text| hex::decode(text).map_err(de::Error::custom)).transpose()
     }
 }
 
@@ -399,6 +415,10 @@ pub(super) mod tests {
 
     pub(in crate::platform::windows::gates) fn unplant(path: &str) {
         delete(path);
+    }
+
+    pub(in crate::platform::windows::gates) fn unplant_value(path: &str, name: &str) {
+        delete_value(path, name);
     }
 
     pub(in crate::platform::windows::gates) fn planted(path: &str, name: &str) -> Option<Vec<u8>> {

@@ -12,7 +12,8 @@ use super::{Gate, Ground, Look, Trace, ask, folders, hive};
 /// Why files that are deleted do not prove that an account is.
 const PARTIAL: &str = "deleting the files is a partial deletion of a web account, by Microsoft's own word; only an \
                        account of the session's own (`[capsule] mode = \"account\"`) ends it. For IT: remove the \
-                       account under Settings, Accounts, and start Windows anew";
+                       account under Settings, Accounts, then partial.json in the station's run directory, and start \
+                       Windows anew";
 
 pub(super) const GATES: [Gate; 5] = [
     Gate {

@@ -1,7 +1,7 @@
 //! Class 11: what waits to be printed for this account, what the spooler keeps on the disk, and whether it keeps what was
 //! printed.
 
-use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, GetLastError, RPC_S_SERVER_UNAVAILABLE};
+use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, GetLastError};
 use windows_sys::Win32::Graphics::Printing::{
     ClosePrinter, EnumJobsW, EnumPrintersW, JOB_CONTROL_DELETE, JOB_INFO_1W, OpenPrinterW,
     PRINTER_ATTRIBUTE_KEEPPRINTEDJOBS, PRINTER_ENUM_CONNECTIONS, PRINTER_ENUM_LOCAL, PRINTER_HANDLE, PRINTER_INFO_4W,
@@ -45,6 +45,8 @@ pub(super) const GATES: [Gate; 3] = [
     },
 ];
 
+/// No spooler runs (RPC_S_SERVER_UNAVAILABLE).
+const RPC_S_SERVER_UNAVAILABLE: u32 = 1722;
 /// The most jobs of one printer that are looked at.
 const JOBS: u32 = 10_000;
 

@@ -1,6 +1,7 @@
 //! Class 18: how the shell of Windows stood before the first session: keyboard, pointer, accessibility. What a session
 //! has changed is put back.
 
+use serde::{Deserialize, Serialize};
 use windows_sys::Win32::UI::Accessibility::{FILTERKEYS, HIGHCONTRASTW, MOUSEKEYS, STICKYKEYS, TOGGLEKEYS};
 use windows_sys::Win32::UI::Input::KeyboardAndMouse::{
     GetKeyboardLayoutList, HKL, SwapMouseButton, UnloadKeyboardLayout,
@@ -30,11 +31,11 @@ pub(super) const GATES: [Gate; 1] = [Gate {
 const LAYOUTS: usize = 64;
 
 /// How it stood.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct State {
     taken: bool,
     /// Numbers by name, as [`NUMBERS`] and [`FLAGS`] read them.
-    numbers: Vec<(&'static str, Option<u32>)>,
+    numbers: Vec<(String, Option<u32>)>,
     swapped: bool,
     layouts: Vec<usize>,
 }
@@ -139,8 +140,8 @@ impl State {
     /// How it stands now.
     #[expect(unsafe_code, reason = "Windows is asked by pointers")]
     pub(super) fn take() -> Self {
-        let numbers = NUMBERS.iter().map(|one| (one.name, one.read()));
-        let flags = FLAGS.iter().map(|one| (one.name, one.flags()));
+        let numbers = NUMBERS.iter().map(|one| (one.name.to_owned(), one.read()));
+        let flags = FLAGS.iter().map(|one| (one.name.to_owned(), one.flags()));
         let mut layouts: [HKL; LAYOUTS] = [std::ptr::null_mut(); LAYOUTS];
         // SAFETY: there is as much room as is said.
         let count = unsafe { GetKeyboardLayoutList(i32::try_from(LAYOUTS).unwrap_or(0), layouts.as_mut_ptr()) };
@@ -154,15 +155,15 @@ impl State {
         }
     }
 
-    fn changes(&self, now: &Self) -> Vec<&'static str> {
+    fn changes(&self, now: &Self) -> Vec<String> {
         let numbers = self.numbers.iter().zip(&now.numbers);
         let mut found: Vec<_> =
-            numbers.filter(|(old, now)| old.1.is_some() && old.1 != now.1).map(|(old, _)| old.0).collect();
+            numbers.filter(|(old, now)| old.1.is_some() && old.1 != now.1).map(|(old, _)| old.0.clone()).collect();
         if self.swapped != now.swapped {
-            found.push("mouse buttons");
+            found.push("mouse buttons".to_owned());
         }
         if now.layouts.iter().any(|layout| !self.layouts.contains(layout)) {
-            found.push("keyboard layouts");
+            found.push("keyboard layouts".to_owned());
         }
         found
     }
@@ -180,7 +181,7 @@ fn look(ground: &Ground) -> Look {
 fn clear(ground: &Ground, traces: &[Trace]) {
     let old = &ground.baseline.state;
     for trace in traces {
-        let before = old.numbers.iter().find(|(name, _)| *name == trace.key).and_then(|(_, number)| *number);
+        let before = old.numbers.iter().find(|(name, _)| name == &trace.key).and_then(|(_, number)| *number);
         if let Some(before) = before {
             NUMBERS.iter().filter(|one| one.name == trace.key).for_each(|one| one.put(before));
             FLAGS.iter().filter(|one| one.name == trace.key).for_each(|one| one.put(before));

@@ -38,7 +38,7 @@ def write(into, name, elements):
 
 def make(into, from_tree, version, package):
     properties, components, refs, statements = [], [], [], []
-    secure = ["KIOSKWAS", "PURGE", "WIX_DOWNGRADE_DETECTED", "WIX_UPGRADE_DETECTED"]
+    secure = ["KIOSKWAS", "PURGE", "SERVICEWAS", "STATIONACCOUNT", "WIX_DOWNGRADE_DETECTED", "WIX_UPGRADE_DETECTED"]
     for name, key, value, number in kiosk():
         there, ours = f"THERE_{name.upper()}", f"OURS_{name.upper()}"
         for prop, at, of in ((there, key, value), (ours, MARKS, name)):
@@ -291,16 +291,6 @@ class Asked:
             Icon_=has["Icon"], IconIndex=has["IconIndex"], Description=has["Description"],
         )  # fmt: skip
         known = ("Name", "Target", "Arguments", "WorkingDirectory", "Icon", "IconIndex", "Description")
-        return self.without(has, "Id", *known)
-
-    def look_ServiceInstall(self, element, has, parent, _):
-        kinds = {"ownProcess": "16"}, {"auto": "2", "demand": "3"}, {"ignore": "0", "normal": "1"}
-        self.row(
-            "ServiceInstall", has["Id"], ServiceInstall=has["Id"], Component_=parent.get("Id"), Name=has["Name"],
-            DisplayName=has["DisplayName"], Description=has["Description"], ServiceType=kinds[0][has["Type"]],
-            StartType=kinds[1][has["Start"]], ErrorControl=kinds[2][has["ErrorControl"]], StartName=has["Account"],
-        )  # fmt: skip
-        known = ("Name", "DisplayName", "Description", "Type", "Start", "ErrorControl", "Account")
         return self.without(has, "Id", *known)
 
     def look_ServiceControl(self, element, has, parent, _):

@@ -26,6 +26,7 @@ pub mod spawn;
 pub mod station;
 pub mod stop;
 pub mod visit;
+pub mod watch;
 pub mod wide;
 
 pub use super::sabotage;

@@ -20,8 +20,8 @@ use windows_sys::Win32::Graphics::Gdi::{BLACKNESS, GetDC, PatBlt, ReleaseDC};
 use windows_sys::Win32::System::SystemInformation::{GetTickCount, GetTickCount64};
 use windows_sys::Win32::UI::Input::KeyboardAndMouse::{GetLastInputInfo, LASTINPUTINFO};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    HWND_TOPMOST, IsHungAppWindow, IsWindow, SW_HIDE, SW_SHOWNA, SWP_ASYNCWINDOWPOS, SWP_NOACTIVATE, SWP_SHOWWINDOW,
-    SetForegroundWindow, SetWindowPos, ShowWindow, ShowWindowAsync,
+    HWND_TOPMOST, IsHungAppWindow, IsWindow, SWP_ASYNCWINDOWPOS, SWP_NOACTIVATE, SWP_NOSIZE, SWP_NOZORDER,
+    SWP_SHOWWINDOW, SetForegroundWindow, SetWindowPos,
 };
 
 use super::bar::Front;
@@ -45,16 +45,15 @@ pub struct Outer {
 }
 
 impl Outer {
-    /// Takes the shell's desktop.
+    /// Takes the shell's desktop, and brings the calling thread there: the main one, before it has made a window.
     ///
     /// # Errors
     /// When it cannot be made, or the system shows nothing.
     pub fn open() -> Result<Self> {
+        monitors::own_pixels();
+        desktop::enter()?;
         let shell = desktop::shell()?;
-        let first = *monitors::all().first().ok_or_else(|| PortError::new("find the station's monitor"))?;
-        let (left, top, right, bottom) = first.place;
-        let side = |length: i32| u16::try_from(length).map_err(|_| PortError::new("measure the station's monitor"));
-        let size = (side(right - left)?, side(bottom - top)?);
+        let size = size()?;
         let hands_desktop = Arc::clone(&shell);
         let pump = Pump::start(Arc::clone(&shell), LOOK, move || Ok(Hands::new(hands_desktop)))?;
         let focus = Pump::start(Arc::clone(&shell), CONFIRM * 60, || Ok(Focus))?;
@@ -76,7 +75,8 @@ impl Outer {
     /// # Errors
     /// When it is not a window, or the display does not answer in time.
     pub fn attach(&self, window: u64) -> Result<()> {
-        let window = usize::try_from(window).map_err(|_| PortError::new("understand the shell window's id"))?;
+        let window =
+            usize::try_from(window).map_err(|_| PortError::new("understand the shell window's id"))?;
         self.pump.ask(move |hands| hands.attach(window))??;
         self.give_focus(window)
     }
@@ -158,6 +158,32 @@ impl Outer {
     }
 }
 
+/// For a screen that stands alone, without a station: the calling thread is on the shell's desktop, which has the
+/// input, and its keys are held for as long as the process lives. Answers the size of the first monitor.
+///
+/// # Errors
+/// When there is no desktop, or the system shows nothing.
+pub fn alone() -> Result<(u16, u16)> {
+    static KEYS: std::sync::OnceLock<Result<Hook>> = std::sync::OnceLock::new();
+    monitors::own_pixels();
+    desktop::enter()?;
+    let shell = desktop::shell()?;
+    shell.switch_to()?;
+    if let Err(error) = KEYS.get_or_init(|| Hook::on(&shell, Place::Shell)) {
+        tracing::error!(%error, "failed to hold the keys that lead out");
+    }
+    size()
+}
+
+/// The size of the first monitor, in pixels.
+fn size() -> Result<(u16, u16)> {
+    let first = *monitors::all().first().ok_or_else(|| PortError::new("find the station's monitor"))?;
+    let (left, top, right, bottom) = first.place;
+    let side =
+        |length: i32| u16::try_from(length).map_err(|_| PortError::new("measure the station's monitor"));
+    Ok((side(right - left)?, side(bottom - top)?))
+}
+
 fn now() -> u64 {
     // SAFETY: takes nothing and only reads.
     unsafe { GetTickCount64() }
@@ -195,7 +221,7 @@ impl Hands {
             return Err(PortError::new("find the shell's window"));
         }
         self.shell = Some(shell);
-        self.raise();
+        self.raise(false);
         Ok(())
     }
 
@@ -209,9 +235,9 @@ impl Hands {
 
     /// Answers the shell's window, which is to have the keyboard.
     fn cover(&mut self) -> Result<Option<usize>> {
-        self.covered = true;
+        let seen = !std::mem::replace(&mut self.covered, true);
         let switched = self.desktop.switch_to();
-        self.raise();
+        self.raise(seen);
         if let Some(front) = &self.front {
             front.cover(true);
         }
@@ -231,7 +257,8 @@ impl Hands {
     }
 
     fn show(&mut self) -> Result<()> {
-        let session = self.session.as_ref().ok_or_else(|| PortError::new("show the session: there is none"))?;
+        let session =
+            self.session.as_ref().ok_or_else(|| PortError::new("show the session: there is none"))?;
         session.desktop().switch_to()?;
         self.covered = false;
         if let Some(front) = &self.front {
@@ -243,21 +270,25 @@ impl Hands {
         Ok(())
     }
 
-    /// Where every desktop is shown on one screen, the shell's windows would lie over the session.
+    /// Where every desktop is shown on one screen, the shell's windows would lie over the session: they go to the
+    /// far corner of their monitor, all but one pixel. Not hidden, because Wine waits for two seconds for a window
+    /// manager that is not there, and loses what was drawn.
     fn step_aside(&self) {
-        // SAFETY: the curtains are this thread's own; the shell's window is asked and not waited for.
-        unsafe {
-            if let Some(shell) = self.shell {
-                let _ = ShowWindowAsync(shell as HWND, SW_HIDE);
-            }
-            for (_, curtain) in &self.curtains {
-                let _ = ShowWindow(curtain.window(), SW_HIDE);
-            }
+        let how = SWP_NOACTIVATE | SWP_NOSIZE | SWP_NOZORDER;
+        let aside = |window: HWND, monitor: &Monitor, how: u32| {
+            let (_, _, right, bottom) = monitor.place;
+            // SAFETY: the curtains are this thread's own; the shell's window is asked and not waited for.
+            let _ = unsafe { SetWindowPos(window, std::ptr::null_mut(), right - 1, bottom - 1, 0, 0, how) };
+        };
+        self.curtains.iter().for_each(|(monitor, curtain)| aside(curtain.window(), monitor, how));
+        if let (Some(shell), Some(first)) = (self.shell, monitors::all().first()) {
+            aside(shell as HWND, first, how | SWP_ASYNCWINDOWPOS);
         }
     }
 
-    /// The curtains over everything, at once; the shell's window over them, as soon as its thread does it.
-    fn raise(&self) {
+    /// The curtains over everything, at once; the shell's window over them, as soon as its thread does it. What
+    /// stood in it while the session was seen, with names and titles, comes up `black`.
+    fn raise(&self, black: bool) {
         for (monitor, curtain) in &self.curtains {
             let RECT { left, top, right, bottom } = monitor.rect();
             let (width, height) = (right - left, bottom - top);
@@ -271,14 +302,12 @@ impl Hands {
         let (width, height) = (right - left, bottom - top);
         // SAFETY: the window is another thread's: it is asked and not waited for. Its context is given back.
         unsafe {
-            if !desktop::keeps_apart() {
-                // What stood in the window when it was last seen must not come up with it.
+            if black && desktop::keeps_apart() {
                 let context = GetDC(shell);
                 if !context.is_null() {
                     let _ = PatBlt(context, 0, 0, width, height, BLACKNESS);
                     let _ = ReleaseDC(shell, context);
                 }
-                let _ = ShowWindowAsync(shell, SW_SHOWNA);
             }
             let how = SWP_NOACTIVATE | SWP_ASYNCWINDOWPOS | SWP_SHOWWINDOW;
             let _ = SetWindowPos(shell, HWND_TOPMOST, left, top, width, height, how);
@@ -307,7 +336,7 @@ impl super::pump::Hands for Hands {
             tracing::error!(%error, "failed to cover a monitor");
         }
         if self.covered || desktop::keeps_apart() {
-            self.raise();
+            self.raise(false);
         }
     }
 
@@ -321,5 +350,38 @@ impl super::pump::Hands for Hands {
         {
             tracing::error!(%error, "failed to cover the session again");
         }
+    }
+}
+
+#[cfg(all(test, windows))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "what cannot be made fails the test")]
+
+    use super::*;
+
+    /// One test, because the display is one.
+    #[test]
+    fn a_session_is_shown_only_while_there_is_one_and_covered_when_it_goes() {
+        let outer = Outer::open().unwrap();
+        outer.guard().unwrap();
+        assert!(desktop::pin_allowed());
+        assert!(outer.show().is_err(), "there was no session to show");
+        let session = SessionDesktop::make(None).unwrap();
+        outer.session(Some(&session)).unwrap();
+        assert!(desktop::pin_allowed(), "a session that is ready is not shown");
+        outer.show().unwrap();
+        assert!(!desktop::pin_allowed(), "the session is not shown");
+        outer.cover().unwrap();
+        assert!(desktop::pin_allowed());
+        // One that goes while it is seen, and one that takes its place.
+        outer.show().unwrap();
+        outer.session(Some(&SessionDesktop::make(None).unwrap())).unwrap();
+        assert!(desktop::pin_allowed(), "a session was let go of while it was seen");
+        outer.show().unwrap();
+        outer.session(None).unwrap();
+        assert!(desktop::pin_allowed());
+        assert!(outer.show().is_err());
+        assert!(outer.attach(0xdead).is_err(), "what is no window was taken for the shell's");
+        assert!(outer.since_input().is_ok());
     }
 }

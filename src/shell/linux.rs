@@ -1,0 +1,19 @@
+//! What joins the screens to a Linux station beside the ports: nothing. Its session is shown below the screens' own bar.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+
+use crate::driver::Wish;
+use crate::driver::scene::Scene;
+use crate::platform::native::station::Station;
+
+/// Joins the screens to the station.
+pub(super) fn join(
+    _: &Arc<Station>,
+    _: &watch::Receiver<Scene>,
+    _: &mpsc::UnboundedSender<Wish>,
+    _: &Handle,
+) {
+}

@@ -1,7 +1,7 @@
 # Each target installs what it misses through packaging/setup.sh, which says so.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test test-faults test-kiosk test-sabotage test-windows soak bench deb test-deb
+.PHONY: demo test test-faults test-kiosk test-sabotage test-windows soak bench deb test-deb msi test-msi
 
 # The main job on virtual badges and real apps. With a display it opens a window; without one it runs
 # a scripted shift and leaves pictures and the verified log in target/demo.
@@ -75,3 +75,16 @@ SUITES ?= bookworm trixie
 test-deb:
 	$(MAKE) deb
 	tests/deb/run.sh $(SUITES)
+
+# The package for Windows: target/msi/cleanshift-VERSION-x64.msi, unsigned unless CLEANSHIFT_SIGN_CERT and
+# CLEANSHIFT_SIGN_KEY name a certificate and its key. PROFILE=dev packs the programs of a development build.
+WINDOWS := $(TARGET)/x86_64-pc-windows-gnu/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+msi:
+	packaging/setup.sh msi
+	packaging/cargo-windows.sh build --locked --profile $(PROFILE) --bins
+	packaging/msi/msi.sh $(WINDOWS)
+
+# Installs, runs, upgrades, downgrades and uninstalls the package under Wine.
+test-msi:
+	$(MAKE) msi
+	tests/msi/run.sh $(WINDOWS)

@@ -6,6 +6,7 @@
 # Use: packaging/setup.sh [run|test|bench]      each has what the ones before it have; default: bench
 #      packaging/setup.sh deb                   what it takes to make the package and to try it
 #      packaging/setup.sh windows               what it takes to build for Windows and to test that under Wine
+#      packaging/setup.sh msi                   the same, and what it takes to make the package for Windows and to try it
 set -euo pipefail
 
 build="gcc libc6-dev libpcsclite-dev make pkg-config"
@@ -19,6 +20,7 @@ deb="debhelper dpkg-dev iproute2 lintian mmdebstrap python3"
 windows="cargo-web binutils-mingw-w64-x86-64 fonts-dejavu-core g++-mingw-w64-x86-64-win32 gcc-mingw-w64-x86-64-win32
          iproute2 libpcsclite1 libwine-dev pcscd python3 rust-web-src rustc-web util-linux vsmartcard-vpcd wine wine64
          wine64-tools xauth xdotool xvfb"
+msi="msitools openssl osslsigncode wixl"
 bench="i3lock systemd-journal-remote xsecurelock"
 
 # One that came from elsewhere than Debian brings npm along, and does not stand beside Debian's.
@@ -32,8 +34,9 @@ case "${1:-bench}" in
   bench) wanted="$build $run $test $bench" ;;
   deb) wanted="$build $deb" ;;
   windows) wanted="$build $windows" ;;
+  msi) wanted="$build $windows $msi" ;;
   *)
-    echo "setup: there is no part called $1: use run, test, bench, deb or windows" >&2
+    echo "setup: there is no part called $1: use run, test, bench, deb, windows or msi" >&2
     exit 2
     ;;
 esac
@@ -89,7 +92,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 # Debian's list may have an older Rust beside the one that its security updates have, or that one alone.
-if [ "${1:-bench}" = windows ]; then
+if [ "${1:-bench}" = windows ] || [ "${1:-bench}" = msi ]; then
   rust() { dpkg-query -W -f='${Version}' rustc-web 2>/dev/null; }
   if dpkg --compare-versions "$(rust)" lt 1.96; then
     echo "setup: rustc-web is $(rust); reading the list of packages anew for 1.96"

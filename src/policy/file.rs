@@ -55,7 +55,15 @@ pub struct File {
     pub revoke: Revoke,
     /// Settings of the host that must be as follows, or the station is barred: `swap` (none, or in
     /// memory alone), `hibernation` (not possible), `init-on-free` (freed memory is overwritten),
-    /// `core-pattern` (cores stay in the directory of the program that left them).
+    /// `core-pattern` (cores stay in the directory of the program that left them; on Windows: no crash dumps).
+    ///
+    /// On Windows, `swap` also holds where the page file is cleared when Windows stops, `init-on-free` never, and
+    /// these can be named as well; on Linux, where there is nothing of the kind, they hold: `card-certificates`
+    /// (a card's are not copied into the account), `clipboard-history` (it and the cloud clipboard are off by policy),
+    /// `event-logs` (they are told neither scripts nor command lines), `fast-startup` (off), `notifications` (no
+    /// notification centre), `printed-documents` (no printer keeps what it has printed), `recall` (off by policy),
+    /// `search-index` (off), `session-account` (every session has an account for itself), `spool-folder` (the station
+    /// may look into it).
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub require: Vec<Spanned<String>>,

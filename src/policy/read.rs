@@ -41,8 +41,24 @@ const MOST_REASONS: usize = 6;
 const MOST_BYTES: u64 = 1 << 20;
 /// The most roles: a set of them is 16 bits.
 const MOST_ROLES: usize = 16;
-/// The settings of the host that `require` may name. What each must be stands with its gate.
-const SETTINGS: [&str; 4] = ["swap", "hibernation", "init-on-free", "core-pattern"];
+/// The settings of the host that `require` may name, on whatever system: a policy is checked alike everywhere, and a
+/// setting that a system does not have holds there. What each must be stands with its gate.
+const SETTINGS: [&str; 14] = [
+    "swap",
+    "hibernation",
+    "init-on-free",
+    "core-pattern",
+    "card-certificates",
+    "clipboard-history",
+    "event-logs",
+    "fast-startup",
+    "notifications",
+    "printed-documents",
+    "recall",
+    "search-index",
+    "session-account",
+    "spool-folder",
+];
 
 impl Policy {
     /// Reads a policy file.

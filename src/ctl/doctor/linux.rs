@@ -13,6 +13,9 @@ pub(super) const UNEXPLAINED: &str = concat!(
     "          $ systemctl reset-failed cleanshift && systemctl start cleanshift\n"
 );
 
+/// How the station is started again.
+pub(super) const AGAIN: &str = "Then: systemctl reset-failed cleanshift && systemctl start cleanshift\n";
+
 /// Looks at the host below `root`.
 ///
 /// # Errors

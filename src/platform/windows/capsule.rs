@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::account::Lent;
 use super::job::{Job, Limits, Notice, Port, inside_one};
 use super::profile::{self, Profile, random_hex};
 use super::remove::Left;
@@ -123,7 +124,8 @@ impl Capsule {
         let job = Job::new(Some(&name), limits).map_err(failed("make the session's job"))?;
         let port = Arc::new(Port::new().map_err(failed("make the port for the session's news"))?);
         job.tell(&port, 0).map_err(failed("hear from the session's job"))?;
-        let shared = Arc::new(Shared { job, running: Mutex::default(), ending: AtomicBool::new(false), note });
+        let shared =
+            Arc::new(Shared { job, running: Mutex::default(), ending: AtomicBool::new(false), note });
         let (watched, heard, told) = (Arc::clone(&shared), Arc::clone(&port), Arc::clone(&news));
         drop(std::thread::spawn(move || watch(&watched, &heard, &*told)));
         Ok(Self {
@@ -139,16 +141,40 @@ impl Capsule {
         })
     }
 
-    /// Starts an app.
+    /// Starts an app, under the session's own account where it has one.
     ///
     /// # Errors
     /// A fragment that says what did not work.
-    pub fn launch(&self, launch: &Launch) -> Result<()> {
+    pub fn launch(&self, launch: &Launch, account: Option<&Lent>) -> Result<()> {
         let command = &launch.command;
         let failed = |error: &dyn std::fmt::Display| PortError(format!("start {command}: {error}"));
         if self.shared.ending.load(Ordering::SeqCst) {
             return Err(failed(&"the session is ending"));
         }
+        let path = spawn::find(command).map_err(PortError)?;
+        // A job in a job with limits of its own cannot limit the desktop again, and need not.
+        let own = Job::new(None, Limits::default()).map_err(|error| failed(&error))?;
+        let first = match account {
+            Some(account) => {
+                account.start(launch, &path, self.desktop.as_deref(), [&self.shared.job, &own])?
+            }
+            None => self.start(launch, &path, &own)?,
+        };
+        let _ = own.tell(&self.port, 1);
+        self.shared.note_process(&first);
+        let pid = first.pid;
+        // Held until it is told, so that its end is told after it.
+        let mut running = self.shared.running();
+        running.push(Running { app: launch.app, job: own, first });
+        (self.news)(News::Started(launch.app, pid));
+        drop(running);
+        Ok(())
+    }
+
+    /// Starts an app under the station's own account, in the session's profile.
+    fn start(&self, launch: &Launch, path: &Path, own: &Job) -> Result<Process> {
+        let command = &launch.command;
+        let failed = |error: &dyn std::fmt::Display| PortError(format!("start {command}: {error}"));
         if let Some(golden) = &launch.golden {
             let mut copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
             if !copied.contains(golden) {
@@ -161,34 +187,23 @@ impl Capsule {
         for (place, content) in &launch.files {
             self.lay(place, content).map_err(|error| failed(&error))?;
         }
-        let path = spawn::find(command).map_err(PortError)?;
         let place = self.profile.root.display().to_string();
         let arguments: Vec<String> =
             launch.arguments.iter().map(|argument| argument.replace(PROFILE, &place)).collect();
         let mut environment = spawn::environment(&self.profile.root);
-        for (name, value) in self.holding.environment().into_iter().chain(launch.environment.iter().cloned()) {
+        for (name, value) in self.holding.environment().into_iter().chain(launch.environment.iter().cloned())
+        {
             environment.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
             environment.push((name, value));
         }
         let program = Program {
-            path: &path,
+            path,
             arguments: &arguments,
             environment: &environment,
             directory: &self.profile.root,
             desktop: self.desktop.as_deref(),
         };
-        // A job in a job with limits of its own cannot limit the desktop again, and need not.
-        let own = Job::new(None, Limits::default()).map_err(|error| failed(&error))?;
-        // Held from the start on, so that the watching thread cannot miss its end.
-        let mut running = self.shared.running();
-        let first = spawn::start(&program, &self.shared.job, &own).map_err(|error| failed(&error))?;
-        let _ = own.tell(&self.port, 1);
-        self.shared.note_process(&first);
-        let pid = first.pid;
-        running.push(Running { app: launch.app, job: own, first });
-        drop(running);
-        (self.news)(News::Started(launch.app, pid));
-        Ok(())
+        spawn::start(&program, &self.shared.job, own).map_err(|error| failed(&error))
     }
 
     /// Writes a file of the station's own into the session's profile, once: one that is there is left alone.
@@ -212,19 +227,10 @@ impl Capsule {
         self.holding.hold(grant)
     }
 
-    /// The app that a pid belongs to, where it belongs to one of the session's.
+    /// What of it can be asked and held without holding the capsule itself.
     #[must_use]
-    pub fn whose(&self, pid: u32) -> Option<u8> {
-        let process = Process::hold(pid)?;
-        let running = self.shared.running();
-        let of = |running: &&Running| running.job.holds(process.handle()).unwrap_or(false);
-        running.iter().find(of).map(|running| running.app)
-    }
-
-    /// Whether this pid is a process of the session.
-    #[must_use]
-    pub fn holds(&self, pid: u32) -> bool {
-        Process::hold(pid).is_some_and(|process| self.shared.job.holds(process.handle()).unwrap_or(false))
+    pub fn reins(&self) -> Reins {
+        Reins(Arc::clone(&self.shared))
     }
 
     /// The processes of the session.
@@ -233,15 +239,6 @@ impl Capsule {
     /// When the system does not say.
     pub fn processes(&self) -> io::Result<Vec<u32>> {
         self.shared.job.processes()
-    }
-
-    /// While the session is covered its programs can neither make a desktop nor switch to one.
-    ///
-    /// # Errors
-    /// When the system does not take it.
-    pub fn forbid_desktops(&self, forbidden: bool) -> Result<()> {
-        let told = self.shared.job.forbid_desktops(forbidden);
-        told.map_err(|error| PortError(format!("keep the session from switching desktops: {error}")))
     }
 
     /// Counts what is in the capsule; what cannot be counted is not named.
@@ -296,6 +293,34 @@ impl Capsule {
     }
 }
 
+/// What of a capsule can be asked and held by whoever must not wait for its building or its end.
+#[derive(Clone)]
+pub struct Reins(Arc<Shared>);
+
+impl Reins {
+    /// The app that a pid belongs to, where it belongs to one of the session's.
+    #[must_use]
+    pub fn whose(&self, pid: u32) -> Option<u8> {
+        let running = self.0.running();
+        running.iter().find(|running| listed(&running.job, pid)).map(|running| running.app)
+    }
+
+    /// Whether this pid is a process of the session.
+    #[must_use]
+    pub fn holds(&self, pid: u32) -> bool {
+        listed(&self.0.job, pid)
+    }
+
+    /// While the session is covered its programs can neither make a desktop nor switch to one.
+    ///
+    /// # Errors
+    /// When the system does not take it.
+    pub fn forbid_desktops(&self, forbidden: bool) -> Result<()> {
+        let told = self.0.job.forbid_desktops(forbidden);
+        told.map_err(|error| PortError(format!("keep the session from switching desktops: {error}")))
+    }
+}
+
 impl Drop for Capsule {
     fn drop(&mut self) {
         if !self.shared.ending.load(Ordering::SeqCst) {
@@ -317,6 +342,11 @@ impl Shared {
     }
 }
 
+/// Whether a job lists this pid. A handle of the process would ask for more than another account's gives.
+fn listed(job: &Job, pid: u32) -> bool {
+    job.processes().is_ok_and(|pids| pids.contains(&pid))
+}
+
 /// How the end was proved, for the receipt. The names of files are not in it: they may be a person's.
 fn proof(run_dir: &Path, left: &[Left]) -> String {
     let mut proof = "job object empty".to_owned();
@@ -327,7 +357,8 @@ fn proof(run_dir: &Path, left: &[Left]) -> String {
         let place = left.path.parent().unwrap_or(run_dir);
         let place = place.strip_prefix(run_dir).unwrap_or(place).display().to_string();
         let moved = if left.moved { ", moved out of the profile" } else { "" };
-        let then = if left.at_restart { ", deleted at the next restart" } else { ", tried again at the next start" };
+        let then =
+            if left.at_restart { ", deleted at the next restart" } else { ", tried again at the next start" };
         proof.push_str(&format!("; left: {} in {place} ({}{moved}{then})", left.identity(), left.why));
     }
     if let Some(more) = left.len().checked_sub(8).filter(|more| *more > 0) {

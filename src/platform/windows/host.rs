@@ -24,6 +24,7 @@ use windows_sys::Win32::System::WindowsProgramming::GetUserNameW;
 
 use super::registry::wide;
 use super::security::{self, Descriptor};
+use super::sleep;
 use super::stop::StopEvent;
 use crate::ports::{PortError, Result};
 
@@ -124,7 +125,7 @@ impl Orders {
             _ = self.close.recv() => {}
             _ = self.shutdown.recv() => {}
             _ = self.sign_out.recv() => {}
-            () = super::sleep::ending() => {}
+            () = sleep::ending() => {}
             () = async {
                 match &self.stop {
                     Some(stop) => stop.wait().await,

@@ -8,11 +8,14 @@
 
 use std::ffi::c_void;
 use std::io;
-use std::os::windows::io::{AsRawHandle, BorrowedHandle, HandleOrNull, OwnedHandle};
+use std::os::windows::io::{AsHandle as _, AsRawHandle, BorrowedHandle, HandleOrNull, OwnedHandle};
 use std::ptr::{null, null_mut};
 use std::time::{Duration, Instant};
 
-use windows_sys::Win32::Foundation::{ERROR_ALREADY_EXISTS, ERROR_MORE_DATA, HANDLE, INVALID_HANDLE_VALUE, SetLastError, WAIT_TIMEOUT};
+use windows_sys::Win32::Foundation::{
+    ERROR_ALREADY_EXISTS, ERROR_MORE_DATA, HANDLE, INVALID_HANDLE_VALUE, SetLastError, WAIT_TIMEOUT,
+};
+use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::IO::{CreateIoCompletionPort, GetQueuedCompletionStatus, OVERLAPPED};
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, IsProcessInJob, JOB_OBJECT_LIMIT_ACTIVE_PROCESS,
@@ -31,7 +34,12 @@ use windows_sys::Win32::System::SystemServices::{
 };
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
+use super::security::Descriptor;
 use super::wide::wide;
+
+/// Who may do what with a job by its name: the system all, others of this machine and the account itself only ask
+/// and end it (JOB_OBJECT_QUERY, JOB_OBJECT_TERMINATE, SYNCHRONIZE). A session's own program must not let itself out.
+const RIGHTS: &str = "D:P(A;;GA;;;SY)(A;;0x10000c;;;BA)(A;;0x10000c;;;OW)";
 
 /// What a program that was ended with its job leaves as its exit code.
 const ENDED: u32 = 0xC1EA;
@@ -70,18 +78,25 @@ impl Job {
     /// # Errors
     /// Those of the system; a name that is taken is one.
     pub fn new(name: Option<&str>, limits: Limits) -> io::Result<Self> {
+        let rights = Descriptor::parse(RIGHTS)?;
+        let attributes = SECURITY_ATTRIBUTES {
+            nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).map_err(io::Error::other)?,
+            lpSecurityDescriptor: rights.as_ptr(),
+            bInheritHandle: 0,
+        };
         let name = name.map(wide);
         let name = name.as_ref().map_or(null(), Vec::as_ptr);
-        // SAFETY: the name is null or ends with a zero, and outlives the call.
+        // SAFETY: the name is null or ends with a zero, and all outlives the call.
         let handle = unsafe {
             SetLastError(0);
-            CreateJobObjectW(null(), name)
+            CreateJobObjectW(&raw const attributes, name)
         };
         // Read before anything else is asked of the system.
         let last = io::Error::last_os_error();
         // SAFETY: the handle is new and nobody else's.
-        let handle: OwnedHandle =
-            unsafe { HandleOrNull::from_raw_handle(handle) }.try_into().map_err(|_| io::Error::last_os_error())?;
+        let handle: OwnedHandle = unsafe { HandleOrNull::from_raw_handle(handle) }
+            .try_into()
+            .map_err(|_| io::Error::last_os_error())?;
         if last.raw_os_error() == i32::try_from(ERROR_ALREADY_EXISTS).ok() {
             return Err(last);
         }
@@ -109,6 +124,16 @@ impl Job {
                 error => Err(error),
             },
         }
+    }
+
+    /// The job behind a handle that another process has given.
+    pub(super) fn of(handle: OwnedHandle) -> Self {
+        Self { handle, limits: Limits::default() }
+    }
+
+    /// Its handle, for the service that starts a program in it.
+    pub(super) fn handle(&self) -> BorrowedHandle<'_> {
+        self.handle.as_handle()
     }
 
     /// Puts a process into it, for ever.
@@ -144,7 +169,13 @@ impl Job {
             let place = list.as_mut_ptr().cast::<JOBOBJECT_BASIC_PROCESS_ID_LIST>();
             // SAFETY: the place is aligned for the structure and `size` bytes large.
             let answered = unsafe {
-                QueryInformationJobObject(self.raw(), JobObjectBasicProcessIdList, place.cast(), size, null_mut())
+                QueryInformationJobObject(
+                    self.raw(),
+                    JobObjectBasicProcessIdList,
+                    place.cast(),
+                    size,
+                    null_mut(),
+                )
             };
             if answered == 0 {
                 let error = io::Error::last_os_error();
@@ -282,9 +313,7 @@ impl Port {
     /// Those of the system.
     pub fn new() -> io::Result<Self> {
         // SAFETY: no file is tied to the new port.
-        let port = unsafe {
-            CreateIoCompletionPort(INVALID_HANDLE_VALUE, null_mut(), 0, 1)
-        };
+        let port = unsafe { CreateIoCompletionPort(INVALID_HANDLE_VALUE, null_mut(), 0, 1) };
         // SAFETY: the handle is new and nobody else's.
         let port = OwnedHandle::try_from(unsafe { HandleOrNull::from_raw_handle(port) });
         port.map(Self).map_err(|_| io::Error::last_os_error())

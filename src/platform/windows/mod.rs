@@ -1,7 +1,9 @@
 //! The Windows station.
 
-pub mod capsule;
+pub mod account;
+pub mod browser;
 pub mod capability;
+pub mod capsule;
 pub mod clock;
 pub mod display;
 pub mod drill;
@@ -17,6 +19,7 @@ pub mod profile;
 pub mod registry;
 pub mod remove;
 pub mod security;
+pub mod service;
 pub mod setting;
 pub mod sleep;
 pub mod spawn;

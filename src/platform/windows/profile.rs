@@ -8,8 +8,10 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::remove::{self, Left};
+use crate::ports::{Answer, GateAnswer};
 
 /// Below the shell's directory for sessions: the profiles.
 const SESSIONS: &str = "sessions";
@@ -140,6 +142,25 @@ pub fn remaining(run_dir: &Path, standing: Option<&Path>) -> io::Result<Vec<Path
     }
     found.retain(|path| Some(path.as_path()) != standing);
     Ok(found)
+}
+
+/// The gate that looks whether a profile of a session is still there, beside the one that stands.
+#[must_use]
+pub fn gate(run_dir: &Path, standing: Option<&Path>) -> GateAnswer {
+    let began = Instant::now();
+    let (answer, saw) = match remaining(run_dir, standing) {
+        Ok(found) if found.is_empty() => (Answer::Absent, "no session's profile".to_owned()),
+        Ok(found) => (Answer::Present, format!("profiles, or what is left of them: {}", found.len())),
+        Err(error) => (Answer::Unknown, format!("failed to look: {error}")),
+    };
+    GateAnswer {
+        class: 13,
+        gate: "session profiles".to_owned(),
+        answer,
+        saw,
+        method: "the directory of sessions".to_owned(),
+        took: began.elapsed(),
+    }
 }
 
 /// So many random bytes from the system, in hexadecimal.

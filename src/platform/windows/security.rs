@@ -6,7 +6,8 @@ use std::ptr::null_mut;
 
 use windows_sys::Win32::Foundation::{CloseHandle, HANDLE, LocalFree};
 use windows_sys::Win32::Security::Authorization::{
-    ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
+    ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, ConvertStringSidToSidW,
+    SDDL_REVISION_1,
 };
 use windows_sys::Win32::Security::{
     ACCESS_ALLOWED_ACE, ACE_HEADER, ACL, ACL_SIZE_INFORMATION, AclSizeInformation, CopySid, GetAce,
@@ -70,6 +71,30 @@ impl Sid {
             }
             Ok(Self(bytes))
         }
+    }
+
+    /// Reads one as people and lists write it.
+    ///
+    /// # Errors
+    /// Where that is none.
+    #[expect(unsafe_code, reason = "the system reads its own language")]
+    pub fn parse(text: &str) -> Result<Self> {
+        let (text, mut found) = (wide(text), null_mut());
+        // SAFETY: the text ends with a zero; the answer is the system's memory, which is copied and given back.
+        unsafe {
+            if ConvertStringSidToSidW(text.as_ptr(), &raw mut found) == 0 {
+                return Err(Error::last_os_error());
+            }
+            let copy = Self::copy(found);
+            let _ = LocalFree(found);
+            copy
+        }
+    }
+
+    /// For the system's calls; lives as long as this.
+    #[must_use]
+    pub fn as_ptr(&self) -> PSID {
+        self.0.as_ptr().cast_mut().cast()
     }
 
     /// As people and lists write it: `S-1-5-18`.

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use std::ptr::{null, null_mut};
 use std::time::Duration;
 
-use windows_sys::Win32::Foundation::{FILETIME, WAIT_OBJECT_0};
+use windows_sys::Win32::Foundation::{FILETIME, HANDLE, WAIT_OBJECT_0};
 use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_SZ, RegGetValueW};
 use windows_sys::Win32::System::SystemInformation::{GetSystemDirectoryW, GetWindowsDirectoryW};
 use windows_sys::Win32::System::Threading::{
-    CREATE_NEW_CONSOLE, CREATE_SUSPENDED, CREATE_UNICODE_ENVIRONMENT, CreateProcessW, GetExitCodeProcess,
-    GetProcessTimes, OpenProcess, PROCESS_INFORMATION, PROCESS_QUERY_INFORMATION, PROCESS_QUERY_LIMITED_INFORMATION,
-    PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, ResumeThread, STARTF_FORCEOFFFEEDBACK, STARTUPINFOW,
-    TerminateProcess, WaitForSingleObject,
+    CREATE_NEW_CONSOLE, CREATE_SUSPENDED, CREATE_UNICODE_ENVIRONMENT, CreateProcessAsUserW, CreateProcessW,
+    GetExitCodeProcess, GetProcessTimes, OpenProcess, PROCESS_INFORMATION, PROCESS_QUERY_INFORMATION,
+    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, ResumeThread,
+    STARTF_FORCEOFFFEEDBACK, STARTUPINFOW, TerminateProcess, WaitForSingleObject,
 };
 
 use super::job::{Job, done};
@@ -49,39 +49,59 @@ pub struct Process {
 /// # Errors
 /// Those of the system; nothing of the program has run then.
 pub fn start(program: &Program<'_>, session: &Job, own: &Job) -> io::Result<Process> {
+    start_as(program, None, session, own)
+}
+
+/// The same under another account, by its token, which must be open.
+///
+/// # Errors
+/// Those of the system; nothing of the program has run then.
+pub(super) fn start_as(
+    program: &Program<'_>,
+    token: Option<HANDLE>,
+    session: &Job,
+    own: &Job,
+) -> io::Result<Process> {
     let file = program.path.to_str().ok_or_else(|| io::Error::other("its path is no text"))?;
     if [".bat", ".cmd"].iter().any(|end| file.to_ascii_lowercase().ends_with(end)) {
-        return Err(io::Error::other("a batch file is no program: name cmd.exe, and the file as its argument"));
+        return Err(io::Error::other(
+            "a batch file is no program: name cmd.exe, and the file as its argument",
+        ));
     }
     let path = wide(program.path);
     let mut line = wide(command_line(file, program.arguments));
     let block = block(program.environment);
     let directory = wide(program.directory);
     let mut desktop = program.desktop.map(wide);
-    let mut start = STARTUPINFOW {
+    let start = STARTUPINFOW {
         cb: u32::try_from(size_of::<STARTUPINFOW>()).unwrap_or(0),
         lpDesktop: desktop.as_mut().map_or(null_mut(), Vec::as_mut_ptr),
         dwFlags: STARTF_FORCEOFFFEEDBACK,
         ..STARTUPINFOW::default()
     };
-    start.lpReserved2 = null_mut();
     let mut made = PROCESS_INFORMATION::default();
     let flags = CREATE_SUSPENDED | CREATE_UNICODE_ENVIRONMENT | CREATE_NEW_CONSOLE;
+    let (path, line, block) = (path.as_ptr(), line.as_mut_ptr(), block.as_ptr().cast());
+    let (directory, start, made_at) = (directory.as_ptr(), &raw const start, &raw mut made);
     // SAFETY: every text ends with a zero and outlives the call, the line may be written to, the block ends
-    // with two zeros, and no handle is inherited.
+    // with two zeros, the token is open, and no handle is inherited.
     done(unsafe {
-        CreateProcessW(
-            path.as_ptr(),
-            line.as_mut_ptr(),
-            null(),
-            null(),
-            0,
-            flags,
-            block.as_ptr().cast(),
-            directory.as_ptr(),
-            &raw const start,
-            &raw mut made,
-        )
+        match token {
+            None => CreateProcessW(path, line, null(), null(), 0, flags, block, directory, start, made_at),
+            Some(token) => CreateProcessAsUserW(
+                token,
+                path,
+                line,
+                null(),
+                null(),
+                0,
+                flags,
+                block,
+                directory,
+                start,
+                made_at,
+            ),
+        }
     })?;
     // SAFETY: both handles are new and nobody else's.
     let (handle, thread) =
@@ -105,6 +125,11 @@ pub fn start(program: &Program<'_>, session: &Job, own: &Job) -> io::Result<Proc
 }
 
 impl Process {
+    /// The process behind a handle that another process has given.
+    pub(super) fn of(handle: OwnedHandle, pid: u32) -> Self {
+        Self { handle, pid }
+    }
+
     /// Holds the process of this number; `None` where there is none, or it is another account's.
     #[must_use]
     pub fn hold(pid: u32) -> Option<Self> {
@@ -258,8 +283,9 @@ pub fn find(command: &str) -> Result<PathBuf, String> {
     if path.is_absolute() {
         return if path.is_file() { Ok(path.to_owned()) } else { Err(format!("find {command}")) };
     }
-    let missing =
-        || Err(format!("find {command}: it is not installed for the whole machine; name its file in the policy"));
+    let missing = || {
+        Err(format!("find {command}: it is not installed for the whole machine; name its file in the policy"))
+    };
     if command.contains(['\\', '/', ':']) {
         return missing();
     }
@@ -309,7 +335,8 @@ mod tests {
         assert_eq!(of("TEMP"), Some(r"C:\ProgramData\Cleanshift\run\s-1\AppData\Local\Temp"));
         assert!(of("SystemRoot").is_some(), "nothing starts without it");
         // What this test runs under has more than that.
-        let foreign = std::env::vars().find(|(name, _)| !all.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)));
+        let foreign =
+            std::env::vars().find(|(name, _)| !all.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)));
         assert!(foreign.is_some(), "the look is blind: the host has nothing that could be handed on");
     }
 

@@ -12,7 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windows_sys::Win32::Foundation::ERROR_NOT_FOUND;
 use windows_sys::Win32::Security::Credentials::{
-    CRED_MAX_CREDENTIAL_BLOB_SIZE, CRED_PERSIST_SESSION, CRED_TYPE_GENERIC, CREDENTIALW, CredDeleteW, CredWriteW,
+    CRED_MAX_CREDENTIAL_BLOB_SIZE, CRED_PERSIST_SESSION, CRED_TYPE_GENERIC, CREDENTIALW, CredDeleteW,
+    CredWriteW,
 };
 use zeroize::Zeroizing;
 
@@ -58,7 +59,9 @@ impl Holding {
         if let Some(name) = &grant.environment {
             let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
             if name.is_empty() || !name.chars().all(plain) || grant.access.expose().contains('\0') {
-                return Err(PortError(format!("put a token into the variable {name}: this cannot be a variable")));
+                return Err(PortError(format!(
+                    "put a token into the variable {name}: this cannot be a variable"
+                )));
             }
             let named = (grant.provider.clone(), grant.audience.clone());
             let _ = held.granted.insert(named, (name.clone(), grant.access.clone()));
@@ -155,5 +158,74 @@ fn forget(target: &str) -> io::Result<()> {
     match done(unsafe { CredDeleteW(target.as_ptr(), CRED_TYPE_GENERIC, 0) }) {
         Err(error) if error.raw_os_error() == i32::try_from(ERROR_NOT_FOUND).ok() => Ok(()),
         outcome => outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windows_sys::Win32::Security::Credentials::{CredFree, CredReadW};
+
+    use super::*;
+
+    fn grant(session: &str) -> Grant {
+        Grant {
+            session: session.to_owned(),
+            provider: "Ward".to_owned(),
+            issuer: "https://id.example.org".to_owned(),
+            audience: format!("https://api.example.org/{}", std::process::id()),
+            access: Secret::new("token-1"),
+            expires_utc_ms: 0,
+            environment: None,
+            file: None,
+        }
+    }
+
+    /// What is kept under this name now.
+    #[expect(unsafe_code, reason = "the look of another program")]
+    fn kept(name: &str) -> Option<Vec<u8>> {
+        let (name, mut found) = (wide(name), std::ptr::null_mut());
+        // SAFETY: the name ends with a zero; the answer is given back after it was copied.
+        unsafe {
+            if CredReadW(name.as_ptr(), CRED_TYPE_GENERIC, 0, &raw mut found) == 0 {
+                return None;
+            }
+            let size = usize::try_from((*found).CredentialBlobSize).unwrap();
+            let bytes = std::slice::from_raw_parts((*found).CredentialBlob, size).to_vec();
+            CredFree(found.cast());
+            Some(bytes)
+        }
+    }
+
+    #[test]
+    fn tokens_are_there_for_the_session_and_gone_with_it() {
+        let holding = Holding::default();
+        let mut one = grant("a");
+        one.environment = Some("WARD_TOKEN".to_owned());
+        holding.hold(&one).unwrap();
+        assert_eq!(kept(&target(&one)).as_deref(), Some(b"token-1".as_slice()));
+        assert_eq!(holding.environment(), [("WARD_TOKEN".to_owned(), "token-1".to_owned())]);
+        one.access = Secret::new("token-2");
+        holding.hold(&one).unwrap();
+        assert_eq!(kept(&target(&one)).as_deref(), Some(b"token-2".as_slice()));
+        assert!(holding.hold(&grant("b")).unwrap_err().0.contains("another session's"));
+        holding.over().unwrap();
+        assert_eq!((kept(&target(&one)), holding.environment()), (None, Vec::new()));
+        assert!(holding.hold(&one).is_err(), "one that comes late");
+    }
+
+    #[test]
+    fn what_windows_does_not_have_is_refused_with_the_remedy() {
+        let mut file = grant("a");
+        file.file = Some("token".to_owned());
+        assert!(Holding::default().hold(&file).unwrap_err().0.contains("`environment`"));
+        let mut large = grant("a");
+        large.access = Secret::new("x".repeat(5000));
+        let holding = Holding::default();
+        assert!(holding.hold(&large).unwrap_err().0.contains("larger than"));
+        large.environment = Some("TOKEN".to_owned());
+        holding.hold(&large).unwrap();
+        large.environment = Some("A=B".to_owned());
+        assert!(holding.hold(&large).is_err());
+        holding.over().unwrap();
     }
 }

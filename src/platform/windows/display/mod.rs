@@ -9,6 +9,7 @@ mod monitors;
 pub mod notices;
 pub mod outer;
 mod paint;
+pub mod pins;
 mod pump;
 pub mod windows;
 
@@ -22,4 +23,14 @@ pub const BAR_HEIGHT: u16 = 64;
 pub(crate) fn refused() -> String {
     let text = std::io::Error::last_os_error().to_string();
     text.trim_end_matches('.').to_owned()
+}
+
+/// What the shell's own window needs here: it takes nothing that is dropped on it, and stands in no list of windows.
+#[must_use]
+pub fn window() -> iced::window::settings::PlatformSpecific {
+    iced::window::settings::PlatformSpecific {
+        drag_and_drop: false,
+        skip_taskbar: true,
+        ..iced::window::settings::PlatformSpecific::default()
+    }
 }

@@ -9,13 +9,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ptr::{null, null_mut};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use windows_sys::Win32::Foundation::{
     ERROR_FILE_NOT_FOUND, ERROR_MORE_DATA, ERROR_NO_MORE_ITEMS, ERROR_PATH_NOT_FOUND, ERROR_SUCCESS,
 };
 use windows_sys::Win32::System::Registry::{
-    HKEY, HKEY_CURRENT_USER, HKEY_LOCAL_MACHINE, KEY_READ, KEY_SET_VALUE, KEY_WOW64_64KEY, RegCloseKey, RegCreateKeyExW,
-    RegDeleteKeyValueW, RegDeleteTreeW, RegEnumKeyExW, RegEnumValueW, RegOpenKeyExW, RegSetValueExW,
+    HKEY, HKEY_CURRENT_USER, HKEY_LOCAL_MACHINE, KEY_READ, KEY_SET_VALUE, KEY_WOW64_64KEY, RegCloseKey,
+    RegCreateKeyExW, RegDeleteKeyValueW, RegDeleteTreeW, RegEnumKeyExW, RegEnumValueW, RegOpenKeyExW,
+    RegSetValueExW,
 };
 
 use super::{Gate, Ground, Look, SEAM, Trace};
@@ -60,7 +62,7 @@ const NOISE: [&str; 12] = [
 ];
 
 /// A registry as it stood.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Hive {
     keys: BTreeMap<String, Key>,
     /// Whether it was taken at all.
@@ -70,7 +72,7 @@ pub(super) struct Hive {
 }
 
 /// A key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Key {
     Open(BTreeMap<String, Value>),
     /// This account may not look into it.
@@ -78,11 +80,12 @@ enum Key {
 }
 
 /// A value.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Value {
     kind: u32,
     hash: [u8; 32],
     /// What it is, where it is small enough to be kept.
+    #[serde(with = "as_text")]
     bytes: Option<Vec<u8>>,
 }
 
@@ -90,6 +93,22 @@ impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Values can be anybody's: only their kind is ever shown.
         write!(f, "Value({})", self.kind)
+    }
+}
+
+/// Bytes as hexadecimal text, which is less than half of a list of numbers.
+mod as_text {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de};
+
+    #[expect(clippy::ref_option, reason = "serde gives it so")]
+    pub(super) fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
+        bytes.as_ref().map(hex::encode).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
+        Option::<String>::deserialize(from)?
+            .map(|text| hex::decode(text).map_err(de::Error::custom))
+            .transpose()
     }
 }
 
@@ -124,7 +143,16 @@ fn below(key: &Opened) -> Result<Vec<String>, u32> {
         let number = u32::try_from(names.len()).unwrap_or(u32::MAX);
         // SAFETY: the key is open; the room is as long as is said.
         let code = unsafe {
-            RegEnumKeyExW(key.0, number, room.as_mut_ptr(), &raw mut length, null(), null_mut(), null_mut(), null_mut())
+            RegEnumKeyExW(
+                key.0,
+                number,
+                room.as_mut_ptr(),
+                &raw mut length,
+                null(),
+                null_mut(),
+                null_mut(),
+                null_mut(),
+            )
         };
         match code {
             ERROR_SUCCESS => {
@@ -267,7 +295,10 @@ impl Change {
         };
         let value = if let Self::Value(_, name) = self { name.as_str() } else { "" };
         let place: Vec<&str> = self.path().split('\\').take(SHOWN).collect();
-        Trace::shown(format!("{what}{SEAM}{}{SEAM}{value}", self.path()), format!(r"{what} in HKCU\{}", place.join(r"\")))
+        Trace::shown(
+            format!("{what}{SEAM}{}{SEAM}{value}", self.path()),
+            format!(r"{what} in HKCU\{}", place.join(r"\")),
+        )
     }
 }
 
@@ -401,6 +432,10 @@ pub(super) mod tests {
         delete(path);
     }
 
+    pub(in crate::platform::windows::gates) fn unplant_value(path: &str, name: &str) {
+        delete_value(path, name);
+    }
+
     pub(in crate::platform::windows::gates) fn planted(path: &str, name: &str) -> Option<Vec<u8>> {
         let key = open(HKEY_CURRENT_USER, path, KEY_READ).ok()?;
         values(&key).ok()?.get(name)?.bytes.clone()
@@ -411,6 +446,9 @@ pub(super) mod tests {
         assert!(Change::NewKey(r"volatile environment\1".to_owned()).is_noise());
         assert!(Change::NewKey("Volatile Environment".to_owned()).is_noise());
         assert!(!Change::NewKey("Volatile Environment2".to_owned()).is_noise());
-        assert!(!Change::Value(r"Software\Microsoft\Windows\CurrentVersion\Run".to_owned(), "x".to_owned()).is_noise());
+        assert!(
+            !Change::Value(r"Software\Microsoft\Windows\CurrentVersion\Run".to_owned(), "x".to_owned())
+                .is_noise()
+        );
     }
 }

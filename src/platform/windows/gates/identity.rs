@@ -12,7 +12,8 @@ use super::{Gate, Ground, Look, Trace, ask, folders, hive};
 /// Why files that are deleted do not prove that an account is.
 const PARTIAL: &str = "deleting the files is a partial deletion of a web account, by Microsoft's own word; only an \
                        account of the session's own (`[capsule] mode = \"account\"`) ends it. For IT: remove the \
-                       account under Settings, Accounts, and start Windows anew";
+                       account under Settings, Accounts, then partial.json in the station's run directory, and start \
+                       Windows anew";
 
 pub(super) const GATES: [Gate; 5] = [
     Gate {
@@ -164,7 +165,10 @@ fn session_account(ground: &Ground) -> Look {
         Some(profile) if profile.symlink_metadata().is_ok() => {
             Look::present("the folder of the session's account is still there")
         }
-        Some(_) | None => Look::absent("neither a profile nor a folder of the session's account", "ProfileList, the profile's folder"),
+        Some(_) | None => Look::absent(
+            "neither a profile nor a folder of the session's account",
+            "ProfileList, the profile's folder",
+        ),
     }
 }
 
@@ -175,7 +179,9 @@ mod tests {
     #[test]
     fn what_dsregcmd_says_is_read_and_not_guessed() {
         let said = |answer: &str| {
-            format!("| SSO State |\n\n                AzureAdPrt : {answer}\n      AzureAdPrtAuthority : NO\n")
+            format!(
+                "| SSO State |\n\n                AzureAdPrt : {answer}\n      AzureAdPrtAuthority : NO\n"
+            )
         };
         assert_eq!(token_in(&said("YES")), Some(true));
         assert_eq!(token_in(&said("NO")), Some(false));

@@ -2,12 +2,14 @@
 //! its own answer and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::hive::Hive;
+use super::kept::Place;
 use super::scan::Scan;
 use super::shell_state::State;
 use super::{Baseline, Gate, Ground, Look, Remains, Saw, Trace, all};
@@ -27,23 +29,55 @@ pub struct Lookout {
     shared: Vec<PathBuf>,
     /// Gates whose look has not ended yet: a gate that hangs is not asked again meanwhile.
     busy: Arc<Mutex<BTreeSet<&'static str>>>,
-    /// Gates that have cleared something once that a clearing does not prove gone: until this process ends they do not
-    /// say absent any more.
-    tainted: Arc<Mutex<BTreeMap<&'static str, usize>>>,
+    /// Gates that have cleared something once that a clearing does not prove gone: they do not say absent any more until
+    /// people have seen to it.
+    tainted: Arc<Mutex<BTreeMap<String, usize>>>,
+    /// Where the baseline is kept for a shell that comes after this one was killed.
+    place: Option<Place>,
 }
 
 impl Lookout {
     /// Looks at the host as it is now, before the first session. `require` names the settings that the policy requires,
     /// `shared` the directories that it shares into capsules. What an earlier shell has left must be gone by then, and
     /// the keys of accessibility be as the station keeps them: what stands now is what later looks compare with.
-    #[must_use]
-    pub fn begin(require: &[String], shared: &[PathBuf]) -> Self {
+    ///
+    /// The baseline is kept in `run_dir`. Where a shell before was killed during a session, its baseline counts, so that
+    /// what that session left is found.
+    ///
+    /// # Errors
+    /// Where the baseline cannot be kept, or the one of a shell that was killed cannot be read.
+    pub fn begin(require: &[String], shared: &[PathBuf], run_dir: &Path) -> io::Result<Self> {
+        let place = Place::of(run_dir);
+        let mut lookout = Self::now(require, shared);
+        if place.is_open() {
+            let mut baseline = place.read()?;
+            baseline.note(&Scan::take());
+            lookout.baseline = Arc::new(baseline);
+        } else {
+            place.write(&lookout.baseline)?;
+        }
+        lookout.tainted = Arc::new(Mutex::new(place.tainted()?));
+        lookout.place = Some(place);
+        Ok(lookout)
+    }
+
+    /// A session's first app is about to start: from now on something may be left. Must have succeeded before it starts.
+    ///
+    /// # Errors
+    /// Where that could not be made durable.
+    pub fn session_begins(&self) -> io::Result<()> {
+        self.place.as_ref().map_or(Ok(()), Place::open)
+    }
+
+    /// Looks at the host as it is now.
+    fn now(require: &[String], shared: &[PathBuf]) -> Self {
         let mut lookout = Self {
             baseline: Arc::default(),
             require: require.to_vec(),
             shared: shared.to_vec(),
             busy: Arc::default(),
             tainted: Arc::default(),
+            place: None,
         };
         let ground = Arc::new(lookout.ground(&Remains::default()));
         // Each on its own thread, because some ask a program that takes a second.
@@ -51,7 +85,7 @@ impl Lookout {
             let ground = Arc::clone(&ground);
             let look = move || match (gate.look)(&ground) {
                 Look::These(found) | Look::Partly(found, _) => {
-                    Some((gate.name, found.into_iter().map(|trace| trace.key).collect()))
+                    Some((gate.name.to_owned(), found.into_iter().map(|trace| trace.key).collect()))
                 }
                 Look::Anew(_) | Look::Said(_) => None,
             };
@@ -70,7 +104,22 @@ impl Lookout {
     #[must_use]
     pub fn look(&self, remains: &Remains) -> Vec<GateAnswer> {
         let gates: Vec<&'static Gate> = all().collect();
-        self.ask(&gates, remains, true, PATIENCE)
+        let answers = self.ask(&gates, remains, true, PATIENCE);
+        let bars = |answer: &GateAnswer| matches!(answer.answer, Answer::Present | Answer::Unknown);
+        if let Some(place) = &self.place {
+            let tainted = lock(&self.tainted).clone();
+            // The mark stays where anything bars, so that a shell which comes after this one looks again in any case.
+            if answers.iter().any(bars) {
+                if !tainted.is_empty()
+                    && let Err(error) = place.taint(&tainted)
+                {
+                    tracing::warn!(%error, "failed to keep what was cleared in part alone");
+                }
+            } else {
+                place.close();
+            }
+        }
+        answers
     }
 
     /// Asks every gate as it is, and clears nothing.
@@ -124,7 +173,13 @@ impl Lookout {
         }
     }
 
-    fn ask(&self, gates: &[&'static Gate], remains: &Remains, clear: bool, patience: Duration) -> Vec<GateAnswer> {
+    fn ask(
+        &self,
+        gates: &[&'static Gate],
+        remains: &Remains,
+        clear: bool,
+        patience: Duration,
+    ) -> Vec<GateAnswer> {
         let began = monotonic();
         let first = Arc::new(self.ground(remains));
         // What is there after a clearing must be looked at anew.
@@ -191,7 +246,7 @@ fn one(
     gate: &'static Gate,
     ground: &Ground,
     again: &Ground,
-    tainted: &Mutex<BTreeMap<&'static str, usize>>,
+    tainted: &Mutex<BTreeMap<String, usize>>,
     clear: bool,
 ) -> GateAnswer {
     let began = monotonic();
@@ -207,7 +262,7 @@ fn one(
             if cleared > 0 {
                 after.saw = format!("{}; {cleared} cleared", after.saw);
                 if gate.partial.is_some() {
-                    *lock(tainted).entry(gate.name).or_default() += cleared;
+                    *lock(tainted).entry(gate.name.to_owned()).or_default() += cleared;
                 }
             }
             after
@@ -216,9 +271,11 @@ fn one(
     };
     let deleted = lock(tainted).get(gate.name).copied();
     let saw = match (gate.partial, deleted) {
-        (Some(partial), Some(deleted)) if saw.answer == Answer::Absent => {
-            Saw { answer: Answer::Unknown, saw: format!("partial: {deleted} deleted; {partial}"), method: None }
-        }
+        (Some(partial), Some(deleted)) if saw.answer == Answer::Absent => Saw {
+            answer: Answer::Unknown,
+            saw: format!("partial: {deleted} deleted; {partial}"),
+            method: None,
+        },
         _ => saw,
     };
     told(gate, saw, monotonic().saturating_sub(began))

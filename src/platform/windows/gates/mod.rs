@@ -16,10 +16,10 @@ mod cards;
 mod clipboard;
 mod connections;
 mod credentials;
-mod tickets;
 mod folders;
 mod hive;
 mod identity;
+mod kept;
 mod lookout;
 mod personal;
 mod printing;
@@ -27,6 +27,7 @@ mod processes;
 mod scan;
 mod settings;
 mod shell_state;
+mod tickets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -69,7 +70,7 @@ pub struct Remains {
 #[derive(Default)]
 pub(super) struct Baseline {
     /// The traces that each gate found, by the gate's name.
-    traces: BTreeMap<&'static str, BTreeSet<String>>,
+    traces: BTreeMap<String, BTreeSet<String>>,
     /// Every process, by pid and when it began.
     processes: BTreeSet<(u32, i64)>,
     /// The account's registry.

@@ -1,16 +1,17 @@
 //! Class 18: how the shell of Windows stood before the first session: keyboard, pointer, accessibility. What a session
 //! has changed is put back.
 
+use serde::{Deserialize, Serialize};
 use windows_sys::Win32::UI::Accessibility::{FILTERKEYS, HIGHCONTRASTW, MOUSEKEYS, STICKYKEYS, TOGGLEKEYS};
 use windows_sys::Win32::UI::Input::KeyboardAndMouse::{
     GetKeyboardLayoutList, HKL, SwapMouseButton, UnloadKeyboardLayout,
 };
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    GetSystemMetrics, SM_SWAPBUTTON, SPI_GETFILTERKEYS, SPI_GETHIGHCONTRAST, SPI_GETKEYBOARDDELAY, SPI_GETKEYBOARDSPEED,
-    SPI_GETMOUSEKEYS, SPI_GETMOUSESPEED, SPI_GETSCREENREADER, SPI_GETSTICKYKEYS, SPI_GETTOGGLEKEYS, SPI_SETFILTERKEYS,
-    SPI_SETHIGHCONTRAST, SPI_SETKEYBOARDDELAY, SPI_SETKEYBOARDSPEED, SPI_SETMOUSEKEYS, SPI_SETMOUSESPEED,
-    SPI_SETSCREENREADER, SPI_SETSTICKYKEYS, SPI_SETTOGGLEKEYS, SPIF_SENDCHANGE, SPIF_UPDATEINIFILE,
-    SystemParametersInfoW,
+    GetSystemMetrics, SM_SWAPBUTTON, SPI_GETFILTERKEYS, SPI_GETHIGHCONTRAST, SPI_GETKEYBOARDDELAY,
+    SPI_GETKEYBOARDSPEED, SPI_GETMOUSEKEYS, SPI_GETMOUSESPEED, SPI_GETSCREENREADER, SPI_GETSTICKYKEYS,
+    SPI_GETTOGGLEKEYS, SPI_SETFILTERKEYS, SPI_SETHIGHCONTRAST, SPI_SETKEYBOARDDELAY, SPI_SETKEYBOARDSPEED,
+    SPI_SETMOUSEKEYS, SPI_SETMOUSESPEED, SPI_SETSCREENREADER, SPI_SETSTICKYKEYS, SPI_SETTOGGLEKEYS,
+    SPIF_SENDCHANGE, SPIF_UPDATEINIFILE, SystemParametersInfoW,
 };
 
 use super::{Gate, Ground, Look, Trace};
@@ -30,11 +31,11 @@ pub(super) const GATES: [Gate; 1] = [Gate {
 const LAYOUTS: usize = 64;
 
 /// How it stood.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct State {
     taken: bool,
     /// Numbers by name, as [`NUMBERS`] and [`FLAGS`] read them.
-    numbers: Vec<(&'static str, Option<u32>)>,
+    numbers: Vec<(String, Option<u32>)>,
     swapped: bool,
     layouts: Vec<usize>,
 }
@@ -64,9 +65,24 @@ struct Flags {
 }
 
 const FLAGS: [Flags; 5] = [
-    Flags { name: "sticky keys", get: SPI_GETSTICKYKEYS, set: SPI_SETSTICKYKEYS, size: size_of::<STICKYKEYS>() },
-    Flags { name: "filter keys", get: SPI_GETFILTERKEYS, set: SPI_SETFILTERKEYS, size: size_of::<FILTERKEYS>() },
-    Flags { name: "toggle keys", get: SPI_GETTOGGLEKEYS, set: SPI_SETTOGGLEKEYS, size: size_of::<TOGGLEKEYS>() },
+    Flags {
+        name: "sticky keys",
+        get: SPI_GETSTICKYKEYS,
+        set: SPI_SETSTICKYKEYS,
+        size: size_of::<STICKYKEYS>(),
+    },
+    Flags {
+        name: "filter keys",
+        get: SPI_GETFILTERKEYS,
+        set: SPI_SETFILTERKEYS,
+        size: size_of::<FILTERKEYS>(),
+    },
+    Flags {
+        name: "toggle keys",
+        get: SPI_GETTOGGLEKEYS,
+        set: SPI_SETTOGGLEKEYS,
+        size: size_of::<TOGGLEKEYS>(),
+    },
     Flags { name: "mouse keys", get: SPI_GETMOUSEKEYS, set: SPI_SETMOUSEKEYS, size: size_of::<MOUSEKEYS>() },
     Flags {
         name: "high contrast",
@@ -112,7 +128,12 @@ impl Flags {
         }
         // SAFETY: as above; what it leads to is Windows' own, from the reading just before.
         let _ = unsafe {
-            SystemParametersInfoW(self.set, size, room.as_mut_ptr().cast(), SPIF_UPDATEINIFILE | SPIF_SENDCHANGE)
+            SystemParametersInfoW(
+                self.set,
+                size,
+                room.as_mut_ptr().cast(),
+                SPIF_UPDATEINIFILE | SPIF_SENDCHANGE,
+            )
         };
     }
 }
@@ -128,10 +149,14 @@ impl Number {
 
     #[expect(unsafe_code, reason = "Windows is told by pointers")]
     fn put(&self, number: u32) {
-        let (by_value, place) =
-            if self.placed { (0, number as usize as *mut core::ffi::c_void) } else { (number, std::ptr::null_mut()) };
+        let (by_value, place) = if self.placed {
+            (0, number as usize as *mut core::ffi::c_void)
+        } else {
+            (number, std::ptr::null_mut())
+        };
         // SAFETY: one of both is the number, as Windows wants it for this setting; nothing is read behind it.
-        let _ = unsafe { SystemParametersInfoW(self.set, by_value, place, SPIF_UPDATEINIFILE | SPIF_SENDCHANGE) };
+        let _ =
+            unsafe { SystemParametersInfoW(self.set, by_value, place, SPIF_UPDATEINIFILE | SPIF_SENDCHANGE) };
     }
 }
 
@@ -139,11 +164,12 @@ impl State {
     /// How it stands now.
     #[expect(unsafe_code, reason = "Windows is asked by pointers")]
     pub(super) fn take() -> Self {
-        let numbers = NUMBERS.iter().map(|one| (one.name, one.read()));
-        let flags = FLAGS.iter().map(|one| (one.name, one.flags()));
+        let numbers = NUMBERS.iter().map(|one| (one.name.to_owned(), one.read()));
+        let flags = FLAGS.iter().map(|one| (one.name.to_owned(), one.flags()));
         let mut layouts: [HKL; LAYOUTS] = [std::ptr::null_mut(); LAYOUTS];
         // SAFETY: there is as much room as is said.
-        let count = unsafe { GetKeyboardLayoutList(i32::try_from(LAYOUTS).unwrap_or(0), layouts.as_mut_ptr()) };
+        let count =
+            unsafe { GetKeyboardLayoutList(i32::try_from(LAYOUTS).unwrap_or(0), layouts.as_mut_ptr()) };
         let count = usize::try_from(count).unwrap_or(0);
         Self {
             taken: true,
@@ -154,15 +180,17 @@ impl State {
         }
     }
 
-    fn changes(&self, now: &Self) -> Vec<&'static str> {
+    fn changes(&self, now: &Self) -> Vec<String> {
         let numbers = self.numbers.iter().zip(&now.numbers);
-        let mut found: Vec<_> =
-            numbers.filter(|(old, now)| old.1.is_some() && old.1 != now.1).map(|(old, _)| old.0).collect();
+        let mut found: Vec<_> = numbers
+            .filter(|(old, now)| old.1.is_some() && old.1 != now.1)
+            .map(|(old, _)| old.0.clone())
+            .collect();
         if self.swapped != now.swapped {
-            found.push("mouse buttons");
+            found.push("mouse buttons".to_owned());
         }
         if now.layouts.iter().any(|layout| !self.layouts.contains(layout)) {
-            found.push("keyboard layouts");
+            found.push("keyboard layouts".to_owned());
         }
         found
     }
@@ -180,7 +208,7 @@ fn look(ground: &Ground) -> Look {
 fn clear(ground: &Ground, traces: &[Trace]) {
     let old = &ground.baseline.state;
     for trace in traces {
-        let before = old.numbers.iter().find(|(name, _)| *name == trace.key).and_then(|(_, number)| *number);
+        let before = old.numbers.iter().find(|(name, _)| name == &trace.key).and_then(|(_, number)| *number);
         if let Some(before) = before {
             NUMBERS.iter().filter(|one| one.name == trace.key).for_each(|one| one.put(before));
             FLAGS.iter().filter(|one| one.name == trace.key).for_each(|one| one.put(before));

@@ -37,6 +37,7 @@ fn blank() -> Lookout {
         shared: Vec::new(),
         busy: Arc::default(),
         tainted: Arc::default(),
+        place: None,
     }
 }
 
@@ -57,7 +58,7 @@ fn ask(lookout: &Lookout, name: &str, remains: &Remains, clear: bool) -> GateAns
 
 /// Plants something, which the gate must see, clear, and see gone.
 fn planted_and_cleared(name: &str, plant: impl FnOnce()) -> GateAnswer {
-    let lookout = Lookout::begin(&[], &[]);
+    let lookout = Lookout::now(&[], &[]);
     let remains = after();
     let before = ask(&lookout, name, &remains, false);
     assert_eq!(before.answer, Answer::Absent, "{name} before: {before:?}");
@@ -75,7 +76,8 @@ fn planted_and_cleared(name: &str, plant: impl FnOnce()) -> GateAnswer {
 #[test]
 fn a_gate_that_breaks_or_hangs_is_unknown_and_costs_no_other() {
     let lookout = blank();
-    let ask = || lookout.ask(&[&SOUND, &BROKEN, &HANGING], &Remains::default(), true, Duration::from_millis(800));
+    let ask =
+        || lookout.ask(&[&SOUND, &BROKEN, &HANGING], &Remains::default(), true, Duration::from_millis(800));
     let said: Vec<_> = ask().into_iter().map(|answer| (answer.gate, answer.answer)).collect();
     let unknown = |name: &str| (name.to_owned(), Answer::Unknown);
     assert_eq!(said, [("sound".to_owned(), Answer::Present), unknown("broken"), unknown("hanging")]);
@@ -111,7 +113,11 @@ fn what_can_be_cleared_in_part_alone_is_never_absent_again() {
     assert_eq!(ask().answer, Answer::Absent);
     *lock(&THERE) = true;
     let first = ask();
-    assert_eq!((first.answer, first.saw.contains("partial: 1 deleted")), (Answer::Unknown, true), "{first:?}");
+    assert_eq!(
+        (first.answer, first.saw.contains("partial: 1 deleted")),
+        (Answer::Unknown, true),
+        "{first:?}"
+    );
     let second = ask();
     assert_eq!(second.answer, Answer::Unknown, "a second look forgot: {second:?}");
 }
@@ -119,10 +125,13 @@ fn what_can_be_cleared_in_part_alone_is_never_absent_again() {
 #[test]
 fn a_session_that_left_nothing_bars_nothing() {
     let _alone = lock(&ALONE);
-    let lookout = Lookout::begin(&[], &[]);
+    let lookout = Lookout::now(&[], &[]);
     let answers = lookout.look(&after());
     for answer in &answers {
-        println!("{:>2} {:<36} {:?}: {} ({}) {:?}", answer.class, answer.gate, answer.answer, answer.saw, answer.method, answer.took);
+        println!(
+            "{:>2} {:<36} {:?}: {} ({}) {:?}",
+            answer.class, answer.gate, answer.answer, answer.saw, answer.method, answer.took
+        );
     }
     let bars = |answer: &&GateAnswer| matches!(answer.answer, Answer::Present | Answer::Unknown);
     assert_eq!(answers.iter().find(bars), None);
@@ -131,7 +140,7 @@ fn a_session_that_left_nothing_bars_nothing() {
 #[test]
 fn a_job_that_was_not_seen_empty_is_unknown() {
     let _alone = lock(&ALONE);
-    let lookout = Lookout::begin(&[], &[]);
+    let lookout = Lookout::now(&[], &[]);
     let remains = Remains { proved: false, ..after() };
     assert_eq!(ask(&lookout, "processes", &remains, false).answer, Answer::Unknown);
     assert_eq!(ask(&lookout, "processes", &after(), false).answer, Answer::Absent);
@@ -153,7 +162,7 @@ fn a_setting_is_never_absent_and_bars_where_it_is_required() {
 #[test]
 fn a_process_that_was_left_is_found_and_ended() {
     let _alone = lock(&ALONE);
-    let lookout = Lookout::begin(&[], &[]);
+    let lookout = Lookout::now(&[], &[]);
     let remains = after();
     assert_eq!(ask(&lookout, "processes", &remains, false).answer, Answer::Absent);
     let mut left = std::process::Command::new("ping.exe").args(["-n", "60", "127.0.0.1"]).spawn().unwrap();
@@ -167,7 +176,7 @@ fn a_process_that_was_left_is_found_and_ended() {
 #[test]
 fn a_process_of_the_shells_own_is_no_trace() {
     let _alone = lock(&ALONE);
-    let lookout = Lookout::begin(&[], &[]);
+    let lookout = Lookout::now(&[], &[]);
     let remains = after();
     let mut own = std::process::Command::new("ping.exe").args(["-n", "60", "127.0.0.1"]).spawn().unwrap();
     let ours = super::super::Ours::is(own.id());
@@ -196,7 +205,7 @@ fn credentials_of_a_session_go_and_others_stay() {
     assert!(has("it's own proxy") && has("pepper-test.cleanshift"));
     assert!(!has("a portal of the session"));
     // What is the station's by its name, and was written after an app began, is seen and left to people.
-    let lookout = Lookout::begin(&[], &[]);
+    let lookout = Lookout::now(&[], &[]);
     let remains = after();
     std::thread::sleep(Duration::from_millis(1100));
     keep("pepper-test.cleanshift");
@@ -217,12 +226,19 @@ fn the_accounts_registry_is_put_back() {
     let before = planted(r"Software\Cleanshift test\kept", "colour").unwrap();
     let _ = planted_and_cleared("the account's registry", || {
         plant(run, "updater", r"C:\evil.exe");
-        plant(r"Software\Classes\CLSID\{00000000-0000-0000-0000-00000000c5c5}\InprocServer32", "", r"C:\evil.dll");
+        plant(
+            r"Software\Classes\CLSID\{00000000-0000-0000-0000-00000000c5c5}\InprocServer32",
+            "",
+            r"C:\evil.dll",
+        );
         plant(r"Software\Cleanshift test\kept", "colour", "red");
         unplant(r"Software\Cleanshift test\lost");
     });
     assert_eq!(planted(run, "updater"), None);
-    assert_eq!(planted(r"Software\Classes\CLSID\{00000000-0000-0000-0000-00000000c5c5}\InprocServer32", ""), None);
+    assert_eq!(
+        planted(r"Software\Classes\CLSID\{00000000-0000-0000-0000-00000000c5c5}\InprocServer32", ""),
+        None
+    );
     assert_eq!(planted(r"Software\Cleanshift test\kept", "colour"), Some(before));
     assert!(planted(r"Software\Cleanshift test\lost", "size").is_some());
     unplant(r"Software\Cleanshift test");
@@ -243,8 +259,8 @@ fn file(gate: &str, folder: &windows_sys::core::GUID, below: &str) {
 #[test]
 fn files_of_each_kind_go() {
     use windows_sys::Win32::UI::Shell::{
-        FOLDERID_Documents, FOLDERID_LocalAppData, FOLDERID_ProgramData, FOLDERID_Public, FOLDERID_RoamingAppData,
-        FOLDERID_Startup,
+        FOLDERID_Documents, FOLDERID_LocalAppData, FOLDERID_ProgramData, FOLDERID_Public,
+        FOLDERID_RoamingAppData, FOLDERID_Startup,
     };
     let (local, roaming) = (&FOLDERID_LocalAppData, &FOLDERID_RoamingAppData);
     file("browser profiles", local, r"Microsoft\Edge\User Data\Default\Example History");
@@ -267,7 +283,7 @@ fn a_web_account_that_was_deleted_is_told_as_partial() {
     let _alone = lock(&ALONE);
     let local = super::super::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_LocalAppData).unwrap();
     let place = local.join(r"Microsoft\IdentityCache\1");
-    let lookout = Lookout::begin(&[], &[]);
+    let lookout = Lookout::now(&[], &[]);
     assert_eq!(ask(&lookout, "web accounts", &after(), true).answer, Answer::Absent);
     fs::create_dir_all(&place).unwrap();
     fs::write(place.join("account"), "token").unwrap();
@@ -282,11 +298,12 @@ fn a_web_account_that_was_deleted_is_told_as_partial() {
 #[test]
 fn a_file_that_stood_before_and_was_changed_is_for_people() {
     let _alone = lock(&ALONE);
-    let documents = super::super::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_Documents).unwrap();
+    let documents =
+        super::super::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_Documents).unwrap();
     let path = documents.join("of the station.txt");
     fs::create_dir_all(&documents).unwrap();
     fs::write(&path, "before").unwrap();
-    let lookout = Lookout::begin(&[], &[]);
+    let lookout = Lookout::now(&[], &[]);
     fs::write(&path, "changed by a session").unwrap();
     let seen = ask(&lookout, "saved files", &after(), true);
     assert_eq!(seen.answer, Answer::Present, "{seen:?}");
@@ -306,7 +323,7 @@ fn a_pointer_that_was_turned_round_is_turned_back() {
 #[test]
 fn what_there_is_before_the_end_is_told_and_left() {
     let _alone = lock(&ALONE);
-    let lookout = Lookout::begin(&[], &[]);
+    let lookout = Lookout::now(&[], &[]);
     let path = std::env::temp_dir().join("Example inside.tmp");
     fs::write(&path, "x").unwrap();
     let answers = lookout.inside(&after(), Some(3));
@@ -314,4 +331,33 @@ fn what_there_is_before_the_end_is_told_and_left() {
     assert_eq!(answer(&answers, "temporary files").answer, Answer::Present);
     assert!(path.exists(), "a look before the end cleared");
     fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn what_a_killed_shell_left_is_found_by_the_next() {
+    let _alone = lock(&ALONE);
+    use super::super::hive::tests::{plant, planted};
+    let run_dir = tempfile::tempdir_in(r"C:\").unwrap();
+    let run = r"Software\Microsoft\Windows\CurrentVersion\Run";
+    let first = Lookout::begin(&[], &[], run_dir.path()).unwrap();
+    first.session_begins().unwrap();
+    plant(run, "left", r"C:\evil.exe");
+    drop(first);
+    let remains = Remains { run_dir: run_dir.path().to_owned(), ..Remains::default() };
+    let second = Lookout::begin(&[], &[], run_dir.path()).unwrap();
+    assert_eq!(ask(&second, "the account's registry", &remains, false).answer, Answer::Present);
+    let answers = second.look(&remains);
+    assert_eq!(answer(&answers, "the account's registry").answer, Answer::Absent);
+    assert_eq!(planted(run, "left"), None);
+    // Once all is clean, what stands then is what the next shell begins with.
+    assert!(!run_dir.path().join("session-open").exists(), "{answers:#?}");
+    plant(run, "of IT", r"C:\good.exe");
+    let third = Lookout::begin(&[], &[], run_dir.path()).unwrap();
+    assert_eq!(ask(&third, "the account's registry", &remains, true).answer, Answer::Absent);
+    assert!(planted(run, "of IT").is_some());
+    super::super::hive::tests::unplant_value(run, "of IT");
+    // A baseline that cannot be read is none.
+    third.session_begins().unwrap();
+    fs::write(run_dir.path().join("baseline.json"), "{").unwrap();
+    assert!(Lookout::begin(&[], &[], run_dir.path()).is_err());
 }

@@ -176,7 +176,7 @@ impl Parts {
             drill: StationDrill::new(station.clone(), Arc::clone(&clock), &init, state)?,
             clock,
             roster: directory.clone(),
-            pins: directory,
+            pins: system::pins(directory),
             capsules: station.clone(),
             gates: station.clone(),
             screen: station.clone(),

@@ -10,7 +10,9 @@ use crate::driver::Wish;
 use crate::driver::scene::{AttendedScene, Phase, Scene};
 use crate::handoff::{BadgeMode, Window};
 use crate::platform::native::display::bar::{Palette, Press, Said};
+use crate::platform::native::display::pins::only_here;
 use crate::platform::native::station::Station;
+use crate::ports::PinCheck;
 use crate::ui::theme::Colours;
 use crate::ui::words;
 
@@ -42,6 +44,11 @@ pub(super) fn join(
             }
         }
     }));
+}
+
+/// The check of a PIN, made only while the desktop that it is typed on has the keyboard.
+pub(super) fn pins(check: Arc<dyn PinCheck>) -> Arc<dyn PinCheck> {
+    only_here(check)
 }
 
 fn said(scene: &Scene, attended: &AttendedScene) -> Said {

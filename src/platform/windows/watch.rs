@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn what_is_watched_ends_with_the_watchdog() -> Result<()> {
-        let child = Watched::start(&command_shell(), &list(&["/c", "pause"]), None)?;
+        let child = Watched::start(Path::new(r"C:\windows\system32\notepad.exe"), &[], None)?;
         let Watched { process, job } = child;
         // SAFETY: the handle is open.
         let runs = |process: &OwnedHandle| unsafe { WaitForSingleObject(process.as_raw_handle(), 300) } != 0;

@@ -3,6 +3,7 @@
     msi.py make TREE INTO VERSION PACKAGE-VERSION
                                       kiosk-*.wxi and docs*.wxi from kiosk.tsv and TREE/docs, statements.sql from
                                       package.sql
+    msi.py program EXE VERSION        whether a program carries its version, its icon and its manifest
     msi.py tables MSI                 all tables as text, without what differs from build to build
     msi.py asked WXS MSI              whether everything that the wxs (preprocessed, from wixl -E) asks for is in the
                                       tables; an element or attribute that this look does not know is a failure too
@@ -10,6 +11,7 @@
 
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import uuid
@@ -36,7 +38,7 @@ def write(into, name, elements):
 
 def make(into, from_tree, version, package):
     properties, components, refs, statements = [], [], [], []
-    secure = ["KIOSKWAS", "PURGE", "WIX_DOWNGRADE_DETECTED", "WIX_UPGRADE_DETECTED"]
+    secure = ["KIOSKWAS", "PURGE", "SERVICEWAS", "STATIONACCOUNT", "WIX_DOWNGRADE_DETECTED", "WIX_UPGRADE_DETECTED"]
     for name, key, value, number in kiosk():
         there, ours = f"THERE_{name.upper()}", f"OURS_{name.upper()}"
         for prop, at, of in ((there, key, value), (ours, MARKS, name)):
@@ -122,6 +124,24 @@ def tables(msi):
             rows.append("\t".join(value for value in values).rstrip())
         for row in sorted(rows):
             yield f"{name}: {row}"
+
+
+def program(exe, version):
+    """What a program lacks. Read from its resources as bytes: Windows compares the version with the package's."""
+    data = pathlib.Path(exe).read_bytes()
+    fixed = data.find(bytes.fromhex("bd04effe"))  # VS_FIXEDFILEINFO
+    if fixed < 0:
+        yield "it has no version"
+    else:
+        high, low = struct.unpack_from("<II", data, fixed + 8)
+        found = f"{high >> 16}.{high & 0xFFFF}.{low >> 16}.{low & 0xFFFF}"
+        if found != version:
+            yield f"its version is {found} and not {version}"
+    if f"OriginalFilename\0{pathlib.Path(exe).name}".encode("utf-16-le") not in data.replace(b"\0\0\0\0", b"\0\0"):
+        yield "it is not called by its own name"
+    for mark, what in ((b"PerMonitorV2", "manifest"), (b"\x89PNG", "icon")):
+        if mark not in data[max(fixed, 0) - 200_000 :]:
+            yield f"it has no {what}"
 
 
 class Asked:
@@ -273,16 +293,6 @@ class Asked:
         known = ("Name", "Target", "Arguments", "WorkingDirectory", "Icon", "IconIndex", "Description")
         return self.without(has, "Id", *known)
 
-    def look_ServiceInstall(self, element, has, parent, _):
-        kinds = {"ownProcess": "16"}, {"auto": "2", "demand": "3"}, {"ignore": "0", "normal": "1"}
-        self.row(
-            "ServiceInstall", has["Id"], ServiceInstall=has["Id"], Component_=parent.get("Id"), Name=has["Name"],
-            DisplayName=has["DisplayName"], Description=has["Description"], ServiceType=kinds[0][has["Type"]],
-            StartType=kinds[1][has["Start"]], ErrorControl=kinds[2][has["ErrorControl"]], StartName=has["Account"],
-        )  # fmt: skip
-        known = ("Name", "DisplayName", "Description", "Type", "Start", "ErrorControl", "Account")
-        return self.without(has, "Id", *known)
-
     def look_ServiceControl(self, element, has, parent, _):
         bits = {"install": (1, 0), "uninstall": (0, 1), "both": (1, 1)}
         event = 0
@@ -332,6 +342,11 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["make", from_tree, into, version, package]:
             make(pathlib.Path(into), pathlib.Path(from_tree), version, package)
+        case ["program", exe, version]:
+            lacks = list(program(exe, version))
+            for what in lacks:
+                print(f"msi: {exe}: {what}", file=sys.stderr)
+            sys.exit(1 if lacks else 0)
         case ["tables", msi]:
             print("\n".join(tables(msi)))
         case ["asked", wxs, msi]:

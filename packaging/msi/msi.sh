@@ -46,18 +46,12 @@ fi
 
 rm -rf "$tree" "$msi"
 mkdir -p "$tree/docs" "$tree/policies"
-names=(cleanshift cleanshiftctl)
-defines=(-D "Version=$version")
-service=no
-if grep -q '^name = "cleanshift-service"' Cargo.toml || [ -e src/bin/cleanshift-service.rs ]; then
-  names+=(cleanshift-service)
-  service=yes
-fi
-defines+=(-D "Service=$service")
 expected=$here/tables.txt
-for name in "${names[@]}"; do
+define=(-D "Version=$version")
+for name in cleanshift cleanshiftctl cleanshift-service; do
   # The programs of a development build carry their symbols.
   x86_64-w64-mingw32-strip -o "$tree/$name.exe" "$programs/$name.exe"
+  python3 "$here/msi.py" program "$tree/$name.exe" "$own.0" || fail "build.rs did not give the programs what they carry"
   [ -z "$signed" ] || sign "$tree/$name.exe"
 done
 cp assets/cleanshift.ico "$here/policy.toml" "$tree/"
@@ -80,12 +74,12 @@ cp policies/ward.toml policies/policy.schema.json "$tree/policies/"
 python3 "$here/msi.py" make "$tree" "$into" "$own.0" "$version"
 # wixl looks for sources beside the description alone.
 cp "$wxs" "$into/cleanshift.wxs"
-strict wixl -a x64 -I "$into" "${defines[@]}" -o "$msi" "$into/cleanshift.wxs"
+strict wixl -a x64 -I "$into" "${define[@]}" -o "$msi" "$into/cleanshift.wxs"
 while IFS= read -r statement; do
   strict msibuild "$msi" -q "$statement"
 done <"$into/statements.sql"
 
-wixl -E -a x64 -I "$into" "${defines[@]}" "$into/cleanshift.wxs" >"$into/asked.wxs"
+wixl -E -a x64 -I "$into" "${define[@]}" "$into/cleanshift.wxs" >"$into/asked.wxs"
 python3 "$here/msi.py" asked "$into/asked.wxs" "$msi" || fail "the package lacks what its description asks for"
 python3 "$here/msi.py" tables "$msi" >"$into/tables.txt"
 if [ "${TABLES:-}" = new ]; then

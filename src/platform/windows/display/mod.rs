@@ -12,17 +12,10 @@ mod paint;
 mod pump;
 pub mod windows;
 
-pub(crate) use crate::platform::windows::registry::wide;
+pub(crate) use crate::platform::windows::wide::{text as narrow, wide};
 
 /// The height of the bar above a session, in pixels of a screen of 96 dots per inch: as on the screens.
 pub const BAR_HEIGHT: u16 = 64;
-
-/// A text as the system gives it, up to the first zero.
-#[must_use]
-pub(crate) fn narrow(units: &[u16]) -> String {
-    let end = units.iter().position(|unit| *unit == 0).unwrap_or(units.len());
-    String::from_utf16_lossy(units.get(..end).unwrap_or_default())
-}
 
 /// Why the system has just refused, for people: its own sentence, without the full stop.
 #[must_use]

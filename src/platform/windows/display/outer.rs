@@ -45,17 +45,15 @@ pub struct Outer {
 }
 
 impl Outer {
-    /// Takes the shell's desktop.
+    /// Takes the shell's desktop, and brings the calling thread there: the main one, before it has made a window.
     ///
     /// # Errors
     /// When it cannot be made, or the system shows nothing.
     pub fn open() -> Result<Self> {
+        monitors::own_pixels();
+        desktop::enter()?;
         let shell = desktop::shell()?;
-        let first = *monitors::all().first().ok_or_else(|| PortError::new("find the station's monitor"))?;
-        let (left, top, right, bottom) = first.place;
-        let side =
-            |length: i32| u16::try_from(length).map_err(|_| PortError::new("measure the station's monitor"));
-        let size = (side(right - left)?, side(bottom - top)?);
+        let size = size()?;
         let hands_desktop = Arc::clone(&shell);
         let pump = Pump::start(Arc::clone(&shell), LOOK, move || Ok(Hands::new(hands_desktop)))?;
         let focus = Pump::start(Arc::clone(&shell), CONFIRM * 60, || Ok(Focus))?;
@@ -158,6 +156,32 @@ impl Outer {
             }
         })
     }
+}
+
+/// For a screen that stands alone, without a station: the calling thread is on the shell's desktop, which has the
+/// input, and its keys are held for as long as the process lives. Answers the size of the first monitor.
+///
+/// # Errors
+/// When there is no desktop, or the system shows nothing.
+pub fn alone() -> Result<(u16, u16)> {
+    static KEYS: std::sync::OnceLock<Result<Hook>> = std::sync::OnceLock::new();
+    monitors::own_pixels();
+    desktop::enter()?;
+    let shell = desktop::shell()?;
+    shell.switch_to()?;
+    if let Err(error) = KEYS.get_or_init(|| Hook::on(&shell, Place::Shell)) {
+        tracing::error!(%error, "failed to hold the keys that lead out");
+    }
+    size()
+}
+
+/// The size of the first monitor, in pixels.
+fn size() -> Result<(u16, u16)> {
+    let first = *monitors::all().first().ok_or_else(|| PortError::new("find the station's monitor"))?;
+    let (left, top, right, bottom) = first.place;
+    let side =
+        |length: i32| u16::try_from(length).map_err(|_| PortError::new("measure the station's monitor"));
+    Ok((side(right - left)?, side(bottom - top)?))
 }
 
 fn now() -> u64 {
@@ -326,5 +350,38 @@ impl super::pump::Hands for Hands {
         {
             tracing::error!(%error, "failed to cover the session again");
         }
+    }
+}
+
+#[cfg(all(test, windows))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "what cannot be made fails the test")]
+
+    use super::*;
+
+    /// One test, because the display is one.
+    #[test]
+    fn a_session_is_shown_only_while_there_is_one_and_covered_when_it_goes() {
+        let outer = Outer::open().unwrap();
+        outer.guard().unwrap();
+        assert!(desktop::pin_allowed());
+        assert!(outer.show().is_err(), "there was no session to show");
+        let session = SessionDesktop::make(None).unwrap();
+        outer.session(Some(&session)).unwrap();
+        assert!(desktop::pin_allowed(), "a session that is ready is not shown");
+        outer.show().unwrap();
+        assert!(!desktop::pin_allowed(), "the session is not shown");
+        outer.cover().unwrap();
+        assert!(desktop::pin_allowed());
+        // One that goes while it is seen, and one that takes its place.
+        outer.show().unwrap();
+        outer.session(Some(&SessionDesktop::make(None).unwrap())).unwrap();
+        assert!(desktop::pin_allowed(), "a session was let go of while it was seen");
+        outer.show().unwrap();
+        outer.session(None).unwrap();
+        assert!(desktop::pin_allowed());
+        assert!(outer.show().is_err());
+        assert!(outer.attach(0xdead).is_err(), "what is no window was taken for the shell's");
+        assert!(outer.since_input().is_ok());
     }
 }

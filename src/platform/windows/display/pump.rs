@@ -51,6 +51,8 @@ pub(super) struct Pump<T> {
     tasks: Mutex<Option<Sender<Task<T>>>>,
     wake: Arc<OwnedHandle>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    /// Let go of only when the thread has ended.
+    _desktop: Arc<Desktop>,
 }
 
 /// What a thread does with a message that is sent to one of its windows, before anything else; `None`: nothing.
@@ -88,8 +90,11 @@ impl<T: Hands + 'static> Pump<T> {
         let (tasks, queue) = channel();
         let (ready, is_ready) = channel();
         let woken = Arc::clone(&wake);
+        let there = Arc::clone(&desktop);
         let thread = std::thread::spawn(move || {
-            let made = desktop.take_thread().and_then(|()| make());
+            let made = there.take_thread().and_then(|()| make());
+            // The one that is dropped last must not be this one, while its thread is there.
+            drop(there);
             match made {
                 Ok(hands) => {
                     let _ = ready.send(Ok(()));
@@ -100,7 +105,10 @@ impl<T: Hands + 'static> Pump<T> {
         });
         // The first window of a desktop brings up more than itself.
         match is_ready.recv_timeout(CONFIRM * 8) {
-            Ok(Ok(())) => Ok(Self { tasks: Mutex::new(Some(tasks)), wake, thread: Mutex::new(Some(thread)) }),
+            Ok(Ok(())) => {
+                let (tasks, thread) = (Mutex::new(Some(tasks)), Mutex::new(Some(thread)));
+                Ok(Self { tasks, wake, thread, _desktop: desktop })
+            }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(PortError::new("hear from a thread of the display in time")),
         }

@@ -90,6 +90,18 @@ const ON_ONE_SYSTEM: [&str; 16] = [
 /// Words that the design has better ones for.
 const AVOIDED: [&str; 7] = ["logout", "Manager", "Handler", "_helper", "helpers", "fn wipe_", "kiosk mode"];
 
+/// What Windows calls its own parts.
+const OF_WINDOWS: [&str; 8] = [
+    "ActivityManager",
+    "Credential Manager",
+    "CtrlHandler",
+    "DeliveryManager",
+    "PolicyManager",
+    "SCManager",
+    "Session Manager",
+    "Task Manager",
+];
+
 struct Source {
     path: String,
     text: String,
@@ -186,6 +198,7 @@ fn broken(source: &Source) -> Vec<String> {
         if let Some(word) = AVOIDED.iter().find(|word| line.contains(*word))
             && !line.contains("org.freedesktop.")
             && !line.contains("post_logout_redirect_uri")
+            && !OF_WINDOWS.iter().any(|name| line.contains(name))
             // Browsers have words of their own for their policies.
             && !source.path.contains("linux/browser/")
         {

@@ -16,8 +16,8 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 use windows_sys::Win32::UI::Shell::{
     FOLDERID_Desktop, FOLDERID_Documents, FOLDERID_Downloads, FOLDERID_LocalAppData,
-    FOLDERID_LocalAppDataLow, FOLDERID_Music, FOLDERID_Pictures, FOLDERID_ProgramData, FOLDERID_Public,
-    FOLDERID_Videos,
+    FOLDERID_LocalAppDataLow, FOLDERID_Music, FOLDERID_Pictures, FOLDERID_Profile, FOLDERID_ProgramData,
+    FOLDERID_Public, FOLDERID_Videos,
 };
 
 use super::account::{folder, own_sid, sid_text};
@@ -112,6 +112,16 @@ fn is_below(path: &Path, places: &[PathBuf]) -> bool {
     places.iter().filter(|place| place.is_absolute()).any(|place| path.starts_with(folded(place)))
 }
 
+/// Whether a place is not where Windows keeps this account's files and its own: a folder that is redirected to a server,
+/// or a link to another. What is new there can be anybody's, and is never deleted.
+fn leads_out(place: &Path) -> bool {
+    let Ok(real) = fs::canonicalize(long(place)) else { return false };
+    let ids = [FOLDERID_Profile, FOLDERID_ProgramData, FOLDERID_Public];
+    let homes = ids.iter().filter_map(folder).chain([ask::windows(), std::env::temp_dir()]);
+    let homes: Vec<PathBuf> = homes.filter_map(|home| fs::canonicalize(home).ok()).collect();
+    !is_below(&real, &homes)
+}
+
 /// Everything in these places.
 pub(super) fn look(places: &[&Path]) -> Look {
     look_but(places, &[], &|_| true)
@@ -122,7 +132,10 @@ pub(super) fn look_but(places: &[&Path], without: &[PathBuf], wanted: &dyn Fn(&P
     let mut found = Vec::new();
     let mut blind = None;
     for place in places {
-        if let Err(why) = walk(place, place, DEPTH, without, wanted, &mut found) {
+        if leads_out(place) {
+            blind =
+                Some(format!("{} leads to another place, which is not the station's alone", place.display()));
+        } else if let Err(why) = walk(place, place, DEPTH, without, wanted, &mut found) {
             blind = Some(why);
         }
     }

@@ -185,7 +185,7 @@ fn a_process_of_the_shells_own_is_no_trace() {
     let lookout = stands(&["processes"]);
     let remains = after();
     let mut own = std::process::Command::new("ping.exe").args(["-n", "60", "127.0.0.1"]).spawn().unwrap();
-    let ours = super::super::Ours::is(own.id());
+    let ours = crate::platform::windows::gates::Ours::is(own.id());
     assert_eq!(ask(&lookout, "processes", &remains, true).answer, Answer::Absent);
     drop(ours);
     assert_eq!(ask(&lookout, "processes", &remains, false).answer, Answer::Present);
@@ -196,15 +196,17 @@ fn a_process_of_the_shells_own_is_no_trace() {
 #[test]
 fn the_clipboard_is_emptied() {
     let _alone = lock(&ALONE);
-    super::super::clipboard::tests::copy("");
+    crate::platform::windows::gates::clipboard::tests::copy("");
     let _ = ask(&blank(), "clipboard", &after(), true);
-    let _ = planted_and_cleared("clipboard", || super::super::clipboard::tests::copy("Mrs. Example, ward 4"));
+    let _ = planted_and_cleared("clipboard", || {
+        crate::platform::windows::gates::clipboard::tests::copy("Mrs. Example, ward 4")
+    });
 }
 
 #[test]
 fn credentials_of_a_session_go_and_others_stay() {
     let _alone = lock(&ALONE);
-    use super::super::credentials::tests::{forget, has, keep};
+    use crate::platform::windows::gates::credentials::tests::{forget, has, keep};
     keep("it's own proxy");
     keep("pepper-test.cleanshift");
     let _ = planted_and_cleared("credentials", || keep("a portal of the session"));
@@ -225,7 +227,7 @@ fn credentials_of_a_session_go_and_others_stay() {
 #[test]
 fn the_accounts_registry_is_put_back() {
     let _alone = lock(&ALONE);
-    use super::super::hive::tests::{plant, planted, unplant};
+    use crate::platform::windows::gates::hive::tests::{plant, planted, unplant};
     let run = r"Software\Microsoft\Windows\CurrentVersion\Run";
     plant(r"Software\Cleanshift test\kept", "colour", "blue");
     plant(r"Software\Cleanshift test\lost", "size", "large");
@@ -253,7 +255,7 @@ fn the_accounts_registry_is_put_back() {
 /// Plants a file below one of the account's folders, and takes it through the gate.
 fn file(gate: &str, folder: &windows_sys::core::GUID, below: &str) {
     let _alone = lock(&ALONE);
-    let path = super::super::account::folder(folder).unwrap().join(below);
+    let path = crate::platform::windows::gates::account::folder(folder).unwrap().join(below);
     let cleared = planted_and_cleared(gate, || {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "Mrs. Example, ward 4").unwrap();
@@ -287,7 +289,10 @@ fn files_of_each_kind_go() {
 #[test]
 fn a_web_account_that_was_deleted_is_told_as_partial() {
     let _alone = lock(&ALONE);
-    let local = super::super::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_LocalAppData).unwrap();
+    let local = crate::platform::windows::gates::account::folder(
+        &windows_sys::Win32::UI::Shell::FOLDERID_LocalAppData,
+    )
+    .unwrap();
     let place = local.join(r"Microsoft\IdentityCache\1");
     let lookout = stands(&["web accounts"]);
     assert_eq!(ask(&lookout, "web accounts", &after(), true).answer, Answer::Absent);
@@ -305,7 +310,8 @@ fn a_web_account_that_was_deleted_is_told_as_partial() {
 fn a_file_that_stood_before_and_was_changed_is_for_people() {
     let _alone = lock(&ALONE);
     let documents =
-        super::super::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_Documents).unwrap();
+        crate::platform::windows::gates::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_Documents)
+            .unwrap();
     let path = documents.join("of the station.txt");
     fs::create_dir_all(&documents).unwrap();
     fs::write(&path, "before").unwrap();
@@ -320,9 +326,9 @@ fn a_file_that_stood_before_and_was_changed_is_for_people() {
 #[test]
 fn a_pointer_that_was_turned_round_is_turned_back() {
     let _alone = lock(&ALONE);
-    super::super::shell_state::tests::swap_buttons(false);
+    crate::platform::windows::gates::shell_state::tests::swap_buttons(false);
     let _ = planted_and_cleared("keyboard, pointer and accessibility", || {
-        super::super::shell_state::tests::swap_buttons(true);
+        crate::platform::windows::gates::shell_state::tests::swap_buttons(true);
     });
 }
 
@@ -342,7 +348,7 @@ fn what_there_is_before_the_end_is_told_and_left() {
 #[test]
 fn what_a_killed_shell_left_is_found_by_the_next() {
     let _alone = lock(&ALONE);
-    use super::super::hive::tests::{plant, planted};
+    use crate::platform::windows::gates::hive::tests::{plant, planted};
     let run_dir = tempfile::tempdir_in(r"C:\").unwrap();
     let run = r"Software\Microsoft\Windows\CurrentVersion\Run";
     let first = Lookout::begin(&[], &[], run_dir.path()).unwrap();
@@ -361,7 +367,7 @@ fn what_a_killed_shell_left_is_found_by_the_next() {
     let third = Lookout::begin(&[], &[], run_dir.path()).unwrap();
     assert_eq!(ask(&third, "the account's registry", &remains, true).answer, Answer::Absent);
     assert!(planted(run, "of IT").is_some());
-    super::super::hive::tests::unplant_value(run, "of IT");
+    crate::platform::windows::gates::hive::tests::unplant_value(run, "of IT");
     // A baseline that cannot be read is none.
     third.session_begins().unwrap();
     fs::write(run_dir.path().join("baseline.json"), "{").unwrap();
@@ -371,7 +377,10 @@ fn what_a_killed_shell_left_is_found_by_the_next() {
 #[test]
 fn a_profile_that_was_left_is_found() {
     let _alone = lock(&ALONE);
-    let place = super::super::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_UserProfiles).unwrap();
+    let place = crate::platform::windows::gates::account::folder(
+        &windows_sys::Win32::UI::Shell::FOLDERID_UserProfiles,
+    )
+    .unwrap();
     let lookout = stands(&["profiles"]);
     assert_eq!(ask(&lookout, "profiles", &after(), false).answer, Answer::Absent);
     fs::create_dir(place.join("Example")).unwrap();
@@ -383,11 +392,35 @@ fn a_profile_that_was_left_is_found() {
 #[test]
 fn an_account_of_the_sessions_own_must_be_gone() {
     let remains = |sid: &str| Remains { account: Some(sid.to_owned()), ..after() };
-    let mut profiles = super::super::account::own_sid().unwrap();
+    let mut profiles = crate::platform::windows::gates::account::own_sid().unwrap();
     // Wine lists the profile of this account, as Windows does.
     let own = ask(&blank(), "session account", &remains(&profiles), false);
     assert_eq!(own.answer, Answer::Present, "{own:?}");
     profiles.push_str("77");
     let gone = ask(&blank(), "session account", &remains(&profiles), false);
     assert_eq!(gone.answer, Answer::Absent, "{gone:?}");
+}
+
+#[test]
+fn a_folder_that_leads_elsewhere_is_neither_passed_over_nor_cleared() {
+    let _alone = lock(&ALONE);
+    let documents =
+        crate::platform::windows::gates::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_Documents)
+            .unwrap();
+    let elsewhere = tempfile::tempdir_in(r"C:\").unwrap();
+    let link = documents.parent().unwrap().join("Music");
+    fs::remove_dir(&link).unwrap();
+    if std::os::windows::fs::symlink_dir(elsewhere.path(), &link).is_err() {
+        // Only some may make links; without one there is nothing to be shown.
+        fs::create_dir(&link).unwrap();
+        println!("no link could be made");
+        return;
+    }
+    let lookout = stands(&["saved files"]);
+    fs::write(elsewhere.path().join("of others.txt"), "x").unwrap();
+    let seen = ask(&lookout, "saved files", &after(), true);
+    let kept = elsewhere.path().join("of others.txt").exists();
+    fs::remove_dir(&link).or_else(|_| fs::remove_file(&link)).unwrap();
+    fs::create_dir(&link).unwrap();
+    assert!(seen.answer == Answer::Unknown && kept, "{seen:?}");
 }

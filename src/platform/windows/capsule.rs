@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::account::Lent;
-use super::job::{Job, Limits, Notice, Port, inside_one};
+use super::job::{Job, Limits, Notice, Port};
 use super::profile::{self, Profile, random_hex};
 use super::remove::Left;
 use super::spawn::{self, Process, Program};
@@ -115,7 +115,7 @@ impl Capsule {
         let limits = Limits {
             processes: Some(spec.policy.processes),
             memory: spec.policy.memory_bytes,
-            desktop: !inside_one(),
+            desktop: spawn::limits_desktop(),
         };
         let name = format!("{NAME}{name}");
         let note = spec.run_dir.join(NOTE);

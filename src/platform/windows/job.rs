@@ -32,7 +32,6 @@ use windows_sys::Win32::System::SystemServices::{
     JOB_OBJECT_MSG_ACTIVE_PROCESS_LIMIT, JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO, JOB_OBJECT_MSG_JOB_MEMORY_LIMIT,
     JOB_OBJECT_MSG_NEW_PROCESS, JOB_OBJECT_QUERY, JOB_OBJECT_TERMINATE,
 };
-use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
 use super::security::Descriptor;
 use super::wide::wide;
@@ -275,16 +274,6 @@ impl Job {
     fn raw(&self) -> HANDLE {
         self.handle.as_raw_handle()
     }
-}
-
-/// Whether this program itself was started in a job: then no job of its own can hold its processes off the
-/// settings of the desktop.
-#[must_use]
-pub fn inside_one() -> bool {
-    let mut held = 0;
-    // SAFETY: the own process needs no handle, no job means any, and the answer has its place.
-    let asked = unsafe { IsProcessInJob(GetCurrentProcess(), null_mut(), &raw mut held) };
-    asked == 0 || held != 0
 }
 
 /// Where the news of jobs comes in. The system does not promise to bring all of it: whoever listens looks

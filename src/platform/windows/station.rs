@@ -12,8 +12,7 @@ use super::display::desktop::SessionDesktop;
 use super::display::outer::Outer;
 use super::display::windows::{self, Seen, Windows};
 use super::gates::{self, Lookout, Remains};
-use super::job::inside_one;
-use super::{account, browser, capability, host, private, profile, visit};
+use super::{account, browser, capability, host, private, profile, spawn, visit};
 use crate::handoff::{App, Window};
 use crate::platform::sabotage;
 use crate::policy::{CapsuleMode, Policy};
@@ -322,10 +321,11 @@ impl WindowsStation {
 
 /// What this station can and cannot hold a session to.
 fn own_report(policy: &Policy) -> Vec<(String, String)> {
-    let job = if inside_one() {
-        "yes, without the limits of the desktop: the shell itself was started in a job"
-    } else {
+    let job = if spawn::limits_desktop() {
         "yes; no breakaway, ended with the shell; no change of display, desktop settings or Windows session"
+    } else {
+        "yes; no breakaway, ended with the shell. The limits of the desktop are not held: Windows does not take \
+         them for a shell that was itself started in a job"
     };
     let mode = match policy.capsule.mode {
         CapsuleMode::Sweep => {

@@ -1,7 +1,7 @@
 //! The capsule against a hostile program: the same that the tests of the whole station use, in this program.
 //! Every test shows first that its look would have seen what it looks for.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what cannot be made fails the test")]
 #![expect(unsafe_code, reason = "the controls without a limit are made through the system's own calls")]
 
 use std::fs;
@@ -26,6 +26,7 @@ use super::spawn::Process;
 use crate::policy::{CapsuleMode, CapsulePolicy};
 
 #[path = "../../../tests/station_windows/adversary.rs"]
+#[expect(dead_code, reason = "it is a program too, whose beginning is not called here")]
 mod program;
 use program::adversary;
 

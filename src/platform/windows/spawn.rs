@@ -258,6 +258,7 @@ const KEPT: [&str; 22] = [
 /// The environment of every program of a session whose profile is at `profile`: what the host has of
 /// [`KEPT`], and every place where secrets collect pointing into the profile.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "what the host has of a short list is handed on")]
 pub fn environment(profile: &Path) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> =
         KEPT.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect();

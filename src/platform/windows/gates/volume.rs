@@ -93,7 +93,7 @@ impl Held {
 
     /// What a call has answered, where it did.
     fn given(code: HRESULT, place: *mut c_void) -> Option<Self> {
-        (code >= 0 && !place.is_null()).then_some(Self(place))
+        (code >= 0 && !place.is_null()).then(|| Self(place))
     }
 }
 

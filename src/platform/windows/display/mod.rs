@@ -9,6 +9,7 @@ mod monitors;
 pub mod notices;
 pub mod outer;
 mod paint;
+pub mod pins;
 mod pump;
 pub mod windows;
 

@@ -26,9 +26,9 @@ pub(super) const GATES: [Gate; 1] = [Gate {
     }),
 }];
 
-const ENUMERATOR: GUID = GUID::from_u128(0xbcde0395_e52f_467c_8e3d_c4579291692e);
-const IENUMERATOR: GUID = GUID::from_u128(0xa95664d2_9614_4f35_a746_de8db63617e6);
-const IVOLUME: GUID = GUID::from_u128(0x5cdf2c82_841e_4546_9722_0cf74078229a);
+static ENUMERATOR: GUID = GUID::from_u128(0xbcde0395_e52f_467c_8e3d_c4579291692e);
+static IENUMERATOR: GUID = GUID::from_u128(0xa95664d2_9614_4f35_a746_de8db63617e6);
+static IVOLUME: GUID = GUID::from_u128(0x5cdf2c82_841e_4546_9722_0cf74078229a);
 /// Sound that is heard (eRender), by whoever plays it (eMultimedia).
 const RENDER: i32 = 0;
 const MULTIMEDIA: i32 = 1;
@@ -93,7 +93,7 @@ impl Held {
 
     /// What a call has answered, where it did.
     fn given(code: HRESULT, place: *mut c_void) -> Option<Self> {
-        (code >= 0 && !place.is_null()).then_some(Self(place))
+        (code >= 0 && !place.is_null()).then(|| Self(place))
     }
 }
 

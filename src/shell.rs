@@ -130,6 +130,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         driver.run().await;
         drop(watch);
         // Nothing of a session is left, and the ledger says so: the windows go with the process.
+        system::over(&state);
         std::process::exit(0);
     }));
     let (width, height) = parts.station.screen_size();

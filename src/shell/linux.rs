@@ -1,5 +1,6 @@
 //! What joins the screens to a Linux station beside the ports: nothing. Its session is shown below the screens' own bar.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -23,3 +24,6 @@ pub(super) fn join(
 pub(super) fn pins(check: Arc<dyn PinCheck>) -> Arc<dyn PinCheck> {
     check
 }
+
+/// Nothing: the station's display ends with the shell.
+pub(super) fn over(_: &Path) {}

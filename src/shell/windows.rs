@@ -1,6 +1,7 @@
 //! What joins the screens to a Windows station beside the ports: the bar on the session's own desktop, where no
 //! screen of the shell's is. It says what the screens' bar says, and what is pressed there is wished.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -11,6 +12,8 @@ use crate::driver::scene::{AttendedScene, Phase, Scene};
 use crate::handoff::{BadgeMode, Window};
 use crate::platform::native::display::bar::{Palette, Press, Said};
 use crate::platform::native::display::pins::only_here;
+use crate::platform::native::display::{accessibility, desktop};
+use crate::platform::native::places;
 use crate::platform::native::station::Station;
 use crate::ports::PinCheck;
 use crate::ui::theme::Colours;
@@ -49,6 +52,14 @@ pub(super) fn join(
 /// The check of a PIN, made only while the desktop that it is typed on has the keyboard.
 pub(super) fn pins(check: Arc<dyn PinCheck>) -> Arc<dyn PinCheck> {
     only_here(check)
+}
+
+/// The shell has stopped as it should: the account gets its own desktop and the shortcuts of its keys back.
+pub(super) fn over(state: &Path) {
+    let back = [accessibility::restore(&places::runtime(state)), desktop::leave()];
+    for error in back.into_iter().filter_map(Result::err) {
+        tracing::warn!(%error, "what the shell had is not given back");
+    }
 }
 
 fn said(scene: &Scene, attended: &AttendedScene) -> Said {

@@ -105,6 +105,7 @@ impl WindowsStation {
         // What a shell that was killed has left must be gone before the baseline is taken, or it
         // would count as having always been there.
         capsule::sweep(run_dir)?;
+        outer.shortcuts_off(run_dir);
         if policy.capsule.mode == CapsuleMode::Account {
             account::sweep()?;
         }

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
-    JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation, SetInformationJobObject,
-    TerminateJobObject,
+    JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK, JOBOBJECT_EXTENDED_LIMIT_INFORMATION,
+    JobObjectExtendedLimitInformation, SetInformationJobObject,
 };
 use windows_sys::Win32::System::SystemInformation::GetTickCount64;
 use windows_sys::Win32::System::Threading::{
@@ -154,7 +154,8 @@ impl Ends {
 /// A program that ends with this value.
 pub(crate) struct Watched {
     process: OwnedHandle,
-    job: OwnedHandle,
+    /// Held, and nothing else: it ends with this.
+    _job: OwnedHandle,
 }
 
 impl Watched {
@@ -172,7 +173,7 @@ impl Watched {
         };
         let mut made = PROCESS_INFORMATION::default();
         // SAFETY: every text ends with a zero, and all of them outlive the call; the handles that it makes are
-        // owned at once. The program does not run before it is in the job: what it starts is in there too.
+        // owned at once. The program does not run before it is in the job.
         unsafe {
             let started = CreateProcessW(
                 program.as_ptr(),
@@ -197,27 +198,29 @@ impl Watched {
                 let _ = TerminateProcess(process.as_raw_handle(), 1);
                 return Err(error);
             }
-            Ok(Self { process, job })
+            Ok(Self { process, _job: job })
         }
     }
 
-    /// Waits until it has ended: its exit code. Whatever it has started ends with it.
+    /// Waits until it has ended: its exit code.
     pub(crate) fn wait(&self) -> Result<u32> {
         let mut code = 0;
-        // SAFETY: the handles are this value's own.
+        // SAFETY: the handle is this value's own.
         unsafe {
             let _ = WaitForSingleObject(self.process.as_raw_handle(), INFINITE);
             let got = GetExitCodeProcess(self.process.as_raw_handle(), &raw mut code);
-            let _ = TerminateJobObject(self.job.as_raw_handle(), 1);
             if got == 0 { Err(Error::last_os_error()) } else { Ok(code) }
         }
     }
 }
 
-/// A job whose processes end when its last handle closes: with this process, whatever ends it.
+/// A job whose process ends when its last handle closes: with this process, whatever ends it. What that process
+/// starts is not in it: a session's own job, which ends with the shell, has limits for windows, and Windows takes
+/// nobody into such a job who is in another.
 fn job() -> Result<OwnedHandle> {
     let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
-    limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+    limits.BasicLimitInformation.LimitFlags =
+        JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK;
     // SAFETY: the handle is owned at once; the structure says its size and outlives the call.
     unsafe {
         let job = CreateJobObjectW(std::ptr::null(), std::ptr::null());
@@ -276,7 +279,7 @@ mod tests {
     #[test]
     fn what_is_watched_ends_with_the_watchdog() -> Result<()> {
         let child = Watched::start(Path::new(r"C:\windows\system32\notepad.exe"), &[], None)?;
-        let Watched { process, job } = child;
+        let Watched { process, _job: job } = child;
         // SAFETY: the handle is open.
         let runs = |process: &OwnedHandle| unsafe { WaitForSingleObject(process.as_raw_handle(), 300) } != 0;
         assert!(runs(&process), "it has ended by itself");

@@ -12,7 +12,8 @@
 
 #![expect(unsafe_code, reason = "windows are moved through the system's own calls")]
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{HWND, RECT};
@@ -24,6 +25,7 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
     SWP_SHOWWINDOW, SetForegroundWindow, SetWindowPos,
 };
 
+use super::accessibility::{self, Accessibility};
 use super::bar::Front;
 use super::desktop::{self, Desktop, SessionDesktop};
 use super::hook::{self, Hook, Place};
@@ -40,6 +42,7 @@ pub struct Outer {
     /// Gives the shell's window the keyboard: the one thing that may have to wait for the screens' thread.
     focus: Pump<Focus>,
     keys: std::result::Result<Hook, String>,
+    shortcuts: OnceLock<Result<Accessibility>>,
     /// The size of the first monitor, in pixels.
     pub size: (u16, u16),
 }
@@ -58,7 +61,7 @@ impl Outer {
         let pump = Pump::start(Arc::clone(&shell), LOOK, move || Ok(Hands::new(hands_desktop)))?;
         let focus = Pump::start(Arc::clone(&shell), CONFIRM * 60, || Ok(Focus))?;
         let keys = Hook::on(&shell, Place::Shell).map_err(|error| error.to_string());
-        Ok(Self { pump, focus, keys, size })
+        Ok(Self { pump, focus, keys, shortcuts: OnceLock::new(), size })
     }
 
     /// Draws the curtains, gives the shell's desktop the input, and from now on keeps the shell's window over the
@@ -68,6 +71,14 @@ impl Outer {
     /// When the system refuses or does not answer in time.
     pub fn guard(&self) -> Result<()> {
         self.pump.ask(Hands::guard)?
+    }
+
+    /// Turns off the shortcuts of accessibility that lead out; how they were is kept in `run_dir`. A station where
+    /// that fails runs all the same: the report says so.
+    pub fn shortcuts_off(&self, run_dir: &Path) {
+        if let Err(error) = self.shortcuts.get_or_init(|| Accessibility::off(run_dir)) {
+            tracing::error!(%error, "the shortcuts of accessibility lead out");
+        }
     }
 
     /// The shell's own window is there.
@@ -142,7 +153,13 @@ impl Outer {
             Ok(_) => "the ways out are swallowed (Ctrl+Alt+Del cannot be)".to_owned(),
             Err(why) => format!("not held: failed to {why}"),
         };
-        vec![("desktops".to_owned(), desktop::report().to_owned()), ("keys".to_owned(), keys)]
+        [
+            ("desktops", desktop::report().to_owned()),
+            ("keys", keys),
+            ("accessibility", accessibility::report()),
+        ]
+        .map(|(name, found)| (name.to_owned(), found))
+        .to_vec()
     }
 
     fn give_focus(&self, shell: usize) -> Result<()> {
@@ -164,7 +181,7 @@ impl Outer {
 /// # Errors
 /// When there is no desktop, or the system shows nothing.
 pub fn alone() -> Result<(u16, u16)> {
-    static KEYS: std::sync::OnceLock<Result<Hook>> = std::sync::OnceLock::new();
+    static KEYS: OnceLock<Result<Hook>> = OnceLock::new();
     monitors::own_pixels();
     desktop::enter()?;
     let shell = desktop::shell()?;

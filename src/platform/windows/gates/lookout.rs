@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::hive::Hive;
@@ -186,7 +186,6 @@ impl Lookout {
             baseline: Arc::clone(&self.baseline),
             require: self.require.clone(),
             shared: self.shared.clone(),
-            scan: OnceLock::new(),
         }
     }
 

@@ -32,10 +32,9 @@ mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use self::scan::Scan;
 use super::clock::monotonic;
 use crate::ports::{Answer, GateAnswer};
 
@@ -86,7 +85,6 @@ pub(super) struct Ground {
     baseline: Arc<Baseline>,
     require: Vec<String>,
     shared: Vec<PathBuf>,
-    scan: OnceLock<Scan>,
 }
 
 /// One gate.
@@ -252,11 +250,6 @@ impl Saw {
 }
 
 impl Ground {
-    /// The processes, looked at once for all gates of a look.
-    fn scan(&self) -> &Scan {
-        self.scan.get_or_init(Scan::take)
-    }
-
     /// Whether something was there before the first session, whatever its state.
     fn stood(&self, gate: &str, path: &Path) -> bool {
         let start = format!("{}{SEAM}", path.display());

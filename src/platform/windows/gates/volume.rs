@@ -26,9 +26,9 @@ pub(super) const GATES: [Gate; 1] = [Gate {
     }),
 }];
 
-const ENUMERATOR: GUID = GUID::from_u128(0xbcde0395_e52f_467c_8e3d_c4579291692e);
-const IENUMERATOR: GUID = GUID::from_u128(0xa95664d2_9614_4f35_a746_de8db63617e6);
-const IVOLUME: GUID = GUID::from_u128(0x5cdf2c82_841e_4546_9722_0cf74078229a);
+static ENUMERATOR: GUID = GUID::from_u128(0xbcde0395_e52f_467c_8e3d_c4579291692e);
+static IENUMERATOR: GUID = GUID::from_u128(0xa95664d2_9614_4f35_a746_de8db63617e6);
+static IVOLUME: GUID = GUID::from_u128(0x5cdf2c82_841e_4546_9722_0cf74078229a);
 /// Sound that is heard (eRender), by whoever plays it (eMultimedia).
 const RENDER: i32 = 0;
 const MULTIMEDIA: i32 = 1;
@@ -93,7 +93,7 @@ impl Held {
 
     /// What a call has answered, where it did.
     fn given(code: HRESULT, place: *mut c_void) -> Option<Self> {
-        (code >= 0 && !place.is_null()).then_some(Self(place))
+        (code >= 0 && !place.is_null()).then(|| Self(place))
     }
 }
 
@@ -115,10 +115,10 @@ fn with<T>(deed: impl FnOnce(&Held, &Endpoint) -> Option<T>) -> Option<T> {
         // SAFETY: the ids are those of the enumerator; the places outlive the calls.
         let devices = unsafe {
             let code = CoCreateInstance(
-                &raw const ENUMERATOR,
+                std::ptr::from_ref(&ENUMERATOR),
                 null_mut(),
                 CLSCTX_ALL,
-                &raw const IENUMERATOR,
+                std::ptr::from_ref(&IENUMERATOR),
                 &raw mut place,
             );
             Held::given(code, place)?
@@ -134,7 +134,7 @@ fn with<T>(deed: impl FnOnce(&Held, &Endpoint) -> Option<T>) -> Option<T> {
         let endpoint = unsafe {
             let code = (device.calls::<Device>().activate)(
                 device.0,
-                &raw const IVOLUME,
+                std::ptr::from_ref(&IVOLUME),
                 CLSCTX_ALL,
                 null(),
                 &raw mut place,

@@ -1,11 +1,9 @@
 //! A program of a session that wants to outlive it: detached children, an attempt to leave the job, files held
-//! open, traps laid in the profile, the clipboard. It tells what came of each in a file, so that a test can see
+//! open, traps laid in the profile. It tells what came of each in a file, so that a test can see
 //! that it was tried.
 //!
 //! `adversary WORDS…`, or the words in the variable `ADVERSARY`:
-//! `stay` · `children COUNT REPORT` · `breakaway REPORT` · `hold FILE REPORT` · `traps PLACE OUTSIDE REPORT`
-
-#![allow(dead_code, reason = "on other systems it does nothing")]
+//! `stay` · `children COUNT REPORT` · `breakaway REPORT` · `hold FILE REPORT` · `traps PLACE OUTSIDE REPORT` · `exit CODE`
 
 fn main() {
     #[cfg(windows)]
@@ -40,7 +38,22 @@ pub(crate) mod adversary {
         });
     }
 
+    /// What cannot be done ends it with a code that no test expects.
+    trait Must<T> {
+        fn must(self, what: &str) -> T;
+    }
+
+    impl<T, E: std::fmt::Display> Must<T> for Result<T, E> {
+        fn must(self, what: &str) -> T {
+            self.unwrap_or_else(|error| {
+                eprintln!("adversary: {what}: {error}");
+                std::process::exit(101)
+            })
+        }
+    }
+
     /// The words of the environment.
+    #[expect(clippy::disallowed_methods, reason = "its words come by the environment")]
     pub(crate) fn words() -> Vec<String> {
         let words = std::env::var(WORDS).unwrap_or_default();
         words.split('|').map(str::to_owned).collect()
@@ -48,7 +61,7 @@ pub(crate) mod adversary {
 
     #[expect(clippy::disallowed_methods, reason = "a hostile program starts others as it likes")]
     pub(crate) fn own() -> Command {
-        Command::new(std::env::current_exe().expect("its own program"))
+        Command::new(std::env::current_exe().must("its own program"))
     }
 
     /// Does what the words say; `again` is how it starts itself with other words.
@@ -57,12 +70,12 @@ pub(crate) mod adversary {
         let say = |report: &str, what: String| {
             // Whole or not at all: a test reads it as soon as it is there.
             let new = format!("{report}.new");
-            fs::write(&new, what).expect("a report");
-            fs::rename(new, report).expect("a report");
+            fs::write(&new, what).must("a report");
+            fs::rename(new, report).must("a report");
         };
         match words.as_slice() {
             ["children", count, report] => {
-                let count: usize = count.parse().expect("a number");
+                let count: usize = count.parse().must("a number");
                 let mut pids = Vec::new();
                 for _ in 0..count {
                     let mut command = again(&["stay".to_owned()]);
@@ -88,7 +101,7 @@ pub(crate) mod adversary {
             ["hold", file, report] => {
                 let held =
                     fs::OpenOptions::new().write(true).create(true).truncate(false).share_mode(0).open(file);
-                let _held = held.expect("a file to hold");
+                let _held = held.must("a file to hold");
                 say(report, "held".to_owned());
                 stay();
             }
@@ -96,7 +109,7 @@ pub(crate) mod adversary {
                 say(report, traps(Path::new(place), Path::new(outside)));
                 stay();
             }
-            ["exit", code] => std::process::exit(code.parse().expect("a number")),
+            ["exit", code] => std::process::exit(code.parse().must("a number")),
             _ => stay(),
         }
     }
@@ -105,17 +118,17 @@ pub(crate) mod adversary {
     fn traps(place: &Path, outside: &Path) -> String {
         let mut said = Vec::new();
         let file = place.join("read-only.txt");
-        fs::write(&file, "kept").expect("a file");
-        let mut permissions = fs::metadata(&file).expect("the file").permissions();
+        fs::write(&file, "kept").must("a file");
+        let mut permissions = fs::metadata(&file).must("the file").permissions();
         permissions.set_readonly(true);
-        fs::set_permissions(&file, permissions).expect("read-only");
+        fs::set_permissions(&file, permissions).must("read-only");
         said.push("read-only".to_owned());
         let mut deep = std::path::PathBuf::from(format!(r"\\?\{}", place.display()));
         for level in 0..120 {
             deep.push(format!("level-{level}-of-a-long-path"));
         }
-        fs::create_dir_all(&deep).expect("a long path");
-        fs::write(deep.join("bottom.txt"), "kept").expect("a file below a long path");
+        fs::create_dir_all(&deep).must("a long path");
+        fs::write(deep.join("bottom.txt"), "kept").must("a file below a long path");
         said.push(format!("long {}", deep.as_os_str().len()));
         let link = place.join("way-out");
         said.push(match junction::make(&link, outside) {

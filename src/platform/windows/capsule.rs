@@ -11,10 +11,11 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::account::Lent;
-use super::job::{Job, Limits, Notice, Port, inside_one};
+use super::clock::monotonic;
+use super::job::{Job, Limits, Notice, Port};
 use super::profile::{self, Profile, random_hex};
 use super::remove::Left;
 use super::spawn::{self, Process, Program};
@@ -115,7 +116,7 @@ impl Capsule {
         let limits = Limits {
             processes: Some(spec.policy.processes),
             memory: spec.policy.memory_bytes,
-            desktop: !inside_one(),
+            desktop: spawn::limits_desktop(),
         };
         let name = format!("{NAME}{name}");
         let note = spec.run_dir.join(NOTE);
@@ -248,7 +249,7 @@ impl Capsule {
         if let Ok(processes) = self.processes() {
             counts.push(("processes".to_owned(), u64::try_from(processes.len()).unwrap_or(u64::MAX)));
         }
-        let until = Instant::now() + COUNT;
+        let until = monotonic() + COUNT;
         let places = [
             ("profile files", ""),
             ("temp files", r"AppData\Local\Temp"),
@@ -414,12 +415,12 @@ fn why(code: Option<u32>) -> Option<String> {
 }
 
 /// How many files are below a place, without following any link; `None` where it takes too long.
-fn files(place: &Path, until: Instant) -> Option<u64> {
+fn files(place: &Path, until: Duration) -> Option<u64> {
     let mut places = vec![place.to_owned()];
     let mut count = 0;
     while let Some(place) = places.pop() {
         for entry in fs::read_dir(place).into_iter().flatten().flatten() {
-            if Instant::now() >= until || count >= MOST {
+            if monotonic() >= until || count >= MOST {
                 return (count >= MOST).then_some(count);
             }
             match entry.file_type() {

@@ -10,7 +10,7 @@ use std::ffi::c_void;
 use std::io;
 use std::os::windows::io::{AsHandle as _, AsRawHandle, BorrowedHandle, HandleOrNull, OwnedHandle};
 use std::ptr::{null, null_mut};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
     ERROR_ALREADY_EXISTS, ERROR_MORE_DATA, HANDLE, INVALID_HANDLE_VALUE, SetLastError, WAIT_TIMEOUT,
@@ -32,8 +32,8 @@ use windows_sys::Win32::System::SystemServices::{
     JOB_OBJECT_MSG_ACTIVE_PROCESS_LIMIT, JOB_OBJECT_MSG_ACTIVE_PROCESS_ZERO, JOB_OBJECT_MSG_JOB_MEMORY_LIMIT,
     JOB_OBJECT_MSG_NEW_PROCESS, JOB_OBJECT_QUERY, JOB_OBJECT_TERMINATE,
 };
-use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
+use super::clock::monotonic;
 use super::security::Descriptor;
 use super::wide::wide;
 
@@ -202,7 +202,7 @@ impl Job {
     /// # Errors
     /// When the list is not empty in time, or cannot be read.
     pub fn end(&self, patience: Duration) -> io::Result<Duration> {
-        let began = Instant::now();
+        let began = monotonic();
         // From here on it takes one process at most: who starts programs as fast as they are ended starts none.
         // A job that was opened only to be ended cannot be told so.
         let _ = self.set_limits(Some(1));
@@ -211,9 +211,9 @@ impl Job {
             let told = done(unsafe { TerminateJobObject(self.raw(), ENDED) });
             let left = self.processes()?;
             if left.is_empty() {
-                return Ok(began.elapsed());
+                return Ok(monotonic().saturating_sub(began));
             }
-            if began.elapsed() >= patience {
+            if monotonic().saturating_sub(began) >= patience {
                 told?;
                 let left = left.len();
                 return Err(io::Error::other(format!("{left} of its processes do not end")));
@@ -275,16 +275,6 @@ impl Job {
     fn raw(&self) -> HANDLE {
         self.handle.as_raw_handle()
     }
-}
-
-/// Whether this program itself was started in a job: then no job of its own can hold its processes off the
-/// settings of the desktop.
-#[must_use]
-pub fn inside_one() -> bool {
-    let mut held = 0;
-    // SAFETY: the own process needs no handle, no job means any, and the answer has its place.
-    let asked = unsafe { IsProcessInJob(GetCurrentProcess(), null_mut(), &raw mut held) };
-    asked == 0 || held != 0
 }
 
 /// Where the news of jobs comes in. The system does not promise to bring all of it: whoever listens looks

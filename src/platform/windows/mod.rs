@@ -1,6 +1,7 @@
 //! The Windows station.
 
 pub mod account;
+pub mod bounds;
 pub mod browser;
 pub mod capability;
 pub mod capsule;

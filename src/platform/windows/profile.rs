@@ -8,8 +8,8 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
+use super::clock::monotonic;
 use super::remove::{self, Left};
 use crate::ports::{Answer, GateAnswer};
 
@@ -147,7 +147,7 @@ pub fn remaining(run_dir: &Path, standing: Option<&Path>) -> io::Result<Vec<Path
 /// The gate that looks whether a profile of a session is still there, beside the one that stands.
 #[must_use]
 pub fn gate(run_dir: &Path, standing: Option<&Path>) -> GateAnswer {
-    let began = Instant::now();
+    let began = monotonic();
     let (answer, saw) = match remaining(run_dir, standing) {
         Ok(found) if found.is_empty() => (Answer::Absent, "no session's profile".to_owned()),
         Ok(found) => (Answer::Present, format!("profiles, or what is left of them: {}", found.len())),
@@ -159,7 +159,7 @@ pub fn gate(run_dir: &Path, standing: Option<&Path>) -> GateAnswer {
         answer,
         saw,
         method: "the directory of sessions".to_owned(),
-        took: began.elapsed(),
+        took: monotonic().saturating_sub(began),
     }
 }
 

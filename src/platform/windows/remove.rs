@@ -15,7 +15,7 @@ use std::os::windows::ffi::OsStringExt as _;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, HandleOrInvalid, OwnedHandle};
 use std::path::{Path, PathBuf};
 use std::ptr::{null, null_mut};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_NO_MORE_FILES, HANDLE, RtlNtStatusToDosError, UNICODE_STRING,
@@ -38,6 +38,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 
+use super::clock::monotonic;
 use super::job::done;
 use super::wide::wide;
 
@@ -71,13 +72,13 @@ pub struct Left {
 /// # Errors
 /// When the root itself cannot be opened.
 pub fn tree(root: &Path, aside: &Path) -> io::Result<Vec<Left>> {
-    let began = Instant::now();
+    let began = monotonic();
     loop {
         let left = pass(root)?;
         if left.is_empty() {
             return Ok(left);
         }
-        if began.elapsed() >= PATIENCE {
+        if monotonic().saturating_sub(began) >= PATIENCE {
             return Ok(set_aside(root, aside, left));
         }
         std::thread::sleep(PAUSE);

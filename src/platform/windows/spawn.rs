@@ -8,6 +8,7 @@ use std::mem::size_of;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
 use std::path::{Path, PathBuf};
 use std::ptr::{null, null_mut};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{FILETIME, HANDLE, WAIT_OBJECT_0};
@@ -20,8 +21,11 @@ use windows_sys::Win32::System::Threading::{
     STARTF_FORCEOFFFEEDBACK, STARTUPINFOW, TerminateProcess, WaitForSingleObject,
 };
 
-use super::job::{Job, done};
+use super::job::{Job, Limits, done};
 use super::wide::{command_line, text, wide};
+
+/// How long the end of a job that was only tried may take.
+const TRY: Duration = Duration::from_secs(5);
 
 /// What is to be started.
 pub struct Program<'a> {
@@ -122,6 +126,30 @@ pub(super) fn start_as(
             Err(error)
         }
     }
+}
+
+/// Whether a job of this program can keep its processes off the settings of the desktop: tried once, with a
+/// program of Windows' own, because a shell that was itself started in a job may not be able to.
+#[must_use]
+pub fn limits_desktop() -> bool {
+    static TRIED: OnceLock<bool> = OnceLock::new();
+    *TRIED.get_or_init(|| {
+        let tried = || {
+            let job = Job::new(None, Limits { desktop: true, ..Limits::default() })?;
+            let own = Job::new(None, Limits::default())?;
+            let directory = system_directory();
+            let program = Program {
+                path: &directory.join("cmd.exe"),
+                arguments: &["/c".to_owned(), "exit".to_owned()],
+                environment: &environment(&directory),
+                directory: &directory,
+                desktop: None,
+            };
+            let _ = start(&program, &job, &own)?;
+            job.end(TRY)
+        };
+        tried().is_ok()
+    })
 }
 
 impl Process {
@@ -230,6 +258,7 @@ const KEPT: [&str; 22] = [
 /// The environment of every program of a session whose profile is at `profile`: what the host has of
 /// [`KEPT`], and every place where secrets collect pointing into the profile.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "what the host has of a short list is handed on")]
 pub fn environment(profile: &Path) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> =
         KEPT.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect();

@@ -12,8 +12,7 @@ use super::display::desktop::SessionDesktop;
 use super::display::outer::Outer;
 use super::display::windows::{self, Seen, Windows};
 use super::gates::{self, Lookout, Remains};
-use super::job::inside_one;
-use super::{account, browser, capability, host, private, profile, visit};
+use super::{account, bounds, browser, capability, host, private, profile, visit};
 use crate::handoff::{App, Window};
 use crate::platform::sabotage;
 use crate::policy::{CapsuleMode, Policy};
@@ -112,7 +111,7 @@ impl WindowsStation {
         }
         let mut capabilities = capability::report();
         capabilities.extend(outer.report());
-        capabilities.extend(own_report(policy));
+        capabilities.extend(bounds::report(policy));
         let lookout = Lookout::begin(&policy.require, &policy.capsule.shared, run_dir).map_err(|error| {
             PortError(format!("keep what stands on this station before its sessions: {error}"))
         })?;
@@ -321,31 +320,10 @@ impl WindowsStation {
     }
 }
 
-/// What this station can and cannot hold a session to.
-fn own_report(policy: &Policy) -> Vec<(String, String)> {
-    let job = if inside_one() {
-        "yes, without the limits of the desktop: the shell itself was started in a job"
-    } else {
-        "yes; no breakaway, ended with the shell; no change of display, desktop settings or Windows session"
-    };
-    let mode = match policy.capsule.mode {
-        CapsuleMode::Sweep => {
-            "sweep: every session runs under the station's account. Apps see what it sees; what they leave in its \
-             profile, registry and credentials is swept and looked for"
-        }
-        CapsuleMode::Account => "account: each session has an account of its own, deleted after it",
-    };
-    let mut found = vec![
-        ("job object".to_owned(), job.to_owned()),
-        ("mode".to_owned(), mode.to_owned()),
-        (
-            "profile".to_owned(),
-            "on the disk, one for each session; `home` and `tmp` are not held to a size".to_owned(),
-        ),
-        ("network".to_owned(), "the host's: `network = false` and `reach` are not held".to_owned()),
-    ];
-    found.extend(browser::report(&policy.apps));
-    found
+/// As the system dates files and processes.
+#[expect(clippy::disallowed_methods, reason = "it is compared with the system's own dates")]
+fn now() -> SystemTime {
+    SystemTime::now()
 }
 
 impl Capsules for WindowsStation {
@@ -431,7 +409,7 @@ impl Capsules for WindowsStation {
         self.lookout
             .session_begins()
             .map_err(|error| PortError(format!("note that a session begins: {error}")))?;
-        let _ = self.first_app.get_or_init(SystemTime::now);
+        let _ = self.first_app.get_or_init(now);
         let session = lock(&self.session);
         match &session.capsule {
             Some(capsule) => capsule.launch(&order, session.account.as_ref()),
@@ -516,7 +494,7 @@ impl Capsules for WindowsStation {
         }
         if session.capsule.take().is_some() {
             session.remains.proved = true;
-            session.remains.ended = Some(SystemTime::now());
+            session.remains.ended = Some(now());
         }
         session.account = None;
         self.strike(&mut session)?;

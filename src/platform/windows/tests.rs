@@ -1,7 +1,6 @@
 //! The capsule against a hostile program: the same that the tests of the whole station use, in this program.
 //! Every test shows first that its look would have seen what it looks for.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
 #![expect(unsafe_code, reason = "the controls without a limit are made through the system's own calls")]
 
 use std::fs;
@@ -12,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use windows_sys::Win32::System::JobObjects::{
     CreateJobObjectW, JOB_OBJECT_LIMIT_BREAKAWAY_OK, JOBOBJECT_EXTENDED_LIMIT_INFORMATION,
@@ -20,12 +19,14 @@ use windows_sys::Win32::System::JobObjects::{
 };
 
 use super::capsule::{self, Capsule, Launch, News, Spec};
+use super::clock::monotonic;
 use super::job::{Job, Limits};
 use super::profile::{Profile, remaining};
 use super::spawn::Process;
 use crate::policy::{CapsuleMode, CapsulePolicy};
 
 #[path = "../../../tests/station_windows/adversary.rs"]
+#[expect(dead_code, reason = "it is a program too, whose beginning is not called here")]
 mod program;
 use program::adversary;
 
@@ -97,11 +98,11 @@ fn launch(capsule: &Capsule, app: u8, words: &[&str]) {
 
 /// What the adversary has reported.
 fn report(path: &Path) -> String {
-    let until = Instant::now() + PATIENCE;
+    let until = monotonic() + PATIENCE;
     loop {
         match fs::read_to_string(path) {
             Ok(text) => return text,
-            Err(error) => assert!(Instant::now() < until, "no report at {}: {error}", path.display()),
+            Err(error) => assert!(monotonic() < until, "no report at {}: {error}", path.display()),
         }
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -10,7 +10,7 @@ use std::mem::size_of_val;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::path::PathBuf;
 use std::ptr::{null, null_mut};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{ERROR_SUCCESS, HANDLE};
 use windows_sys::Win32::NetworkManagement::NetManagement::{
@@ -31,6 +31,7 @@ use windows_sys::Win32::UI::Shell::{
 };
 use zeroize::Zeroizing;
 
+use crate::platform::windows::clock::monotonic;
 use crate::platform::windows::job::done;
 use crate::platform::windows::profile::random_hex;
 use crate::platform::windows::registry;
@@ -309,7 +310,7 @@ fn delete(name: &str) -> io::Result<()> {
 
 /// Deletes a profile and looks that it is gone, from the list and from the disk.
 fn delete_profile(sid: &str, place: &std::path::Path) -> io::Result<()> {
-    let began = Instant::now();
+    let began = monotonic();
     let named = wide(sid);
     loop {
         // SAFETY: the name ends with a zero; neither place nor machine is named.
@@ -318,7 +319,7 @@ fn delete_profile(sid: &str, place: &std::path::Path) -> io::Result<()> {
         if !listed && (place.as_os_str().is_empty() || !place.exists()) {
             return Ok(());
         }
-        if began.elapsed() >= PATIENCE {
+        if monotonic().saturating_sub(began) >= PATIENCE {
             let why = deleted.err().map_or_else(|| "it is still there".to_owned(), |error| error.to_string());
             return Err(io::Error::other(format!("delete the profile of a session's account: {why}")));
         }

@@ -286,18 +286,19 @@ mod tests {
     use std::fs::OpenOptions;
     use std::io::Write as _;
     use std::os::windows::fs::OpenOptionsExt as _;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use super::*;
     use crate::platform::windows::account;
+    use crate::platform::windows::clock::monotonic;
 
     /// The next conversation: the one before may not be over yet.
     fn client() -> File {
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = monotonic() + Duration::from_secs(20);
         loop {
             match OpenOptions::new().access_mode(USED).open(PIPE) {
                 Ok(pipe) => return pipe,
-                Err(error) => assert!(Instant::now() < until, "the service takes nobody any more: {error}"),
+                Err(error) => assert!(monotonic() < until, "the service takes nobody any more: {error}"),
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -336,11 +337,11 @@ mod tests {
         assert!(matches!(protocol::receive(&mut shell).unwrap(), Some(Told::Failed(_))));
         drop(shell);
         // The shell takes no account from a pipe that is not the system's.
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = monotonic() + Duration::from_secs(20);
         let refused = loop {
             match account::lend() {
                 Err(error) if error.0.contains("another program answers") => break error.0,
-                Err(error) => assert!(Instant::now() < until, "{error}"),
+                Err(error) => assert!(monotonic() < until, "{error}"),
                 Ok(_) => unreachable!("an account of nobody's was taken"),
             }
             std::thread::sleep(Duration::from_millis(10));

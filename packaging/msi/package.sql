@@ -36,10 +36,10 @@ INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('Docto
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('DoctorReport', 'NOT REMOVE="ALL"', 6590)
 -- 2 removes it when the component goes.
 INSERT INTO `RemoveFile` (`FileKey`, `Component_`, `FileName`, `DirProperty`, `InstallMode`) VALUES ('DoctorText', 'Ctl', 'doctor.txt', 'DATADIR', 2)
--- The service is made where STATIONACCOUNT says for whom, runs again after an upgrade, and goes with the package and
+-- The service is made where STATIONACCOUNT says for whom and there is none, runs again after an upgrade, and goes with the package and
 -- with the accounts that it made. Before RemoveFiles, at 3500.
-INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceMade', 3106, 'System64Folder', '"[INSTALLDIR]cleanshift-service.exe" install "[STATIONACCOUNT]"')
-INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceMade', 'STATIONACCOUNT AND NOT SERVICEWAS AND NOT REMOVE="ALL"', 5901)
+INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceMade', 3106, 'System64Folder', '"[System64Folder]cmd.exe" /c ""[System64Folder]sc.exe" query CleanshiftService >nul || "[INSTALLDIR]cleanshift-service.exe" install "[STATIONACCOUNT]""')
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceMade', 'STATIONACCOUNT AND NOT REMOVE="ALL"', 5901)
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceAgain', 3170, 'System64Folder', '"[System64Folder]sc.exe" start CleanshiftService')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceAgain', 'SERVICEWAS AND NOT REMOVE="ALL"', 5902)
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceGone', 3106, 'System64Folder', '"[INSTALLDIR]cleanshift-service.exe" remove')

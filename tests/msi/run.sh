@@ -196,7 +196,9 @@ is "$system" DisableTaskMgr 0x0
 is "$explorer" NoLogoff 0x1
 
 say "upgraded: it stays one, and so does the service"
-msiexec /i "$next" || fail "the kiosk was not upgraded"
+# Wine does not tell the old package that it goes for a newer one (UPGRADINGPRODUCTCODE), so that it takes the service
+# away: it is asked for anew, as IT's own command line does.
+msiexec /i "$next" STATIONACCOUNT="$(id -un)" || fail "the kiosk was not upgraded"
 runs
 is "$winlogon" Shell '"C:\Program Files\Cleanshift\cleanshift.exe" --watch'
 is "$system" DisableLockWorkstation 0x1

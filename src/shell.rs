@@ -19,7 +19,7 @@ use crate::platform::native::drill::{self, StationDrill};
 use crate::platform::native::medium::Mounted;
 use crate::platform::native::sleep::{self, Sleep};
 use crate::platform::native::station::Station;
-use crate::platform::native::{host, places, sabotage};
+use crate::platform::native::{display, host, places, sabotage};
 use crate::policy::{self, Policy};
 use crate::ports::{
     Body, Clock, CodeRows, Entry, Gates, Intent, Ledger, Outbox, Ports, RosterRows, Stamp, Unfinished,
@@ -29,6 +29,15 @@ use crate::revoke::Revoker;
 use crate::roster::{CODE_DIGITS, Directory, Pepper, RosterRules};
 use crate::store::{Keep, Store};
 use crate::ui;
+
+crate::platform::on_linux! {
+    #[path = "shell/linux.rs"]
+    mod system;
+}
+crate::platform::on_windows! {
+    #[path = "shell/windows.rs"]
+    mod system;
+}
 
 /// The station could not run.
 const COULD_NOT_RUN: u8 = 2;
@@ -115,15 +124,17 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             let _ = (ends.suspending)().recv_timeout(patience);
         }));
     }
+    system::join(&parts.station, &ends.scenes, &ends.wishes, runtime.handle());
     drop(runtime.spawn(stop_on_signals(ends.wishes.clone())));
     drop(runtime.spawn(async move {
         driver.run().await;
         drop(watch);
         // Nothing of a session is left, and the ledger says so: the windows go with the process.
+        system::over(&state);
         std::process::exit(0);
     }));
     let (width, height) = parts.station.screen_size();
-    ui::run(ends.scenes, ends.wishes, ends.pad, (f32::from(width), f32::from(height)))
+    ui::run(ends.scenes, ends.wishes, ends.pad, (f32::from(width), f32::from(height)), display::window())
         .map_err(|error| format!("failed to draw the screens: {error}\n"))
 }
 
@@ -166,7 +177,7 @@ impl Parts {
             drill: StationDrill::new(station.clone(), Arc::clone(&clock), &init, state)?,
             clock,
             roster: directory.clone(),
-            pins: directory,
+            pins: system::pins(directory),
             capsules: station.clone(),
             gates: station.clone(),
             screen: station.clone(),
@@ -329,6 +340,7 @@ fn show(scene: Scene) {
     let Some((width, height)) = host::screen_size() else { return };
     let (keep, scenes) = watch::channel(scene);
     let (wishes, _) = mpsc::unbounded_channel();
-    let _ = ui::run(scenes, wishes, PinPad::default(), (f32::from(width), f32::from(height)));
+    let size = (f32::from(width), f32::from(height));
+    let _ = ui::run(scenes, wishes, PinPad::default(), size, display::window());
     drop(keep);
 }

@@ -7,5 +7,9 @@
 static HEAP: cleanshift::platform::native::heap::Wiping = cleanshift::platform::native::heap::Wiping;
 
 fn main() -> std::process::ExitCode {
+    #[cfg(windows)]
+    if let Some(arguments) = cleanshift::platform::windows::watch::wanted() {
+        return cleanshift::platform::windows::watch::watch(&arguments);
+    }
     cleanshift::shell::main()
 }

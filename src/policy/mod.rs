@@ -3,6 +3,7 @@
 pub mod file;
 pub mod problem;
 mod read;
+mod settings;
 mod web;
 
 pub use file::{CapsuleMode, Look};

@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{File, Many, Mode, Size, Time};
 use super::problem::{Problem, Problems};
-use super::{CapsulePolicy, LogPolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
+use super::{CapsulePolicy, LogPolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy, settings};
 use crate::handoff::{AppRule, BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
 
 /// How long any single step of a clean-up, look, write or build may take, milliseconds.
@@ -41,24 +41,6 @@ const MOST_REASONS: usize = 6;
 const MOST_BYTES: u64 = 1 << 20;
 /// The most roles: a set of them is 16 bits.
 const MOST_ROLES: usize = 16;
-/// The settings of the host that `require` may name, on whatever system: a policy is checked alike everywhere, and a
-/// setting that a system does not have holds there. What each must be stands with its gate.
-const SETTINGS: [&str; 14] = [
-    "swap",
-    "hibernation",
-    "init-on-free",
-    "core-pattern",
-    "card-certificates",
-    "clipboard-history",
-    "event-logs",
-    "fast-startup",
-    "notifications",
-    "printed-documents",
-    "recall",
-    "search-index",
-    "session-account",
-    "spool-folder",
-];
 
 impl Policy {
     /// Reads a policy file.
@@ -256,8 +238,8 @@ impl Check {
         let roles = self.roles(&file.roles);
         let supervisors = SupervisorPolicy { roles: self.known_roles(&file.supervisors.roles, &roles) };
         for name in &file.require {
-            if !SETTINGS.contains(&name.get_ref().as_str()) {
-                let help = format!("settings that can be required are: {}", SETTINGS.join(", "));
+            if !settings::ALL.contains(&name.get_ref().as_str()) {
+                let help = format!("settings that can be required are: {}", settings::ALL.join(", "));
                 self.wrong(name.span(), format!("`{}` is no setting of the host", name.get_ref()), help);
             }
         }

@@ -76,14 +76,18 @@ pub(crate) mod adversary {
             }
             ["breakaway", report] => {
                 let mut command = again(&["stay".to_owned()]);
-                say(report, match command.creation_flags(BREAKAWAY | DETACHED).spawn() {
-                    Ok(child) => format!("started {}", child.id()),
-                    Err(error) => format!("refused {}", error.raw_os_error().unwrap_or(0)),
-                });
+                say(
+                    report,
+                    match command.creation_flags(BREAKAWAY | DETACHED).spawn() {
+                        Ok(child) => format!("started {}", child.id()),
+                        Err(error) => format!("refused {}", error.raw_os_error().unwrap_or(0)),
+                    },
+                );
                 stay();
             }
             ["hold", file, report] => {
-                let held = fs::OpenOptions::new().write(true).create(true).truncate(false).share_mode(0).open(file);
+                let held =
+                    fs::OpenOptions::new().write(true).create(true).truncate(false).share_mode(0).open(file);
                 let _held = held.expect("a file to hold");
                 say(report, "held".to_owned());
                 stay();

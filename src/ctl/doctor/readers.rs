@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::host::{ACCOUNT, Host};
+use super::listed;
 use super::report::Requirement;
 use crate::badge::Readers;
 use crate::platform::linux::spawn;

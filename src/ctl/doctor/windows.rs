@@ -28,7 +28,10 @@ pub(super) const AGAIN: &str = "Then: sign the station's account out and in, or:
 /// Where a tree of files is to be looked at: Windows is asked, and no image of it can be.
 pub fn look(root: &Path, policy: Option<&Path>, state: Option<&Path>) -> Result<Report, String> {
     if root.components().count() > 1 {
-        return Err(format!("failed to look at {}: on Windows this machine alone can be looked at", root.display()));
+        return Err(format!(
+            "failed to look at {}: on Windows this machine alone can be looked at",
+            root.display()
+        ));
     }
     let (own, policy) = state::all(policy, state);
     let require = policy.as_ref().map_or(&[][..], |policy| &policy.require);
@@ -55,7 +58,9 @@ fn readers(allowed: &[String]) -> Vec<Requirement> {
                 }
             };
             match names.iter().filter(counts).count() {
-                0 if names.is_empty() => asked.bad("there is no reader", "plug in a PC/SC reader, then: cleanshiftctl doctor"),
+                0 if names.is_empty() => {
+                    asked.bad("there is no reader", "plug in a PC/SC reader, then: cleanshiftctl doctor")
+                }
                 0 => asked.bad(
                     format!("none of {} readers counts: {}", names.len(), names.join(", ")),
                     "name it under [badge] readers in the policy, then: cleanshiftctl policy check",

@@ -130,7 +130,8 @@ impl LinuxStation {
             capabilities.push(("memory limit".to_owned(), unheld));
         }
         if policy.capsule.mode == CapsuleMode::Account {
-            capabilities.push(("mode".to_owned(), "`account` is Windows' alone: namespaces in its place".to_owned()));
+            capabilities
+                .push(("mode".to_owned(), "`account` is Windows' alone: namespaces in its place".to_owned()));
         }
         let lookout = Lookout::begin(&policy.require, &policy.capsule.shared);
         Ok(Arc::new_cyclic(|this| Self {

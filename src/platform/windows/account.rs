@@ -80,10 +80,18 @@ impl Lent {
     ///
     /// # Errors
     /// A fragment that says what did not work.
-    pub fn start(&self, launch: &Launch, path: &Path, desktop: Option<&str>, jobs: [&Job; 2]) -> Result<Process> {
+    pub fn start(
+        &self,
+        launch: &Launch,
+        path: &Path,
+        desktop: Option<&str>,
+        jobs: [&Job; 2],
+    ) -> Result<Process> {
         let failed = |why: &dyn std::fmt::Display| PortError(format!("start {}: {why}", launch.command));
         if launch.golden.is_some() {
-            return Err(failed(&"in mode `account` a `profile` is not copied in yet; leave it out of the policy"));
+            return Err(failed(
+                &"in mode `account` a `profile` is not copied in yet; leave it out of the policy",
+            ));
         }
         let order = Start {
             program: path.display().to_string(),
@@ -164,7 +172,8 @@ impl Lent {
                 code = SetEntriesInAclW(1, &raw const entry, list, &raw mut new);
             }
             if code == ERROR_SUCCESS {
-                code = SetSecurityInfo(station, SE_WINDOW_OBJECT, what, null_mut(), null_mut(), new, null_mut());
+                code =
+                    SetSecurityInfo(station, SE_WINDOW_OBJECT, what, null_mut(), null_mut(), new, null_mut());
                 let _ = LocalFree(new.cast());
             }
             let _ = LocalFree(whole);

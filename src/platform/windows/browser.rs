@@ -61,16 +61,22 @@ pub fn files(app: &AppPolicy) -> Vec<(String, String)> {
 /// What the machine's policies hold the web apps' browsers to: one line for each that is used.
 #[must_use]
 pub fn report(apps: &[AppPolicy]) -> Vec<(String, String)> {
-    let used = |browser: Browser| apps.iter().any(|app| app.web.as_ref().is_some_and(|web| web.browser == browser));
+    let used =
+        |browser: Browser| apps.iter().any(|app| app.web.as_ref().is_some_and(|web| web.browser == browser));
     let mut found = Vec::new();
-    for (browser, name) in [(Browser::Chromium, "web apps (Chromium)"), (Browser::Firefox, "web apps (Firefox)")] {
+    for (browser, name) in
+        [(Browser::Chromium, "web apps (Chromium)"), (Browser::Firefox, "web apps (Firefox)")]
+    {
         if !used(browser) {
             continue;
         }
         let told = match installed(browser) {
             None => "none is installed for the whole machine".to_owned(),
             Some(known) if is_closed(known, browser) => {
-                format!("{}: the machine's policies close it to all sites but those that they list", known.program)
+                format!(
+                    "{}: the machine's policies close it to all sites but those that they list",
+                    known.program
+                )
             }
             Some(known) => format!(
                 "{}: reduced, the machine has no policies for it: {}",
@@ -130,10 +136,15 @@ mod tests {
     fn a_web_app_keeps_to_its_profile_and_its_sites() {
         let arguments = chromium::arguments(&web(Browser::Chromium), r"{profile}\web-0");
         let has = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
-        assert!(has(r"--user-data-dir={profile}\web-0") && has("--app=https://chart.example.org/"), "{arguments:?}");
+        assert!(
+            has(r"--user-data-dir={profile}\web-0") && has("--app=https://chart.example.org/"),
+            "{arguments:?}"
+        );
         assert!(has("--force-device-scale-factor=1.25"));
         assert!(
-            has("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE chart.example.org, EXCLUDE example.com, EXCLUDE *.example.com"),
+            has(
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE chart.example.org, EXCLUDE example.com, EXCLUDE *.example.com"
+            ),
             "{arguments:?}"
         );
         assert!(!arguments.iter().any(|argument| argument.contains("no-sandbox")));

@@ -11,7 +11,9 @@ pub fn report() -> Vec<(String, String)> {
     let shell = match lockdown::shell() {
         lockdown::Shell::Station => "the station".to_owned(),
         lockdown::Shell::Launcher => "Shell Launcher".to_owned(),
-        lockdown::Shell::Other(command) => format!("{command}: whoever ends the station is at Windows' own shell"),
+        lockdown::Shell::Other(command) => {
+            format!("{command}: whoever ends the station is at Windows' own shell")
+        }
     };
     let account = lockdown::account();
     let rights = match account.administrator {
@@ -20,10 +22,8 @@ pub fn report() -> Vec<(String, String)> {
         None => "unknown",
     };
     let account = format!("{rights}, {}", if account.domain { "of a domain" } else { "of this machine" });
-    let memory = lockdown::memory().map_or_else(
-        || "unknown".to_owned(),
-        |(all, free)| format!("{all} MiB, {free} MiB free"),
-    );
+    let memory = lockdown::memory()
+        .map_or_else(|| "unknown".to_owned(), |(all, free)| format!("{all} MiB, {free} MiB free"));
     let told = |found: Setting| found.saw;
     let yes_no = |known: Option<bool>, yes: &str, no: &str, unknown: &str| {
         known.map_or(unknown, |known| if known { yes } else { no }).to_owned()

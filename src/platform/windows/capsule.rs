@@ -124,7 +124,8 @@ impl Capsule {
         let job = Job::new(Some(&name), limits).map_err(failed("make the session's job"))?;
         let port = Arc::new(Port::new().map_err(failed("make the port for the session's news"))?);
         job.tell(&port, 0).map_err(failed("hear from the session's job"))?;
-        let shared = Arc::new(Shared { job, running: Mutex::default(), ending: AtomicBool::new(false), note });
+        let shared =
+            Arc::new(Shared { job, running: Mutex::default(), ending: AtomicBool::new(false), note });
         let (watched, heard, told) = (Arc::clone(&shared), Arc::clone(&port), Arc::clone(&news));
         drop(std::thread::spawn(move || watch(&watched, &heard, &*told)));
         Ok(Self {
@@ -154,7 +155,9 @@ impl Capsule {
         // A job in a job with limits of its own cannot limit the desktop again, and need not.
         let own = Job::new(None, Limits::default()).map_err(|error| failed(&error))?;
         let first = match account {
-            Some(account) => account.start(launch, &path, self.desktop.as_deref(), [&self.shared.job, &own])?,
+            Some(account) => {
+                account.start(launch, &path, self.desktop.as_deref(), [&self.shared.job, &own])?
+            }
             None => self.start(launch, &path, &own)?,
         };
         let _ = own.tell(&self.port, 1);
@@ -188,7 +191,8 @@ impl Capsule {
         let arguments: Vec<String> =
             launch.arguments.iter().map(|argument| argument.replace(PROFILE, &place)).collect();
         let mut environment = spawn::environment(&self.profile.root);
-        for (name, value) in self.holding.environment().into_iter().chain(launch.environment.iter().cloned()) {
+        for (name, value) in self.holding.environment().into_iter().chain(launch.environment.iter().cloned())
+        {
             environment.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
             environment.push((name, value));
         }
@@ -353,7 +357,8 @@ fn proof(run_dir: &Path, left: &[Left]) -> String {
         let place = left.path.parent().unwrap_or(run_dir);
         let place = place.strip_prefix(run_dir).unwrap_or(place).display().to_string();
         let moved = if left.moved { ", moved out of the profile" } else { "" };
-        let then = if left.at_restart { ", deleted at the next restart" } else { ", tried again at the next start" };
+        let then =
+            if left.at_restart { ", deleted at the next restart" } else { ", tried again at the next start" };
         proof.push_str(&format!("; left: {} in {place} ({}{moved}{then})", left.identity(), left.why));
     }
     if let Some(more) = left.len().checked_sub(8).filter(|more| *more > 0) {

@@ -21,10 +21,10 @@ use windows_sys::Win32::System::Shutdown::{
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 use windows_sys::Win32::System::WindowsProgramming::GetUserNameW;
-use windows_sys::Win32::UI::WindowsAndMessaging::{GetSystemMetrics, SM_CXSCREEN, SM_CYSCREEN};
 
 use super::registry::wide;
 use super::security::{self, Descriptor};
+use super::sleep;
 use super::stop::StopEvent;
 use crate::ports::{PortError, Result};
 
@@ -125,6 +125,7 @@ impl Orders {
             _ = self.close.recv() => {}
             _ = self.shutdown.recv() => {}
             _ = self.sign_out.recv() => {}
+            () = sleep::ending() => {}
             () = async {
                 match &self.stop {
                     Some(stop) => stop.wait().await,
@@ -218,12 +219,9 @@ pub fn shared_account() -> bool {
     true
 }
 
-/// The size of the station's screen, where there is a display.
+/// The size of the station's screen, where there is a display: for a screen that stands alone, which is then on the
+/// shell's desktop.
 #[must_use]
-#[expect(unsafe_code, reason = "the screen is asked through the system's own call")]
 pub fn screen_size() -> Option<(u16, u16)> {
-    // SAFETY: has no arguments that could be wrong.
-    let (width, height) = unsafe { (GetSystemMetrics(SM_CXSCREEN), GetSystemMetrics(SM_CYSCREEN)) };
-    let size = (u16::try_from(width).ok()?, u16::try_from(height).ok()?);
-    (size.0 > 0 && size.1 > 0).then_some(size)
+    super::display::outer::alone().ok()
 }

@@ -12,7 +12,9 @@ use std::os::windows::io::{AsHandle as _, AsRawHandle, BorrowedHandle, HandleOrN
 use std::ptr::{null, null_mut};
 use std::time::{Duration, Instant};
 
-use windows_sys::Win32::Foundation::{ERROR_ALREADY_EXISTS, ERROR_MORE_DATA, HANDLE, INVALID_HANDLE_VALUE, SetLastError, WAIT_TIMEOUT};
+use windows_sys::Win32::Foundation::{
+    ERROR_ALREADY_EXISTS, ERROR_MORE_DATA, HANDLE, INVALID_HANDLE_VALUE, SetLastError, WAIT_TIMEOUT,
+};
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::System::IO::{CreateIoCompletionPort, GetQueuedCompletionStatus, OVERLAPPED};
 use windows_sys::Win32::System::JobObjects::{
@@ -92,8 +94,9 @@ impl Job {
         // Read before anything else is asked of the system.
         let last = io::Error::last_os_error();
         // SAFETY: the handle is new and nobody else's.
-        let handle: OwnedHandle =
-            unsafe { HandleOrNull::from_raw_handle(handle) }.try_into().map_err(|_| io::Error::last_os_error())?;
+        let handle: OwnedHandle = unsafe { HandleOrNull::from_raw_handle(handle) }
+            .try_into()
+            .map_err(|_| io::Error::last_os_error())?;
         if last.raw_os_error() == i32::try_from(ERROR_ALREADY_EXISTS).ok() {
             return Err(last);
         }
@@ -166,7 +169,13 @@ impl Job {
             let place = list.as_mut_ptr().cast::<JOBOBJECT_BASIC_PROCESS_ID_LIST>();
             // SAFETY: the place is aligned for the structure and `size` bytes large.
             let answered = unsafe {
-                QueryInformationJobObject(self.raw(), JobObjectBasicProcessIdList, place.cast(), size, null_mut())
+                QueryInformationJobObject(
+                    self.raw(),
+                    JobObjectBasicProcessIdList,
+                    place.cast(),
+                    size,
+                    null_mut(),
+                )
             };
             if answered == 0 {
                 let error = io::Error::last_os_error();
@@ -304,9 +313,7 @@ impl Port {
     /// Those of the system.
     pub fn new() -> io::Result<Self> {
         // SAFETY: no file is tied to the new port.
-        let port = unsafe {
-            CreateIoCompletionPort(INVALID_HANDLE_VALUE, null_mut(), 0, 1)
-        };
+        let port = unsafe { CreateIoCompletionPort(INVALID_HANDLE_VALUE, null_mut(), 0, 1) };
         // SAFETY: the handle is new and nobody else's.
         let port = OwnedHandle::try_from(unsafe { HandleOrNull::from_raw_handle(port) });
         port.map(Self).map_err(|_| io::Error::last_os_error())

@@ -46,7 +46,8 @@ pub fn edition() -> Edition {
     if build.parse::<u32>().is_ok_and(|build| build >= ELEVEN) {
         name = name.replacen("Windows 10", "Windows 11", 1);
     }
-    let name = [name, text("DisplayVersion"), build].join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let name =
+        [name, text("DisplayVersion"), build].join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
     let full = (!id.is_empty()).then(|| is_full(&id));
     Edition { name, id, full }
 }
@@ -61,7 +62,10 @@ impl Edition {
     pub fn report(&self) -> String {
         match self.full {
             Some(true) => format!("{} ({})", self.name, self.id),
-            Some(false) => format!("{} ({}): reduced lockdown, no Keyboard Filter, Shell Launcher or UWF", self.name, self.id),
+            Some(false) => format!(
+                "{} ({}): reduced lockdown, no Keyboard Filter, Shell Launcher or UWF",
+                self.name, self.id
+            ),
             None => format!("{}: reduced lockdown, the edition does not say what it is", self.name),
         }
     }
@@ -108,7 +112,8 @@ pub enum Shell {
 #[must_use]
 pub fn shell() -> Shell {
     let own = registry::text(HKEY_CURRENT_USER, WINLOGON, "Shell");
-    let command = own.or_else(|| machine_text(WINLOGON, "Shell")).unwrap_or_else(|| "explorer.exe".to_owned());
+    let command =
+        own.or_else(|| machine_text(WINLOGON, "Shell")).unwrap_or_else(|| "explorer.exe".to_owned());
     if command.to_lowercase().contains("cleanshift") {
         Shell::Station
     } else if command.to_lowercase().contains("eshell.exe") || has_machine_key(SHELLS) {
@@ -160,7 +165,8 @@ pub fn account() -> Account {
     Account {
         administrator: super::gates::is_administrator(),
         signs_in: machine_text(WINLOGON, "AutoAdminLogon").as_deref() == Some("1"),
-        password_readable: machine_text(WINLOGON, "DefaultPassword").is_some_and(|password| !password.is_empty()),
+        password_readable: machine_text(WINLOGON, "DefaultPassword")
+            .is_some_and(|password| !password.is_empty()),
         uac: machine_number(SYSTEM, "EnableLUA") == Some(1),
         remote: machine_number(TERMINAL, "fDenyTSConnections") == Some(0),
         domain: domain.is_some() && machine.is_some() && domain != machine,
@@ -189,14 +195,16 @@ pub fn above() -> Above {
     const PUSH: &str = r"SOFTWARE\Policies\Microsoft\Windows\CurrentVersion\PushNotifications";
     const CRASH: &str = r"SYSTEM\CurrentControlSet\Control\CrashControl";
     const UPDATE: &str = r"SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate\AU";
-    const BUTTON: &str = r"SOFTWARE\Policies\Microsoft\Power\PowerSettings\7648EFA3-DD9C-4E3E-B566-50F929386280";
+    const BUTTON: &str =
+        r"SOFTWARE\Policies\Microsoft\Power\PowerSettings\7648EFA3-DD9C-4E3E-B566-50F929386280";
     const LOGON: &str = r"SOFTWARE\Microsoft\Windows Embedded\EmbeddedLogon";
     let no_toasts = "NoToastApplicationNotificationOnLockScreen";
     Above {
         toasts: machine_number(LOCK, "AllowToasts") != Some(0)
             && machine_number(PUSH, no_toasts) != Some(1)
             && registry::number(HKEY_CURRENT_USER, PUSH, no_toasts) != Some(1),
-        blue_screen: machine_number(CRASH, "DisplayDisabled") != Some(1) || machine_number(CRASH, "AutoReboot") == Some(0),
+        blue_screen: machine_number(CRASH, "DisplayDisabled") != Some(1)
+            || machine_number(CRASH, "AutoReboot") == Some(0),
         updates: machine_number(UPDATE, "NoAutoRebootWithLoggedOnUsers") != Some(1)
             && machine_number(UPDATE, "NoAutoUpdate") != Some(1),
         power_button: machine_number(BUTTON, "ACSettingIndex") != Some(0),
@@ -211,14 +219,20 @@ pub fn allow_list() -> Option<&'static str> {
     const RULES: &str = r"SOFTWARE\Policies\Microsoft\Windows\SrpV2\Exe";
     let active: PathBuf = windows_dir().join(r"System32\CodeIntegrity\CiPolicies\Active");
     let integrity = std::fs::read_dir(active).is_ok_and(|entries| {
-        entries.flatten().any(|entry| entry.path().extension().is_some_and(|end| end.eq_ignore_ascii_case("cip")))
+        entries
+            .flatten()
+            .any(|entry| entry.path().extension().is_some_and(|end| end.eq_ignore_ascii_case("cip")))
     });
-    if machine_number(RULES, "EnforcementMode") == Some(1) && service("AppIDSvc").is_some_and(|start| start != DISABLED) {
+    if machine_number(RULES, "EnforcementMode") == Some(1)
+        && service("AppIDSvc").is_some_and(|start| start != DISABLED)
+    {
         return Some("AppLocker enforces rules for programs");
     }
     // Windows has policies of its own there (against drivers): one alone is no allow-list, and which is which needs an
     // administrator to ask.
-    integrity.then_some("there are policies of code integrity (WDAC); whether one is an allow-list is not looked at")
+    integrity.then_some(
+        "there are policies of code integrity (WDAC); whether one is an allow-list is not looked at",
+    )
 }
 
 /// Whether the write filter (UWF) is there and on, so that a restart undoes what was written.
@@ -230,18 +244,21 @@ pub fn write_filter() -> Option<bool> {
 /// Whether the system's drive is encrypted, where Windows says.
 #[must_use]
 pub fn encrypted() -> Option<bool> {
-    machine_number(r"SYSTEM\CurrentControlSet\Control\BitLockerStatus", "BootStatus").map(|status| status == 1)
+    machine_number(r"SYSTEM\CurrentControlSet\Control\BitLockerStatus", "BootStatus")
+        .map(|status| status == 1)
 }
 
 /// How much memory the machine has, and how much is free, in MiB.
 #[must_use]
 #[expect(unsafe_code, reason = "Windows is asked by pointers")]
 pub fn memory() -> Option<(u64, u64)> {
-    let mut status = MEMORYSTATUSEX { dwLength: u32::try_from(size_of::<MEMORYSTATUSEX>()).ok()?, ..Default::default() };
+    let mut status =
+        MEMORYSTATUSEX { dwLength: u32::try_from(size_of::<MEMORYSTATUSEX>()).ok()?, ..Default::default() };
     let mut installed = 0;
     // SAFETY: the structure says its own size, and the places outlive the calls.
-    let (told, known) =
-        unsafe { (GlobalMemoryStatusEx(&raw mut status), GetPhysicallyInstalledSystemMemory(&raw mut installed)) };
+    let (told, known) = unsafe {
+        (GlobalMemoryStatusEx(&raw mut status), GetPhysicallyInstalledSystemMemory(&raw mut installed))
+    };
     let all = if known == 0 { status.ullTotalPhys / 1024 } else { installed };
     (told != 0).then_some((all / 1024, status.ullAvailPhys >> 20))
 }
@@ -252,13 +269,18 @@ mod tests {
 
     #[test]
     fn pro_and_home_are_reduced() {
-        for full in ["Enterprise", "EnterpriseS", "IoTEnterprise", "IoTEnterpriseSK", "Education", "EnterpriseN"] {
+        for full in
+            ["Enterprise", "EnterpriseS", "IoTEnterprise", "IoTEnterpriseSK", "Education", "EnterpriseN"]
+        {
             assert!(is_full(full), "{full}");
         }
-        for reduced in ["Professional", "ProfessionalWorkstation", "Core", "ProfessionalEducation", "CoreSingleLanguage"] {
+        for reduced in
+            ["Professional", "ProfessionalWorkstation", "Core", "ProfessionalEducation", "CoreSingleLanguage"]
+        {
             assert!(!is_full(reduced), "{reduced}");
         }
-        let edition = Edition { name: "Windows 11".to_owned(), id: "Professional".to_owned(), full: Some(false) };
+        let edition =
+            Edition { name: "Windows 11".to_owned(), id: "Professional".to_owned(), full: Some(false) };
         assert!(edition.report().contains("reduced lockdown"));
     }
 

@@ -169,6 +169,6 @@ pub fn gate(run_dir: &Path, standing: Option<&Path>) -> GateAnswer {
 /// When the system gives none.
 pub fn random_hex(bytes: usize) -> io::Result<String> {
     let mut random = vec![0; bytes];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(hex::encode(random))
 }

@@ -25,15 +25,16 @@ use windows_sys::Win32::Security::{
     SetKernelObjectSecurity, SetSecurityDescriptorDacl,
 };
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, CreateFileW, DELETE, FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_NORMAL, FILE_ATTRIBUTE_REPARSE_POINT,
-    FILE_ATTRIBUTE_TAG_INFO, FILE_BASIC_INFO, FILE_DISPOSITION_FLAG_DELETE,
+    BY_HANDLE_FILE_INFORMATION, CreateFileW, DELETE, FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_NORMAL,
+    FILE_ATTRIBUTE_REPARSE_POINT, FILE_ATTRIBUTE_TAG_INFO, FILE_BASIC_INFO, FILE_DISPOSITION_FLAG_DELETE,
     FILE_DISPOSITION_FLAG_IGNORE_READONLY_ATTRIBUTE, FILE_DISPOSITION_FLAG_POSIX_SEMANTICS,
     FILE_DISPOSITION_INFO, FILE_DISPOSITION_INFO_EX, FILE_FLAG_BACKUP_SEMANTICS,
     FILE_FLAG_OPEN_REPARSE_POINT, FILE_FULL_DIR_INFO, FILE_INFO_BY_HANDLE_CLASS, FILE_LIST_DIRECTORY,
     FILE_READ_ATTRIBUTES, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_WRITE_ATTRIBUTES,
     FileAttributeTagInfo, FileBasicInfo, FileDispositionInfo, FileDispositionInfoEx, FileFullDirectoryInfo,
-    FileFullDirectoryRestartInfo, GetFileInformationByHandle, GetFileInformationByHandleEx, MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW,
-    OPEN_EXISTING, SYNCHRONIZE, SetFileInformationByHandle, WRITE_DAC,
+    FileFullDirectoryRestartInfo, GetFileInformationByHandle, GetFileInformationByHandleEx,
+    MOVEFILE_DELAY_UNTIL_REBOOT, MoveFileExW, OPEN_EXISTING, SYNCHRONIZE, SetFileInformationByHandle,
+    WRITE_DAC,
 };
 use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 
@@ -294,9 +295,8 @@ fn open_below(directory: &OwnedHandle, name: &[u16], access: u32) -> io::Result<
     let mut handle = null_mut();
     let mut status = IO_STATUS_BLOCK::default();
     // SAFETY: every structure outlives the call, and the name is as long as it says.
-    let code = unsafe {
-        NtOpenFile(&raw mut handle, access, &raw const what, &raw mut status, SHARED, AS_IT_IS)
-    };
+    let code =
+        unsafe { NtOpenFile(&raw mut handle, access, &raw const what, &raw mut status, SHARED, AS_IT_IS) };
     if code < 0 {
         // SAFETY: the call takes a plain number.
         let error = unsafe { RtlNtStatusToDosError(code) };
@@ -334,8 +334,9 @@ fn list(directory: &OwnedHandle) -> io::Result<Vec<(Vec<u16>, bool)>> {
         let place = room.as_mut_ptr();
         let size = u32::try_from(ROOM).map_err(io::Error::other)?;
         // SAFETY: the place is `size` bytes large and aligned for the structure.
-        let told =
-            done(unsafe { GetFileInformationByHandleEx(directory.as_raw_handle(), class, place.cast(), size) });
+        let told = done(unsafe {
+            GetFileInformationByHandleEx(directory.as_raw_handle(), class, place.cast(), size)
+        });
         match told {
             Err(error) if is(&error, ERROR_NO_MORE_FILES) => return Ok(found),
             told => told?,

@@ -83,7 +83,9 @@ pub fn swap() -> Setting {
     match (files, cleared) {
         (0, _) => found(true, "Windows has no page file"),
         (_, true) => found(true, "the page file is cleared when Windows stops (ClearPageFileAtShutdown)"),
-        (_, false) => found(false, "Windows pages to the disk and does not clear the page file when it stops"),
+        (_, false) => {
+            found(false, "Windows pages to the disk and does not clear the page file when it stops")
+        }
     }
 }
 
@@ -129,7 +131,8 @@ pub fn freed() -> Setting {
 /// Where a dump would go if a program broke.
 #[must_use]
 pub fn crash_dumps() -> Setting {
-    let off = machine_number(REPORTING_POLICY, "Disabled") == Some(1) || machine_number(REPORTING, "Disabled") == Some(1);
+    let off = machine_number(REPORTING_POLICY, "Disabled") == Some(1)
+        || machine_number(REPORTING, "Disabled") == Some(1);
     let dumps = has_machine_key(&format!(r"{REPORTING}\LocalDumps"));
     match (off, dumps) {
         (true, false) => found(true, "Windows Error Reporting is off"),
@@ -155,7 +158,9 @@ pub fn recall() -> Setting {
     if build.is_some_and(|build| build < RECALL) {
         return found(true, "this Windows has no Recall");
     }
-    if machine_number(AI, "AllowRecallEnablement") == Some(0) || machine_number(AI, "DisableAIDataAnalysis") == Some(1) {
+    if machine_number(AI, "AllowRecallEnablement") == Some(0)
+        || machine_number(AI, "DisableAIDataAnalysis") == Some(1)
+    {
         return found(true, "Recall is off by policy");
     }
     found(false, "no policy keeps Recall from taking pictures of the screen")
@@ -184,7 +189,8 @@ pub fn event_logs() -> Setting {
 pub fn notifications() -> Setting {
     let off = machine_number(EXPLORER, "DisableNotificationCenter") == Some(1)
         || registry::number(HKEY_CURRENT_USER, EXPLORER, "DisableNotificationCenter") == Some(1);
-    let saw = if off { "the notification centre is off" } else { "the notification centre keeps notifications" };
+    let saw =
+        if off { "the notification centre is off" } else { "the notification centre keeps notifications" };
     found(off, saw)
 }
 
@@ -197,7 +203,11 @@ pub fn clipboard_history() -> Setting {
 /// Whether the clipboard goes to other machines.
 #[must_use]
 pub fn cloud_clipboard() -> Setting {
-    of_clipboard("AllowCrossDeviceClipboard", "EnableCloudClipboard", "the clipboard that goes to other machines")
+    of_clipboard(
+        "AllowCrossDeviceClipboard",
+        "EnableCloudClipboard",
+        "the clipboard that goes to other machines",
+    )
 }
 
 fn of_clipboard(policy: &str, choice: &str, what: &str) -> Setting {

@@ -67,7 +67,8 @@ pub async fn ending() {
 pub fn report(sleep: &Result<Sleep, String>) -> String {
     match sleep {
         Ok(sleep) if sleep.notices.missing.is_empty() => {
-            "covered before it, before a lock, and before another account (for as long as Windows waits)".to_owned()
+            "covered before it, before a lock, and before another account (for as long as Windows waits)"
+                .to_owned()
         }
         Ok(sleep) => format!("covered before it; not heard of: {}", sleep.notices.missing.join(", ")),
         Err(why) => format!("not waited for ({why})"),

@@ -14,10 +14,10 @@ use windows_sys::Win32::Foundation::{FILETIME, HANDLE, WAIT_OBJECT_0};
 use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, RRF_RT_REG_SZ, RegGetValueW};
 use windows_sys::Win32::System::SystemInformation::{GetSystemDirectoryW, GetWindowsDirectoryW};
 use windows_sys::Win32::System::Threading::{
-    CREATE_NEW_CONSOLE, CREATE_SUSPENDED, CREATE_UNICODE_ENVIRONMENT, CreateProcessAsUserW, CreateProcessW, GetExitCodeProcess,
-    GetProcessTimes, OpenProcess, PROCESS_INFORMATION, PROCESS_QUERY_INFORMATION, PROCESS_QUERY_LIMITED_INFORMATION,
-    PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, ResumeThread, STARTF_FORCEOFFFEEDBACK, STARTUPINFOW,
-    TerminateProcess, WaitForSingleObject,
+    CREATE_NEW_CONSOLE, CREATE_SUSPENDED, CREATE_UNICODE_ENVIRONMENT, CreateProcessAsUserW, CreateProcessW,
+    GetExitCodeProcess, GetProcessTimes, OpenProcess, PROCESS_INFORMATION, PROCESS_QUERY_INFORMATION,
+    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, ResumeThread,
+    STARTF_FORCEOFFFEEDBACK, STARTUPINFOW, TerminateProcess, WaitForSingleObject,
 };
 
 use super::job::{Job, done};
@@ -64,7 +64,9 @@ pub(super) fn start_as(
 ) -> io::Result<Process> {
     let file = program.path.to_str().ok_or_else(|| io::Error::other("its path is no text"))?;
     if [".bat", ".cmd"].iter().any(|end| file.to_ascii_lowercase().ends_with(end)) {
-        return Err(io::Error::other("a batch file is no program: name cmd.exe, and the file as its argument"));
+        return Err(io::Error::other(
+            "a batch file is no program: name cmd.exe, and the file as its argument",
+        ));
     }
     let path = wide(program.path);
     let mut line = wide(command_line(file, program.arguments));
@@ -87,7 +89,17 @@ pub(super) fn start_as(
         match token {
             None => CreateProcessW(path, line, null(), null(), 0, flags, block, directory, start, made_at),
             Some(token) => CreateProcessAsUserW(
-                token, path, line, null(), null(), 0, flags, block, directory, start, made_at,
+                token,
+                path,
+                line,
+                null(),
+                null(),
+                0,
+                flags,
+                block,
+                directory,
+                start,
+                made_at,
             ),
         }
     })?;
@@ -271,8 +283,9 @@ pub fn find(command: &str) -> Result<PathBuf, String> {
     if path.is_absolute() {
         return if path.is_file() { Ok(path.to_owned()) } else { Err(format!("find {command}")) };
     }
-    let missing =
-        || Err(format!("find {command}: it is not installed for the whole machine; name its file in the policy"));
+    let missing = || {
+        Err(format!("find {command}: it is not installed for the whole machine; name its file in the policy"))
+    };
     if command.contains(['\\', '/', ':']) {
         return missing();
     }
@@ -322,7 +335,8 @@ mod tests {
         assert_eq!(of("TEMP"), Some(r"C:\ProgramData\Cleanshift\run\s-1\AppData\Local\Temp"));
         assert!(of("SystemRoot").is_some(), "nothing starts without it");
         // What this test runs under has more than that.
-        let foreign = std::env::vars().find(|(name, _)| !all.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)));
+        let foreign =
+            std::env::vars().find(|(name, _)| !all.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)));
         assert!(foreign.is_some(), "the look is blind: the host has nothing that could be handed on");
     }
 

@@ -106,14 +106,16 @@ impl WindowsStation {
         // What a shell that was killed has left must be gone before the baseline is taken, or it
         // would count as having always been there.
         capsule::sweep(run_dir)?;
+        outer.shortcuts_off(run_dir);
         if policy.capsule.mode == CapsuleMode::Account {
             account::sweep()?;
         }
         let mut capabilities = capability::report();
         capabilities.extend(outer.report());
         capabilities.extend(own_report(policy));
-        let lookout = Lookout::begin(&policy.require, &policy.capsule.shared, run_dir)
-            .map_err(|error| PortError(format!("keep what stands on this station before its sessions: {error}")))?;
+        let lookout = Lookout::begin(&policy.require, &policy.capsule.shared, run_dir).map_err(|error| {
+            PortError(format!("keep what stands on this station before its sessions: {error}"))
+        })?;
         let said = Said {
             first: policy.station.name.clone(),
             second: String::new(),
@@ -243,8 +245,11 @@ impl WindowsStation {
             windows::News::Windows(seen) => {
                 let reins = lock(&self.reins).clone();
                 let whose = |pid| reins.as_ref().and_then(|reins| reins.whose(pid));
-                let whose: Vec<(Seen, Option<u8>)> =
-                    seen.into_iter().map(|seen| (whose(seen.pid), seen)).map(|(app, seen)| (seen, app)).collect();
+                let whose: Vec<(Seen, Option<u8>)> = seen
+                    .into_iter()
+                    .map(|seen| (whose(seen.pid), seen))
+                    .map(|(app, seen)| (seen, app))
+                    .collect();
                 let shown = whose.iter().map(|(seen, app)| AppWindow {
                     window: Window(seen.window),
                     app: app.map(App),
@@ -540,7 +545,8 @@ impl Gates for WindowsStation {
     fn look(&self) -> Vec<GateAnswer> {
         let mut answers = self.lookout.look(&self.remains());
         answers.push(gates::cover(|| self.outer.cover()));
-        answers.push(profile::gate(&self.run_dir, lock(&self.session).capsule.as_ref().map(Capsule::profile)));
+        answers
+            .push(profile::gate(&self.run_dir, lock(&self.session).capsule.as_ref().map(Capsule::profile)));
         answers
     }
 

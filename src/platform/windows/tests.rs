@@ -147,10 +147,18 @@ fn a_capsule_ends_with_all_that_was_started_in_it() {
     launch(&capsule, 3, &["children", "3", &text(&told)]);
     let children = pids(&report(&told));
     assert_eq!(children.len(), 3);
-    let Ok(News::Started(3, first)) = news.recv_timeout(PATIENCE) else { unreachable!("the app did not start") };
+    let Ok(News::Started(3, first)) = news.recv_timeout(PATIENCE) else {
+        unreachable!("the app did not start")
+    };
     assert_eq!(capsule.reins().whose(first), Some(3));
-    assert!(children.iter().all(|child| capsule.reins().holds(child.pid) && capsule.reins().whose(child.pid) == Some(3)));
-    assert!(!capsule.reins().holds(std::process::id()) && capsule.reins().whose(std::process::id()).is_none());
+    assert!(
+        children
+            .iter()
+            .all(|child| capsule.reins().holds(child.pid) && capsule.reins().whose(child.pid) == Some(3))
+    );
+    assert!(
+        !capsule.reins().holds(std::process::id()) && capsule.reins().whose(std::process::id()).is_none()
+    );
     assert!(capsule.processes().unwrap().len() >= 4, "{:?}", capsule.processes());
     assert!(!children.iter().any(|child| child.ended(Duration::ZERO)), "the look is blind");
     let look = capsule.look();
@@ -237,7 +245,10 @@ fn a_session_has_no_more_processes_than_the_policy_says() {
     let (mut capsule, _news) = capsule_of(&run, 4);
     launch(&capsule, 0, &["children", "8", &text(&told)]);
     let told = report(&told);
-    let lived = told.lines().filter_map(|line| Process::hold(line.parse().ok()?)).filter(|child| !child.ended(Duration::ZERO));
+    let lived = told
+        .lines()
+        .filter_map(|line| Process::hold(line.parse().ok()?))
+        .filter(|child| !child.ended(Duration::ZERO));
     let lived = lived.count();
     if under_wine() {
         // Wine holds no job to a number: that Windows does is shown there.
@@ -312,7 +323,8 @@ fn a_file_that_is_held_open_is_told_and_tried_again() {
     assert!(remaining(&run, None).unwrap().is_empty());
     // One that lets itself be deleted keeps nothing.
     let profile = Profile::make(&run).unwrap();
-    let shared = fs::OpenOptions::new().write(true).create_new(true).share_mode(7).open(profile.root.join("a"));
+    let shared =
+        fs::OpenOptions::new().write(true).create_new(true).share_mode(7).open(profile.root.join("a"));
     let left = profile.destroy().unwrap();
     drop(shared.unwrap());
     assert!(left.is_empty() || under_wine(), "{left:?}");

@@ -12,7 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use windows_sys::Win32::Foundation::ERROR_NOT_FOUND;
 use windows_sys::Win32::Security::Credentials::{
-    CRED_MAX_CREDENTIAL_BLOB_SIZE, CRED_PERSIST_SESSION, CRED_TYPE_GENERIC, CREDENTIALW, CredDeleteW, CredWriteW,
+    CRED_MAX_CREDENTIAL_BLOB_SIZE, CRED_PERSIST_SESSION, CRED_TYPE_GENERIC, CREDENTIALW, CredDeleteW,
+    CredWriteW,
 };
 use zeroize::Zeroizing;
 
@@ -58,7 +59,9 @@ impl Holding {
         if let Some(name) = &grant.environment {
             let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
             if name.is_empty() || !name.chars().all(plain) || grant.access.expose().contains('\0') {
-                return Err(PortError(format!("put a token into the variable {name}: this cannot be a variable")));
+                return Err(PortError(format!(
+                    "put a token into the variable {name}: this cannot be a variable"
+                )));
             }
             let named = (grant.provider.clone(), grant.audience.clone());
             let _ = held.granted.insert(named, (name.clone(), grant.access.clone()));

@@ -7,28 +7,29 @@
 
 #![expect(unsafe_code, reason = "programs are started on a desktop through the system's own calls")]
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{Error, Result};
-use std::os::windows::ffi::OsStrExt as _;
 use std::os::windows::io::{AsRawHandle as _, FromRawHandle as _, OwnedHandle};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
-    JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation, SetInformationJobObject,
-    TerminateJobObject,
+    JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK, JOBOBJECT_EXTENDED_LIMIT_INFORMATION,
+    JobObjectExtendedLimitInformation, SetInformationJobObject,
 };
 use windows_sys::Win32::System::SystemInformation::GetTickCount64;
 use windows_sys::Win32::System::Threading::{
-    CREATE_SUSPENDED, CreateProcessW, GetExitCodeProcess, INFINITE, PROCESS_INFORMATION, ResumeThread, STARTUPINFOW,
-    TerminateProcess, WaitForSingleObject,
+    CREATE_SUSPENDED, CreateProcessW, GetExitCodeProcess, INFINITE, PROCESS_INFORMATION, ResumeThread,
+    STARTUPINFOW, TerminateProcess, WaitForSingleObject,
 };
 use windows_sys::Win32::UI::WindowsAndMessaging::{GetSystemMetrics, SM_SHUTTINGDOWN};
 
+use super::display::accessibility;
 use super::display::desktop::{self, Desktop};
-use super::registry::wide;
+use super::wide::{command_line, wide};
+use super::{host, places};
 
 /// The argument that asks for the watchdog.
 const WATCH: &str = "--watch";
@@ -49,6 +50,8 @@ pub fn wanted() -> Option<Vec<OsString>> {
 /// Watches over the shell, which gets these arguments, until it is told to stop.
 #[must_use]
 pub fn watch(arguments: &[OsString]) -> ExitCode {
+    host::log_to_stderr();
+    host::harden();
     match keep_up(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -59,7 +62,6 @@ pub fn watch(arguments: &[OsString]) -> ExitCode {
 }
 
 fn keep_up(arguments: &[OsString]) -> Result<()> {
-    super::host::harden();
     let program = std::env::current_exe()?;
     let shell = desktop::shell().map_err(|error| Error::other(error.to_string()))?;
     let mut ends = Ends::default();
@@ -70,7 +72,7 @@ fn keep_up(arguments: &[OsString]) -> Result<()> {
         match ended {
             // Told to stop. Where that was the machine's end, and it was called off, the station comes back.
             Ok(0) if is_ending() => std::thread::sleep(PAUSE),
-            Ok(0) => return desktop::leave().map_err(|error| Error::other(error.to_string())),
+            Ok(0) => return leave(arguments),
             ended => {
                 let why = ended.map_or_else(|error| error.to_string(), |code| format!("code {code:#x}"));
                 tracing::error!(why, "the shell has ended");
@@ -95,11 +97,28 @@ fn out_of_service(program: &Path, arguments: &[OsString], shell: &Desktop, why: 
     all.extend([OsString::from("--out-of-service"), file.into_os_string()]);
     loop {
         if let Ok(0) = Watched::start(program, &all, Some(shell)).and_then(|child| child.wait()) {
-            return desktop::leave().map_err(|error| Error::other(error.to_string()));
+            return leave(arguments);
         }
         cover(shell);
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Gives back what the shell had: its exit is at once, and puts nothing back itself.
+fn leave(arguments: &[OsString]) -> Result<()> {
+    let state = state_of(arguments).unwrap_or_else(places::state);
+    if let Err(error) = accessibility::restore(&places::runtime(&state)) {
+        tracing::warn!(%error, "the shortcuts of accessibility stay off until the account signs in again");
+    }
+    desktop::leave().map_err(|error| Error::other(error.to_string()))
+}
+
+/// The state directory that the shell's arguments name, in either way of naming it.
+fn state_of(arguments: &[OsString]) -> Option<PathBuf> {
+    let joined =
+        arguments.iter().find_map(|argument| argument.to_str()?.strip_prefix("--state=").map(PathBuf::from));
+    let mut rest = arguments.iter().skip_while(|argument| *argument != "--state").skip(1);
+    joined.or_else(|| rest.next().map(PathBuf::from))
 }
 
 fn cover(shell: &Desktop) {
@@ -133,17 +152,19 @@ impl Ends {
 }
 
 /// A program that ends with this value.
-struct Watched {
+pub(crate) struct Watched {
     process: OwnedHandle,
-    job: OwnedHandle,
+    /// Held, and nothing else: it ends with this.
+    _job: OwnedHandle,
 }
 
 impl Watched {
     /// Starts it, on a desktop where one is named; nothing that this process holds is handed on.
-    fn start(program: &Path, arguments: &[OsString], on: Option<&Desktop>) -> Result<Self> {
+    pub(crate) fn start(program: &Path, arguments: &[OsString], on: Option<&Desktop>) -> Result<Self> {
         let job = job()?;
-        let mut line = command_line(program, arguments);
-        let program: Vec<u16> = program.as_os_str().encode_wide().chain([0]).collect();
+        let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let mut line = wide(command_line(&program.to_string_lossy(), &words));
+        let program = wide(program);
         let mut desktop = on.map(|on| wide(&on.startup_name()));
         let startup = STARTUPINFOW {
             cb: u32::try_from(size_of::<STARTUPINFOW>()).unwrap_or_default(),
@@ -152,7 +173,7 @@ impl Watched {
         };
         let mut made = PROCESS_INFORMATION::default();
         // SAFETY: every text ends with a zero, and all of them outlive the call; the handles that it makes are
-        // owned at once. The program does not run before it is in the job: what it starts is in there too.
+        // owned at once. The program does not run before it is in the job.
         unsafe {
             let started = CreateProcessW(
                 program.as_ptr(),
@@ -177,27 +198,29 @@ impl Watched {
                 let _ = TerminateProcess(process.as_raw_handle(), 1);
                 return Err(error);
             }
-            Ok(Self { process, job })
+            Ok(Self { process, _job: job })
         }
     }
 
-    /// Waits until it has ended: its exit code. Whatever it has started ends with it.
-    fn wait(&self) -> Result<u32> {
+    /// Waits until it has ended: its exit code.
+    pub(crate) fn wait(&self) -> Result<u32> {
         let mut code = 0;
-        // SAFETY: the handles are this value's own.
+        // SAFETY: the handle is this value's own.
         unsafe {
             let _ = WaitForSingleObject(self.process.as_raw_handle(), INFINITE);
             let got = GetExitCodeProcess(self.process.as_raw_handle(), &raw mut code);
-            let _ = TerminateJobObject(self.job.as_raw_handle(), 1);
             if got == 0 { Err(Error::last_os_error()) } else { Ok(code) }
         }
     }
 }
 
-/// A job whose processes end when its last handle closes: with this process, whatever ends it.
+/// A job whose process ends when its last handle closes: with this process, whatever ends it. What that process
+/// starts is not in it: a session's own job, which ends with the shell, has limits for windows, and Windows takes
+/// nobody into such a job who is in another.
 fn job() -> Result<OwnedHandle> {
     let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
-    limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+    limits.BasicLimitInformation.LimitFlags =
+        JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK;
     // SAFETY: the handle is owned at once; the structure says its size and outlives the call.
     unsafe {
         let job = CreateJobObjectW(std::ptr::null(), std::ptr::null());
@@ -212,42 +235,6 @@ fn job() -> Result<OwnedHandle> {
         }
         Ok(job)
     }
-}
-
-/// The command line as programs take it apart again.
-fn command_line(program: &Path, arguments: &[OsString]) -> Vec<u16> {
-    let mut line = quoted(program.as_os_str());
-    for argument in arguments {
-        line.push(u16::from(b' '));
-        line.extend(quoted(argument));
-    }
-    line.push(0);
-    line
-}
-
-/// In quotes where it needs them, with backslashes before a quote doubled, as the C library of Windows reads it.
-fn quoted(text: &OsStr) -> Vec<u16> {
-    let (quote, back) = (u16::from(b'"'), u16::from(b'\\'));
-    let parts = [quote, u16::from(b' '), u16::from(b'\t')];
-    if !text.is_empty() && !text.encode_wide().any(|unit| parts.contains(&unit)) {
-        return text.encode_wide().filter(|unit| *unit != 0).collect();
-    }
-    let mut out = vec![quote];
-    let mut backs = 0;
-    for unit in text.encode_wide().filter(|unit| *unit != 0) {
-        if unit == back {
-            backs += 1;
-        } else {
-            if unit == quote {
-                out.extend(std::iter::repeat_n(back, backs + 1));
-            }
-            backs = 0;
-        }
-        out.push(unit);
-    }
-    out.extend(std::iter::repeat_n(back, backs));
-    out.push(quote);
-    out
 }
 
 #[cfg(all(test, windows))]
@@ -272,16 +259,11 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_arrives_as_it_was() {
-        for (text, wanted) in [
-            (r"C:\Program Files\x", r#""C:\Program Files\x""#),
-            (r"C:\state\", r"C:\state\"),
-            (r"C:\my state\", r#""C:\my state\\""#),
-            (r#"a "b" \"c"#, r#""a \"b\" \\\"c""#),
-            ("", r#""""#),
-        ] {
-            assert_eq!(String::from_utf16_lossy(&quoted(OsStr::new(text))), wanted);
-        }
+    fn the_state_is_where_the_shell_was_told() {
+        let state = Some(PathBuf::from(r"C:\state"));
+        assert_eq!(state_of(&list(&["--demo", "--state", r"C:\state"])), state);
+        assert_eq!(state_of(&list(&[r"--state=C:\state", "--demo"])), state);
+        assert_eq!(state_of(&list(&["--demo"])), None);
     }
 
     #[test]
@@ -296,8 +278,8 @@ mod tests {
 
     #[test]
     fn what_is_watched_ends_with_the_watchdog() -> Result<()> {
-        let child = Watched::start(&command_shell(), &list(&["/c", "pause"]), None)?;
-        let Watched { process, job } = child;
+        let child = Watched::start(Path::new(r"C:\windows\system32\notepad.exe"), &[], None)?;
+        let Watched { process, _job: job } = child;
         // SAFETY: the handle is open.
         let runs = |process: &OwnedHandle| unsafe { WaitForSingleObject(process.as_raw_handle(), 300) } != 0;
         assert!(runs(&process), "it has ended by itself");

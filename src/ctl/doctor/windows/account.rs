@@ -26,7 +26,8 @@ fn rights(found: lockdown::Account) -> Requirement {
         "the account's rights",
         "what an administrator starts can undo every gate; the shell refuses to open with such rights",
     );
-    let mend = "run this as the station's account; for it: net localgroup Administrators STATION-ACCOUNT /delete";
+    let mend =
+        "run this as the station's account; for it: net localgroup Administrators STATION-ACCOUNT /delete";
     match found.administrator {
         Some(false) => asked.good("an ordinary account"),
         Some(true) => asked.bad("this account has an administrator's rights", mend),
@@ -64,11 +65,18 @@ fn signs_in(found: lockdown::Account) -> Requirement {
 }
 
 fn uac(found: lockdown::Account) -> Requirement {
-    let asked = Requirement::of("uac", "asking for rights (UAC)", "without it nothing asks before a program gets more rights");
+    let asked = Requirement::of(
+        "uac",
+        "asking for rights (UAC)",
+        "without it nothing asks before a program gets more rights",
+    );
     if found.uac {
         return asked.good("it is on");
     }
-    asked.reduced("it is off", set(r"SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System", "EnableLUA", 1))
+    asked.reduced(
+        "it is off",
+        set(r"SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System", "EnableLUA", 1),
+    )
 }
 
 fn remote(found: lockdown::Account) -> Requirement {

@@ -13,7 +13,19 @@ const EXPLORER: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\Expl
 
 /// All of them.
 pub(super) fn all() -> Vec<Requirement> {
-    vec![edition(), keys(), filter(), shell(), attention(), accessibility(), toasts(), blue_screen(), updates(), power(), programs()]
+    vec![
+        edition(),
+        keys(),
+        filter(),
+        shell(),
+        attention(),
+        accessibility(),
+        toasts(),
+        blue_screen(),
+        updates(),
+        power(),
+        programs(),
+    ]
 }
 
 fn edition() -> Requirement {
@@ -43,7 +55,9 @@ fn keys() -> Requirement {
     }
     match lockdown::edition().full {
         Some(true) => asked.reduced("its service is not there or off", mend),
-        Some(false) | None => asked.reduced("this edition has none: the shell's own hook holds the keys", "see `edition`"),
+        Some(false) | None => {
+            asked.reduced("this edition has none: the shell's own hook holds the keys", "see `edition`")
+        }
     }
 }
 
@@ -63,8 +77,16 @@ fn filter() -> Requirement {
         )
     };
     let wanting: Vec<(&str, String)> = [
-        (found.off_for_administrators, "it holds for administrators too", wmi("DisableKeyboardFilterForAdministrators", "true")),
-        (found.breakout_changed, "five times the key with Windows' sign breaks out of it", wmi("BreakoutKeyScanCode", "0")),
+        (
+            found.off_for_administrators,
+            "it holds for administrators too",
+            wmi("DisableKeyboardFilterForAdministrators", "true"),
+        ),
+        (
+            found.breakout_changed,
+            "five times the key with Windows' sign breaks out of it",
+            wmi("BreakoutKeyScanCode", "0"),
+        ),
         (found.no_accessibility, "keys of accessibility work", wmi("ForceOffAccessibility", "true")),
     ]
     .into_iter()
@@ -165,7 +187,8 @@ fn updates() -> Requirement {
         "a restart while somebody is at work ends a session without her hand",
     );
     if lockdown::above().updates {
-        let mend = set(r"SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate\AU", "NoAutoRebootWithLoggedOnUsers", 1);
+        let mend =
+            set(r"SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate\AU", "NoAutoRebootWithLoggedOnUsers", 1);
         return asked.reduced("updates may start the machine anew while somebody is at work", mend);
     }
     asked.good("updates do not start the machine anew while somebody is at work")

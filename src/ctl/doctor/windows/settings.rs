@@ -22,9 +22,17 @@ pub(super) fn all(require: &[String]) -> Vec<Requirement> {
     let mut all = vec![
         told(
             require,
-            of("swap", "page file", "what a session had in memory can reach the disk, where no gate finds it"),
+            of(
+                "swap",
+                "page file",
+                "what a session had in memory can reach the disk, where no gate finds it",
+            ),
             setting::swap(),
-            &set(r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management", "ClearPageFileAtShutdown", 1),
+            &set(
+                r"SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management",
+                "ClearPageFileAtShutdown",
+                1,
+            ),
         ),
         told(
             require,
@@ -40,7 +48,11 @@ pub(super) fn all(require: &[String]) -> Vec<Requirement> {
         ),
         told(
             require,
-            of("init-on-free", "freed memory", "what a session had in memory stays there until that piece is used again"),
+            of(
+                "init-on-free",
+                "freed memory",
+                "what a session had in memory stays there until that piece is used again",
+            ),
             setting::freed(),
             "# no setting of Windows changes this: leave `init-on-free` out of the policy's `require`",
         ),
@@ -70,7 +82,11 @@ pub(super) fn all(require: &[String]) -> Vec<Requirement> {
     all.extend([
         told(
             require,
-            of("search-index", "search index", "it keeps words of files that a session had, for the whole machine"),
+            of(
+                "search-index",
+                "search index",
+                "it keeps words of files that a session had, for the whole machine",
+            ),
             setting::search_index(),
             "sc.exe config WSearch start= disabled\nsc.exe stop WSearch",
         ),
@@ -94,7 +110,11 @@ pub(super) fn all(require: &[String]) -> Vec<Requirement> {
         ),
         told(
             require,
-            of("card-certificates", "certificates of cards", "a card's certificates stay in the account after the card"),
+            of(
+                "card-certificates",
+                "certificates of cards",
+                "a card's certificates stay in the account after the card",
+            ),
             setting::card_certificates(),
             "sc.exe config CertPropSvc start= disabled\nsc.exe stop CertPropSvc",
         ),
@@ -115,7 +135,10 @@ fn drive() -> Requirement {
     match lockdown::encrypted() {
         Some(true) => asked.good("the system's drive is encrypted (BitLocker)"),
         Some(false) => asked.reduced("the system's drive is not encrypted", mend),
-        None => asked.unseen("Windows does not say it to this account", "manage-bde -status C:   # as an administrator"),
+        None => asked.unseen(
+            "Windows does not say it to this account",
+            "manage-bde -status C:   # as an administrator",
+        ),
     }
 }
 
@@ -137,10 +160,13 @@ fn write_filter() -> Requirement {
 const LEAST: u64 = 3_500;
 
 fn memory() -> Requirement {
-    let asked = Requirement::of("memory", "memory", "a session that has to page writes what it knows to the disk");
+    let asked =
+        Requirement::of("memory", "memory", "a session that has to page writes what it knows to the disk");
     match lockdown::memory() {
         Some((all, free)) if all >= LEAST => asked.good(format!("{all} MiB, {free} MiB of them free")),
-        Some((all, _)) => asked.reduced(format!("{all} MiB"), format!("# give this machine at least {LEAST} MiB")),
+        Some((all, _)) => {
+            asked.reduced(format!("{all} MiB"), format!("# give this machine at least {LEAST} MiB"))
+        }
         None => asked.unseen("Windows does not say how much there is", "systeminfo"),
     }
 }

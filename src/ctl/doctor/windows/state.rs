@@ -52,9 +52,10 @@ fn state_at(place: &Path) -> Requirement {
     match private::is_closed(place) {
         Ok(true) => asked.good(format!("{shown}, closed to others")),
         Ok(false) => asked.bad(format!("{shown} is open to other accounts"), private::remedy(place)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            asked.reduced(format!("there is no {shown} yet; the shell makes it when it starts"), "start the station")
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => asked.reduced(
+            format!("there is no {shown} yet; the shell makes it when it starts"),
+            "start the station",
+        ),
         Err(error) => asked.unseen(format!("{shown}: {error}"), "run this as the station's account"),
     }
 }

@@ -53,12 +53,7 @@ const AIDS: [Aid; 5] = [
         set: SPI_SETTOGGLEKEYS,
         size: size_of::<TOGGLEKEYS>(),
     },
-    Aid {
-        name: "mouse-keys",
-        get: SPI_GETMOUSEKEYS,
-        set: SPI_SETMOUSEKEYS,
-        size: size_of::<MOUSEKEYS>(),
-    },
+    Aid { name: "mouse-keys", get: SPI_GETMOUSEKEYS, set: SPI_SETMOUSEKEYS, size: size_of::<MOUSEKEYS>() },
     Aid {
         name: "high-contrast",
         get: SPI_GETHIGHCONTRAST,
@@ -154,7 +149,11 @@ pub fn restore(state: &Path) -> Result<()> {
 #[must_use]
 pub fn report() -> String {
     let on = on(&Machine);
-    if on.is_empty() { "no shortcut leads out".to_owned() } else { format!("shortcuts on: {}", on.join(", ")) }
+    if on.is_empty() {
+        "no shortcut leads out".to_owned()
+    } else {
+        format!("shortcuts on: {}", on.join(", "))
+    }
 }
 
 fn on(aids: &dyn Aids) -> Vec<&'static str> {

@@ -16,15 +16,16 @@ use windows_sys::Win32::Foundation::RECT;
 use windows_sys::Win32::Graphics::Gdi::InvalidateRect;
 use windows_sys::Win32::UI::Input::KeyboardAndMouse::{ReleaseCapture, SetCapture};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    HWND_TOPMOST, MSG, SPI_GETWORKAREA, SPI_SETWORKAREA, SW_HIDE, SWP_NOACTIVATE, SWP_SHOWWINDOW, SetWindowPos,
-    ShowWindow, SystemParametersInfoW, WM_LBUTTONDBLCLK, WM_LBUTTONDOWN, WM_LBUTTONUP, WM_PAINT,
+    HWND_TOPMOST, MSG, SPI_GETWORKAREA, SPI_SETWORKAREA, SW_HIDE, SWP_NOACTIVATE, SWP_SHOWWINDOW,
+    SetWindowPos, ShowWindow, SystemParametersInfoW, WM_LBUTTONDBLCLK, WM_LBUTTONDOWN, WM_LBUTTONUP,
+    WM_PAINT,
 };
 
 use super::desktop::{self, SessionDesktop};
 use super::hook::{Hook, Place};
+use super::monitors;
 use super::paint::{self, Letters, Picture, Stands};
 use super::pump::{Hands, Pump, Surface};
-use super::monitors;
 use crate::ports::{PortError, Result};
 
 /// How often the bar is put above everything again.
@@ -211,8 +212,20 @@ impl Strip {
         let (large, small, middle) = (letters(22, true), letters(16, false), letters(20, true));
         let (size, curtains, buttons) = ((0, 0), Vec::new(), Vec::new());
         let (person, pressed) = (0, None);
-        let mut strip =
-            Self { surface, size, curtains, said, tell, buttons, person, pressed, large, small, middle, covered };
+        let mut strip = Self {
+            surface,
+            size,
+            curtains,
+            said,
+            tell,
+            buttons,
+            person,
+            pressed,
+            large,
+            small,
+            middle,
+            covered,
+        };
         strip.fit();
         Ok(strip)
     }
@@ -292,7 +305,9 @@ impl Strip {
 
     fn at(&self, message: &MSG) -> Option<Press> {
         // The place is in the two halves of the word, each with its sign.
-        let half = |shift: u32| i32::from(u16::try_from(message.lParam >> shift & 0xffff).unwrap_or(0).cast_signed());
+        let half = |shift: u32| {
+            i32::from(u16::try_from(message.lParam >> shift & 0xffff).unwrap_or(0).cast_signed())
+        };
         let (x, y) = (half(0), half(16));
         let inside = y >= 0 && y < self.size.1;
         let hit = |button: &&Button| inside && x >= button.left && x < button.right;
@@ -310,7 +325,12 @@ impl Strip {
         let second = if self.said.warns { palette.amber } else { palette.soft };
         picture.text(lower, &self.said.second, &self.small, second, Stands::Left);
         for button in &self.buttons {
-            let field = RECT { left: button.left + unit(4), top: unit(8), right: button.right - unit(4), bottom: height - unit(8) };
+            let field = RECT {
+                left: button.left + unit(4),
+                top: unit(8),
+                right: button.right - unit(4),
+                bottom: height - unit(8),
+            };
             let is_pressed = self.pressed == Some(button.press);
             let window = |id: u32| self.said.windows.iter().find(|window| window.window == id);
             let (text, back, ink) = match button.press {
@@ -318,7 +338,8 @@ impl Strip {
                 Press::End if is_pressed => ("End session", Some(palette.marked), palette.on_bar),
                 Press::End => ("End session", Some(palette.on_bar), palette.bar),
                 Press::Raise(id) => {
-                    let (title, front) = window(id).map_or(("", false), |window| (window.title.as_str(), window.front));
+                    let (title, front) =
+                        window(id).map_or(("", false), |window| (window.title.as_str(), window.front));
                     (title, (front || is_pressed).then_some(palette.marked), palette.on_bar)
                 }
             };
@@ -354,7 +375,8 @@ impl Hands for Strip {
                 // SAFETY: takes nothing.
                 let _ = unsafe { ReleaseCapture() };
                 self.arrange();
-                if let Some(press) = ended.filter(|_| began == ended && !self.covered.load(Ordering::SeqCst)) {
+                if let Some(press) = ended.filter(|_| began == ended && !self.covered.load(Ordering::SeqCst))
+                {
                     (self.tell)(press);
                 }
                 true
@@ -389,9 +411,8 @@ impl Drop for Strip {
 /// to be waited for: an app asks when it fills the screen.
 fn set_room(room: RECT) {
     let mut now = RECT::default();
-    let (mut room, same) = (room, |a: &RECT, b: &RECT| {
-        (a.left, a.top, a.right, a.bottom) == (b.left, b.top, b.right, b.bottom)
-    });
+    let (mut room, same) =
+        (room, |a: &RECT, b: &RECT| (a.left, a.top, a.right, a.bottom) == (b.left, b.top, b.right, b.bottom));
     // SAFETY: each structure outlives its call.
     unsafe {
         let known = SystemParametersInfoW(SPI_GETWORKAREA, 0, (&raw mut now).cast(), 0) != 0;
@@ -406,7 +427,9 @@ mod tests {
     use super::*;
 
     fn shown(count: u32, front: u32) -> Vec<Shown> {
-        (1..=count).map(|window| Shown { window, title: format!("Window {window}"), front: window == front }).collect()
+        (1..=count)
+            .map(|window| Shown { window, title: format!("Window {window}"), front: window == front })
+            .collect()
     }
 
     #[test]
@@ -418,10 +441,14 @@ mod tests {
                 let presses: Vec<Press> = buttons.iter().map(|button| button.press).collect();
                 assert!(presses.contains(&Press::End) && presses.contains(&Press::Apps));
                 assert!(count == 0 || presses.contains(&Press::Raise(count)), "the window in front has none");
-                let mut sides: Vec<(i32, i32)> = buttons.iter().map(|button| (button.left, button.right)).collect();
+                let mut sides: Vec<(i32, i32)> =
+                    buttons.iter().map(|button| (button.left, button.right)).collect();
                 sides.sort_unstable();
                 for (left, right) in &sides {
-                    assert!(right - left >= 44 && *left >= person && *right <= width, "{width} {count}: {sides:?}");
+                    assert!(
+                        right - left >= 44 && *left >= person && *right <= width,
+                        "{width} {count}: {sides:?}"
+                    );
                 }
                 assert!(sides.windows(2).all(|two| two.first().map(|a| a.1) <= two.last().map(|b| b.0)));
             }

@@ -14,9 +14,10 @@ use std::time::Duration;
 use windows_sys::Win32::Foundation::{LPARAM, LRESULT, WPARAM};
 use windows_sys::Win32::System::LibraryLoader::GetModuleHandleW;
 use windows_sys::Win32::UI::Input::KeyboardAndMouse::{
-    GetAsyncKeyState, VK_BROWSER_FAVORITES, VK_BROWSER_HOME, VK_BROWSER_SEARCH, VK_CONTROL, VK_ESCAPE, VK_F4, VK_F23,
-    VK_LAUNCH_APP1, VK_LAUNCH_APP2, VK_LAUNCH_MAIL, VK_LAUNCH_MEDIA_SELECT, VK_LCONTROL, VK_LMENU, VK_LSHIFT,
-    VK_LWIN, VK_MENU, VK_NUMLOCK, VK_RCONTROL, VK_RMENU, VK_RSHIFT, VK_RWIN, VK_SHIFT, VK_SLEEP, VK_SNAPSHOT, VK_TAB,
+    GetAsyncKeyState, VK_BROWSER_FAVORITES, VK_BROWSER_HOME, VK_BROWSER_SEARCH, VK_CONTROL, VK_ESCAPE, VK_F4,
+    VK_F23, VK_LAUNCH_APP1, VK_LAUNCH_APP2, VK_LAUNCH_MAIL, VK_LAUNCH_MEDIA_SELECT, VK_LCONTROL, VK_LMENU,
+    VK_LSHIFT, VK_LWIN, VK_MENU, VK_NUMLOCK, VK_RCONTROL, VK_RMENU, VK_RSHIFT, VK_RWIN, VK_SHIFT, VK_SLEEP,
+    VK_SNAPSHOT, VK_TAB,
 };
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     CallNextHookEx, HC_ACTION, HHOOK, KBDLLHOOKSTRUCT, LLKHF_ALTDOWN, SetWindowsHookExW, UnhookWindowsHookEx,
@@ -55,8 +56,15 @@ pub fn leads_out(place: Place, key: u16, held: Held) -> bool {
         // Start, search, settings, accessibility, lock, clipboard history: all of Win's own.
         VK_LWIN | VK_RWIN => true,
         // Mail, media, calculator, browser, assistant and sleep keys of keyboards.
-        VK_BROWSER_FAVORITES | VK_BROWSER_HOME | VK_BROWSER_SEARCH | VK_LAUNCH_APP1 | VK_LAUNCH_APP2
-        | VK_LAUNCH_MAIL | VK_LAUNCH_MEDIA_SELECT | VK_F23 | VK_SLEEP => true,
+        VK_BROWSER_FAVORITES
+        | VK_BROWSER_HOME
+        | VK_BROWSER_SEARCH
+        | VK_LAUNCH_APP1
+        | VK_LAUNCH_APP2
+        | VK_LAUNCH_MAIL
+        | VK_LAUNCH_MEDIA_SELECT
+        | VK_F23
+        | VK_SLEEP => true,
         // To another window.
         VK_TAB => held.alt,
         // To another window, to Start, to the task list.
@@ -270,8 +278,7 @@ mod tests {
 
     fn send(key: u16, up: bool) {
         let extended = [VK_LWIN, VK_RWIN, VK_NUMLOCK, VK_SNAPSHOT, VK_RMENU, VK_RCONTROL].contains(&key);
-        let flags =
-            if up { KEYEVENTF_KEYUP } else { 0 } | if extended { KEYEVENTF_EXTENDEDKEY } else { 0 };
+        let flags = if up { KEYEVENTF_KEYUP } else { 0 } | if extended { KEYEVENTF_EXTENDEDKEY } else { 0 };
         let event = KEYBDINPUT { wVk: key, wScan: 0, dwFlags: flags, time: 0, dwExtraInfo: 0 };
         let input = INPUT { r#type: INPUT_KEYBOARD, Anonymous: INPUT_0 { ki: event } };
         // SAFETY: one structure is given with its size.

@@ -4,10 +4,12 @@
 
 use windows_sys::Win32::Foundation::{LPARAM, RECT};
 use windows_sys::Win32::Graphics::Gdi::{
-    EnumDisplayMonitors, GetDC, GetDeviceCaps, GetMonitorInfoW, HDC, HMONITOR, LOGPIXELSY, MONITORINFO, ReleaseDC,
+    EnumDisplayMonitors, GetDC, GetDeviceCaps, GetMonitorInfoW, HDC, HMONITOR, LOGPIXELSY, MONITORINFO,
+    ReleaseDC,
 };
+use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 
-use super::BAR_HEIGHT;
+use super::{BAR_HEIGHT, wide};
 
 /// The dots per inch for which sizes are given.
 const DOTS: i32 = 96;
@@ -34,8 +36,10 @@ impl Monitor {
 /// All of them, the first one first. Empty where the system shows nothing.
 pub(super) fn all() -> Vec<Monitor> {
     unsafe extern "system" fn one(monitor: HMONITOR, _: HDC, _: *mut RECT, list: LPARAM) -> i32 {
-        let mut info =
-            MONITORINFO { cbSize: u32::try_from(size_of::<MONITORINFO>()).unwrap_or(0), ..MONITORINFO::default() };
+        let mut info = MONITORINFO {
+            cbSize: u32::try_from(size_of::<MONITORINFO>()).unwrap_or(0),
+            ..MONITORINFO::default()
+        };
         // SAFETY: the structure says its own size; the list is the one that was given below.
         unsafe {
             if GetMonitorInfoW(monitor, &mut info) != 0 {
@@ -53,6 +57,22 @@ pub(super) fn all() -> Vec<Monitor> {
     };
     list.sort_by_key(|monitor| !monitor.first);
     list
+}
+
+/// From now on this process counts in the screen's own pixels, on each monitor: before anything is measured or made.
+/// Where the system is too old for that, or the program's manifest has said it already, nothing changes.
+pub(super) fn own_pixels() {
+    /// DPI_AWARENESS_CONTEXT_PER_MONITOR_AWARE_V2.
+    const EACH_MONITOR: isize = -4;
+    let user32 = wide("user32.dll");
+    // SAFETY: both names end with a zero; the function has this face since it is there (Windows 10, 1703).
+    unsafe {
+        let module = GetModuleHandleW(user32.as_ptr());
+        if let Some(found) = GetProcAddress(module, c"SetProcessDpiAwarenessContext".as_ptr().cast()) {
+            let set: unsafe extern "system" fn(isize) -> i32 = std::mem::transmute(found);
+            let _ = set(EACH_MONITOR);
+        }
+    }
 }
 
 /// A length in pixels of this screen.

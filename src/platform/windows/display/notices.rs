@@ -20,7 +20,8 @@ use windows_sys::Win32::System::Shutdown::{ShutdownBlockReasonCreate, ShutdownBl
 use windows_sys::Win32::System::Threading::SetProcessShutdownParameters;
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     DEVICE_NOTIFY_CALLBACK, PBT_APMSUSPEND, WM_ENDSESSION, WM_POWERBROADCAST, WM_QUERYENDSESSION,
-    WM_WTSSESSION_CHANGE, WTS_CONSOLE_DISCONNECT, WTS_REMOTE_CONNECT, WTS_REMOTE_DISCONNECT, WTS_SESSION_LOCK,
+    WM_WTSSESSION_CHANGE, WTS_CONSOLE_DISCONNECT, WTS_REMOTE_CONNECT, WTS_REMOTE_DISCONNECT,
+    WTS_SESSION_LOCK,
 };
 
 use super::pump::{self, Pump, Surface};
@@ -114,7 +115,11 @@ fn register_sleep() -> std::result::Result<usize, String> {
             &raw mut registration,
         )
     };
-    if code == 0 && !registration.is_null() { Ok(registration as usize) } else { Err(format!("error {code}")) }
+    if code == 0 && !registration.is_null() {
+        Ok(registration as usize)
+    } else {
+        Err(format!("error {code}"))
+    }
 }
 
 unsafe extern "system" fn sleeps(_: *const core::ffi::c_void, kind: u32, _: *const core::ffi::c_void) -> u32 {
@@ -204,8 +209,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "what cannot be made fails the test")]
 
     use windows_sys::Win32::UI::WindowsAndMessaging::{
-        FindWindowExW, GetWindowThreadProcessId, PBT_APMRESUMEAUTOMATIC, SMTO_ABORTIFHUNG, SendMessageTimeoutW,
-        WTS_SESSION_UNLOCK,
+        FindWindowExW, GetWindowThreadProcessId, PBT_APMRESUMEAUTOMATIC, SMTO_ABORTIFHUNG,
+        SendMessageTimeoutW, WTS_SESSION_UNLOCK,
     };
 
     use super::*;

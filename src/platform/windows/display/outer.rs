@@ -12,7 +12,8 @@
 
 #![expect(unsafe_code, reason = "windows are moved through the system's own calls")]
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{HWND, RECT};
@@ -20,9 +21,11 @@ use windows_sys::Win32::Graphics::Gdi::{BLACKNESS, GetDC, PatBlt, ReleaseDC};
 use windows_sys::Win32::System::SystemInformation::{GetTickCount, GetTickCount64};
 use windows_sys::Win32::UI::Input::KeyboardAndMouse::{GetLastInputInfo, LASTINPUTINFO};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    HWND_TOPMOST, IsHungAppWindow, IsWindow, SWP_ASYNCWINDOWPOS, SWP_NOACTIVATE, SWP_NOSIZE, SWP_NOZORDER, SWP_SHOWWINDOW, SetForegroundWindow, SetWindowPos,
+    HWND_TOPMOST, IsHungAppWindow, IsWindow, SWP_ASYNCWINDOWPOS, SWP_NOACTIVATE, SWP_NOSIZE, SWP_NOZORDER,
+    SWP_SHOWWINDOW, SetForegroundWindow, SetWindowPos,
 };
 
+use super::accessibility::{self, Accessibility};
 use super::bar::Front;
 use super::desktop::{self, Desktop, SessionDesktop};
 use super::hook::{self, Hook, Place};
@@ -39,26 +42,26 @@ pub struct Outer {
     /// Gives the shell's window the keyboard: the one thing that may have to wait for the screens' thread.
     focus: Pump<Focus>,
     keys: std::result::Result<Hook, String>,
+    shortcuts: OnceLock<Result<Accessibility>>,
     /// The size of the first monitor, in pixels.
     pub size: (u16, u16),
 }
 
 impl Outer {
-    /// Takes the shell's desktop.
+    /// Takes the shell's desktop, and brings the calling thread there: the main one, before it has made a window.
     ///
     /// # Errors
     /// When it cannot be made, or the system shows nothing.
     pub fn open() -> Result<Self> {
+        monitors::own_pixels();
+        desktop::enter()?;
         let shell = desktop::shell()?;
-        let first = *monitors::all().first().ok_or_else(|| PortError::new("find the station's monitor"))?;
-        let (left, top, right, bottom) = first.place;
-        let side = |length: i32| u16::try_from(length).map_err(|_| PortError::new("measure the station's monitor"));
-        let size = (side(right - left)?, side(bottom - top)?);
+        let size = size()?;
         let hands_desktop = Arc::clone(&shell);
         let pump = Pump::start(Arc::clone(&shell), LOOK, move || Ok(Hands::new(hands_desktop)))?;
         let focus = Pump::start(Arc::clone(&shell), CONFIRM * 60, || Ok(Focus))?;
         let keys = Hook::on(&shell, Place::Shell).map_err(|error| error.to_string());
-        Ok(Self { pump, focus, keys, size })
+        Ok(Self { pump, focus, keys, shortcuts: OnceLock::new(), size })
     }
 
     /// Draws the curtains, gives the shell's desktop the input, and from now on keeps the shell's window over the
@@ -70,12 +73,21 @@ impl Outer {
         self.pump.ask(Hands::guard)?
     }
 
+    /// Turns off the shortcuts of accessibility that lead out; how they were is kept in `run_dir`. A station where
+    /// that fails runs all the same: the report says so.
+    pub fn shortcuts_off(&self, run_dir: &Path) {
+        if let Err(error) = self.shortcuts.get_or_init(|| Accessibility::off(run_dir)) {
+            tracing::error!(%error, "the shortcuts of accessibility lead out");
+        }
+    }
+
     /// The shell's own window is there.
     ///
     /// # Errors
     /// When it is not a window, or the display does not answer in time.
     pub fn attach(&self, window: u64) -> Result<()> {
-        let window = usize::try_from(window).map_err(|_| PortError::new("understand the shell window's id"))?;
+        let window =
+            usize::try_from(window).map_err(|_| PortError::new("understand the shell window's id"))?;
         self.pump.ask(move |hands| hands.attach(window))??;
         self.give_focus(window)
     }
@@ -141,7 +153,13 @@ impl Outer {
             Ok(_) => "the ways out are swallowed (Ctrl+Alt+Del cannot be)".to_owned(),
             Err(why) => format!("not held: failed to {why}"),
         };
-        vec![("desktops".to_owned(), desktop::report().to_owned()), ("keys".to_owned(), keys)]
+        [
+            ("desktops", desktop::report().to_owned()),
+            ("keys", keys),
+            ("accessibility", accessibility::report()),
+        ]
+        .map(|(name, found)| (name.to_owned(), found))
+        .to_vec()
     }
 
     fn give_focus(&self, shell: usize) -> Result<()> {
@@ -155,6 +173,32 @@ impl Outer {
             }
         })
     }
+}
+
+/// For a screen that stands alone, without a station: the calling thread is on the shell's desktop, which has the
+/// input, and its keys are held for as long as the process lives. Answers the size of the first monitor.
+///
+/// # Errors
+/// When there is no desktop, or the system shows nothing.
+pub fn alone() -> Result<(u16, u16)> {
+    static KEYS: OnceLock<Result<Hook>> = OnceLock::new();
+    monitors::own_pixels();
+    desktop::enter()?;
+    let shell = desktop::shell()?;
+    shell.switch_to()?;
+    if let Err(error) = KEYS.get_or_init(|| Hook::on(&shell, Place::Shell)) {
+        tracing::error!(%error, "failed to hold the keys that lead out");
+    }
+    size()
+}
+
+/// The size of the first monitor, in pixels.
+fn size() -> Result<(u16, u16)> {
+    let first = *monitors::all().first().ok_or_else(|| PortError::new("find the station's monitor"))?;
+    let (left, top, right, bottom) = first.place;
+    let side =
+        |length: i32| u16::try_from(length).map_err(|_| PortError::new("measure the station's monitor"));
+    Ok((side(right - left)?, side(bottom - top)?))
 }
 
 fn now() -> u64 {
@@ -230,7 +274,8 @@ impl Hands {
     }
 
     fn show(&mut self) -> Result<()> {
-        let session = self.session.as_ref().ok_or_else(|| PortError::new("show the session: there is none"))?;
+        let session =
+            self.session.as_ref().ok_or_else(|| PortError::new("show the session: there is none"))?;
         session.desktop().switch_to()?;
         self.covered = false;
         if let Some(front) = &self.front {
@@ -322,5 +367,38 @@ impl super::pump::Hands for Hands {
         {
             tracing::error!(%error, "failed to cover the session again");
         }
+    }
+}
+
+#[cfg(all(test, windows))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "what cannot be made fails the test")]
+
+    use super::*;
+
+    /// One test, because the display is one.
+    #[test]
+    fn a_session_is_shown_only_while_there_is_one_and_covered_when_it_goes() {
+        let outer = Outer::open().unwrap();
+        outer.guard().unwrap();
+        assert!(desktop::pin_allowed());
+        assert!(outer.show().is_err(), "there was no session to show");
+        let session = SessionDesktop::make(None).unwrap();
+        outer.session(Some(&session)).unwrap();
+        assert!(desktop::pin_allowed(), "a session that is ready is not shown");
+        outer.show().unwrap();
+        assert!(!desktop::pin_allowed(), "the session is not shown");
+        outer.cover().unwrap();
+        assert!(desktop::pin_allowed());
+        // One that goes while it is seen, and one that takes its place.
+        outer.show().unwrap();
+        outer.session(Some(&SessionDesktop::make(None).unwrap())).unwrap();
+        assert!(desktop::pin_allowed(), "a session was let go of while it was seen");
+        outer.show().unwrap();
+        outer.session(None).unwrap();
+        assert!(desktop::pin_allowed());
+        assert!(outer.show().is_err());
+        assert!(outer.attach(0xdead).is_err(), "what is no window was taken for the shell's");
+        assert!(outer.since_input().is_ok());
     }
 }

@@ -8,9 +8,10 @@ use std::sync::OnceLock;
 use windows_sys::Win32::Foundation::{COLORREF, HWND, RECT};
 use windows_sys::Win32::Graphics::Gdi::{
     AddFontMemResourceEx, BeginPaint, BitBlt, CLEARTYPE_QUALITY, CreateCompatibleBitmap, CreateCompatibleDC,
-    CreateFontW, CreateSolidBrush, DEFAULT_CHARSET, DT_CENTER, DT_END_ELLIPSIS, DT_LEFT, DT_NOPREFIX, DT_SINGLELINE,
-    DT_VCENTER, DeleteDC, DeleteObject, DrawTextW, EndPaint, FillRect, GetStockObject, HDC, HFONT, HGDIOBJ, NULL_PEN,
-    PAINTSTRUCT, RoundRect, SRCCOPY, SelectObject, SetBkMode, SetTextColor, TRANSPARENT,
+    CreateFontW, CreateSolidBrush, DEFAULT_CHARSET, DT_CENTER, DT_END_ELLIPSIS, DT_LEFT, DT_NOPREFIX,
+    DT_SINGLELINE, DT_VCENTER, DeleteDC, DeleteObject, DrawTextW, EndPaint, FillRect, GetStockObject, HDC,
+    HFONT, HGDIOBJ, NULL_PEN, PAINTSTRUCT, RoundRect, SRCCOPY, SelectObject, SetBkMode, SetTextColor,
+    TRANSPARENT,
 };
 
 use super::wide;
@@ -33,7 +34,8 @@ fn load_letters() {
         for file in FILES {
             let (mut count, size) = (0_u32, u32::try_from(file.len()).unwrap_or(0));
             // SAFETY: the bytes are the program's own and never go; the count outlives the call.
-            let _ = unsafe { AddFontMemResourceEx(file.as_ptr().cast(), size, std::ptr::null(), &raw mut count) };
+            let _ =
+                unsafe { AddFontMemResourceEx(file.as_ptr().cast(), size, std::ptr::null(), &raw mut count) };
         }
     });
 }
@@ -50,7 +52,9 @@ impl Letters {
         let (charset, quality) = (u32::from(DEFAULT_CHARSET), u32::from(CLEARTYPE_QUALITY));
         // SAFETY: the name ends with a zero and outlives the call. Where the system refuses, it gives none, and
         // draws with its own.
-        Self(unsafe { CreateFontW(-height, 0, 0, 0, weight, 0, 0, 0, charset, 0, 0, quality, 0, family.as_ptr()) })
+        Self(unsafe {
+            CreateFontW(-height, 0, 0, 0, weight, 0, 0, 0, charset, 0, 0, quality, 0, family.as_ptr())
+        })
     }
 }
 

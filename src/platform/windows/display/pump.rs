@@ -17,10 +17,10 @@ use windows_sys::Win32::Graphics::Gdi::{BLACK_BRUSH, GetStockObject};
 use windows_sys::Win32::System::LibraryLoader::GetModuleHandleW;
 use windows_sys::Win32::System::Threading::{CreateEventW, SetEvent};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    CreateWindowExW, DefWindowProcW, DestroyWindow, DispatchMessageW, IDC_ARROW, LoadCursorW, MA_NOACTIVATE, MSG,
-    MWMO_INPUTAVAILABLE, MsgWaitForMultipleObjectsEx, PM_REMOVE, PeekMessageW, QS_ALLINPUT, RegisterClassExW,
-    WM_CLOSE, WM_DISPLAYCHANGE, WM_MOUSEACTIVATE, WM_SETTINGCHANGE, WNDCLASSEXW, WS_EX_NOACTIVATE,
-    WS_EX_TOOLWINDOW, WS_EX_TOPMOST, WS_POPUP,
+    CreateWindowExW, DefWindowProcW, DestroyWindow, DispatchMessageW, IDC_ARROW, LoadCursorW, MA_NOACTIVATE,
+    MSG, MWMO_INPUTAVAILABLE, MsgWaitForMultipleObjectsEx, PM_REMOVE, PeekMessageW, QS_ALLINPUT,
+    RegisterClassExW, WM_CLOSE, WM_DISPLAYCHANGE, WM_MOUSEACTIVATE, WM_SETTINGCHANGE, WNDCLASSEXW,
+    WS_EX_NOACTIVATE, WS_EX_TOOLWINDOW, WS_EX_TOPMOST, WS_POPUP,
 };
 
 use super::desktop::Desktop;
@@ -51,6 +51,8 @@ pub(super) struct Pump<T> {
     tasks: Mutex<Option<Sender<Task<T>>>>,
     wake: Arc<OwnedHandle>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    /// Let go of only when the thread has ended.
+    _desktop: Arc<Desktop>,
 }
 
 /// What a thread does with a message that is sent to one of its windows, before anything else; `None`: nothing.
@@ -88,8 +90,11 @@ impl<T: Hands + 'static> Pump<T> {
         let (tasks, queue) = channel();
         let (ready, is_ready) = channel();
         let woken = Arc::clone(&wake);
+        let there = Arc::clone(&desktop);
         let thread = std::thread::spawn(move || {
-            let made = desktop.take_thread().and_then(|()| make());
+            let made = there.take_thread().and_then(|()| make());
+            // The one that is dropped last must not be this one, while its thread is there.
+            drop(there);
             match made {
                 Ok(hands) => {
                     let _ = ready.send(Ok(()));
@@ -100,7 +105,10 @@ impl<T: Hands + 'static> Pump<T> {
         });
         // The first window of a desktop brings up more than itself.
         match is_ready.recv_timeout(CONFIRM * 8) {
-            Ok(Ok(())) => Ok(Self { tasks: Mutex::new(Some(tasks)), wake, thread: Mutex::new(Some(thread)) }),
+            Ok(Ok(())) => {
+                let (tasks, thread) = (Mutex::new(Some(tasks)), Mutex::new(Some(thread)));
+                Ok(Self { tasks, wake, thread, _desktop: desktop })
+            }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(PortError::new("hear from a thread of the display in time")),
         }
@@ -110,7 +118,10 @@ impl<T: Hands + 'static> Pump<T> {
     ///
     /// # Errors
     /// When the answer does not come in time; what was asked may still be done.
-    pub(super) fn ask<R: Send + 'static>(&self, task: impl FnOnce(&mut T) -> R + Send + 'static) -> Result<R> {
+    pub(super) fn ask<R: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut T) -> R + Send + 'static,
+    ) -> Result<R> {
         let (answer, answered) = channel();
         self.tell(move |hands| drop(answer.send(task(hands))))?;
         answered.recv_timeout(CONFIRM).map_err(|_| PortError::new("hear from the display in time"))
@@ -162,7 +173,13 @@ fn work<T: Hands>(mut hands: T, queue: &Receiver<Task<T>>, woken: &OwnedHandle, 
         let passed = u32::try_from(now().saturating_sub(looked)).unwrap_or(u32::MAX);
         // SAFETY: one open handle is given, and it lives until the call returns.
         let _ = unsafe {
-            MsgWaitForMultipleObjectsEx(1, &handle, every.saturating_sub(passed), QS_ALLINPUT, MWMO_INPUTAVAILABLE)
+            MsgWaitForMultipleObjectsEx(
+                1,
+                &handle,
+                every.saturating_sub(passed),
+                QS_ALLINPUT,
+                MWMO_INPUTAVAILABLE,
+            )
         };
         loop {
             match queue.try_recv() {

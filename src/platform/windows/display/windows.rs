@@ -13,11 +13,11 @@ use windows_sys::Win32::Foundation::{HWND, LPARAM, RECT};
 use windows_sys::Win32::System::StationsAndDesktops::EnumDesktopWindows;
 use windows_sys::Win32::System::Threading::GetCurrentProcessId;
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    GA_ROOTOWNER, GW_OWNER, GWL_EXSTYLE, GWL_STYLE, GetAncestor, GetForegroundWindow, GetWindow, GetWindowLongPtrW,
-    GetWindowRect, GetWindowThreadProcessId, HWND_TOP, InternalGetWindowText, IsHungAppWindow, IsIconic, IsWindow,
-    IsWindowVisible, PostMessageW, SW_RESTORE, SWP_ASYNCWINDOWPOS, SWP_NOACTIVATE, SWP_NOMOVE, SWP_NOSIZE,
-    SWP_NOZORDER, SetForegroundWindow, SetWindowPos, ShowWindowAsync, WM_CLOSE, WS_CAPTION, WS_EX_APPWINDOW,
-    WS_EX_TOOLWINDOW,
+    GA_ROOTOWNER, GW_OWNER, GWL_EXSTYLE, GWL_STYLE, GetAncestor, GetForegroundWindow, GetWindow,
+    GetWindowLongPtrW, GetWindowRect, GetWindowThreadProcessId, HWND_TOP, InternalGetWindowText,
+    IsHungAppWindow, IsIconic, IsWindow, IsWindowVisible, PostMessageW, SW_RESTORE, SWP_ASYNCWINDOWPOS,
+    SWP_NOACTIVATE, SWP_NOMOVE, SWP_NOSIZE, SWP_NOZORDER, SetForegroundWindow, SetWindowPos, ShowWindowAsync,
+    WM_CLOSE, WS_CAPTION, WS_EX_APPWINDOW, WS_EX_TOOLWINDOW,
 };
 
 use super::desktop::{Desktop, SessionDesktop};
@@ -98,7 +98,8 @@ impl Windows {
     /// # Errors
     /// When the desktop does not answer in time.
     pub fn now(&self) -> Result<Vec<Seen>> {
-        self.pump.ask(|watcher| watcher.look().ok_or_else(|| PortError::new("look at the session's desktop")))?
+        self.pump
+            .ask(|watcher| watcher.look().ok_or_else(|| PortError::new("look at the session's desktop")))?
     }
 }
 
@@ -149,9 +150,11 @@ impl Watcher {
         // The order is from the front to the back; what has the keyboard is in front of that.
         // SAFETY: the calls take nothing, or any handle.
         let active = unsafe { GetAncestor(GetForegroundWindow(), GA_ROOTOWNER) };
-        let front = if handles.contains(&number(active)) { Some(number(active)) } else { handles.first().copied() };
+        let front =
+            if handles.contains(&number(active)) { Some(number(active)) } else { handles.first().copied() };
         let known: Vec<u32> = self.told.iter().flatten().map(|seen| seen.window).collect();
-        let (mut old, mut new): (Vec<u32>, Vec<u32>) = handles.into_iter().partition(|one| known.contains(one));
+        let (mut old, mut new): (Vec<u32>, Vec<u32>) =
+            handles.into_iter().partition(|one| known.contains(one));
         old.sort_by_key(|one| known.iter().position(|known| known == one));
         new.reverse();
         let seen = |window: u32| Seen {
@@ -247,7 +250,9 @@ fn counts(window: HWND) -> bool {
             return true;
         }
         let owned = !GetWindow(window, GW_OWNER).is_null();
-        !owned && more & WS_EX_TOOLWINDOW == 0 && (style & WS_CAPTION == WS_CAPTION || !title(window).is_empty())
+        !owned
+            && more & WS_EX_TOOLWINDOW == 0
+            && (style & WS_CAPTION == WS_CAPTION || !title(window).is_empty())
     }
 }
 
@@ -268,7 +273,8 @@ fn process(window: HWND) -> u32 {
 fn title(window: HWND) -> String {
     let mut units = [0_u16; TITLE];
     // SAFETY: the buffer and its length belong together and outlive the call, which takes any handle.
-    let used = unsafe { InternalGetWindowText(window, units.as_mut_ptr(), i32::try_from(TITLE).unwrap_or(0)) };
+    let used =
+        unsafe { InternalGetWindowText(window, units.as_mut_ptr(), i32::try_from(TITLE).unwrap_or(0)) };
     let used = usize::try_from(used).unwrap_or(0).min(TITLE);
     narrow(units.get(..used).unwrap_or_default()).chars().filter(|letter| !is_disguise(*letter)).collect()
 }
@@ -287,4 +293,73 @@ pub(super) fn number(window: HWND) -> u32 {
 /// The handle of a number: widened with its sign, as the system does.
 pub(super) fn handle(window: u32) -> HWND {
     window.cast_signed() as isize as HWND
+}
+
+#[cfg(all(test, windows))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "what cannot be made fails the test")]
+
+    use std::path::Path;
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+    use crate::platform::windows::watch::Watched;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    fn wait_for(news: &Receiver<News>, what: impl Fn(&[Seen]) -> bool) -> Vec<Seen> {
+        loop {
+            match news.recv_timeout(LONG).unwrap() {
+                News::Windows(seen) if what(&seen) => return seen,
+                News::Windows(_) => {}
+                News::Lost => unreachable!("the desktop is gone"),
+            }
+        }
+    }
+
+    /// A real program on a session's desktop, seen, moved out from under the bar, and asked to close.
+    #[test]
+    fn a_window_of_the_session_is_told_and_closes_when_it_is_asked() {
+        let session = SessionDesktop::make(None).unwrap();
+        let other = SessionDesktop::make(None).unwrap();
+        let (tell, news) = channel();
+        let watch = Windows::watch(&session, Box::new(move |news| drop(tell.send(news)))).unwrap();
+        let elsewhere = Windows::watch(&other, Box::new(drop)).unwrap();
+        assert_eq!(wait_for(&news, |_| true), [], "there was a window before any program");
+        let notepad = Path::new(r"C:\windows\system32\notepad.exe");
+        let app = Watched::start(notepad, &[], Some(session.desktop())).unwrap();
+        let seen = wait_for(&news, |seen| !seen.is_empty());
+        let [only] = seen.as_slice() else { unreachable!("{seen:?}") };
+        assert!(only.front && only.pid != 0 && only.title.contains("Notepad"), "{only:?}");
+        assert_eq!(elsewhere.now().unwrap(), [], "it is seen on another session's desktop");
+        watch.raise(only.window).unwrap();
+        watch.close(only.window).unwrap();
+        let _ = wait_for(&news, <[Seen]>::is_empty);
+        assert_eq!(app.wait().unwrap(), 0, "it did not close by itself");
+    }
+
+    #[test]
+    fn what_lies_under_the_bar_is_moved_below_it_and_nothing_else_is() {
+        let bar = RECT { left: 0, top: 0, right: 1280, bottom: 64 };
+        let room = RECT { left: 0, top: 64, right: 1280, bottom: 800 };
+        let place = |left, top, right, bottom| {
+            let window = RECT { left, top, right, bottom };
+            place_below(Some(window), bar, room).map(|to| (to.left, to.top, to.right, to.bottom))
+        };
+        assert_eq!(place(100, 10, 600, 400), Some((100, 64, 600, 454)));
+        assert_eq!(place(0, 0, 1280, 800), Some((0, 64, 1280, 800)));
+        assert_eq!(place(-50, -20, 600, 400), Some((0, 64, 650, 484)));
+        // Below it, maximised with its frame, on another monitor, and too small to be a window.
+        assert_eq!(place(100, 64, 600, 400), None);
+        assert_eq!(place(-8, 56, 1288, 808), None);
+        assert_eq!(place(1300, 0, 1900, 400), None);
+        assert_eq!(place(100, 10, 200, 400), None);
+    }
+
+    #[test]
+    fn a_handle_is_the_same_after_it_was_a_number() {
+        for window in [0x1_0068_usize, 0xffff_ffff_8001_0068] {
+            assert_eq!(handle(number(window as HWND)) as usize, window);
+        }
+    }
 }

@@ -81,7 +81,9 @@ pub fn heard(program: &std::path::Path, arguments: &[&str], patience: Duration) 
     let status = loop {
         match child.try_wait() {
             Ok(Some(status)) => break status,
-            Ok(None) if monotonic().saturating_sub(began) < patience => std::thread::sleep(Duration::from_millis(10)),
+            Ok(None) if monotonic().saturating_sub(began) < patience => {
+                std::thread::sleep(Duration::from_millis(10))
+            }
             Ok(None) => {
                 let _ = child.kill();
                 let _ = child.wait();

@@ -66,7 +66,9 @@ fn tasks(_: &Ground) -> Look {
         .and_then(|program| ask::heard(&program, &["/query", "/fo", "csv", "/nh"], PATIENCE));
     match asked {
         // The first column is a task's whole name; the others are when it runs.
-        Ok(text) => Look::These(text.lines().filter_map(name).map(|name| Trace::shown(name, "one by name")).collect()),
+        Ok(text) => {
+            Look::These(text.lines().filter_map(name).map(|name| Trace::shown(name, "one by name")).collect())
+        }
         // What may be listed of the folder can convict; that schtasks failed leaves the rest unknown.
         Err(why) if std::fs::read_dir(&place).is_err() => Look::unknown(why),
         Err(_) => folders::look(&[&place]),
@@ -89,7 +91,8 @@ fn clear_tasks(ground: &Ground, traces: &[Trace]) {
 }
 
 fn startup(_: &Ground) -> Look {
-    let places: Vec<PathBuf> = [folder(&FOLDERID_Startup), folder(&FOLDERID_CommonStartup)].into_iter().flatten().collect();
+    let places: Vec<PathBuf> =
+        [folder(&FOLDERID_Startup), folder(&FOLDERID_CommonStartup)].into_iter().flatten().collect();
     folders::look(&places.iter().map(PathBuf::as_path).collect::<Vec<&Path>>())
 }
 
@@ -101,7 +104,9 @@ fn machine(_: &Ground) -> Look {
         match hive::machine_values(key) {
             Ok(values) => found.extend(
                 values.into_iter().filter(|(name, _)| !chosen || OF_WINLOGON.contains(&name.as_str())).map(
-                    |(name, value)| Trace::shown(format!("{key}\\{name} {value}"), format!("{name} in HKLM\\{key}")),
+                    |(name, value)| {
+                        Trace::shown(format!("{key}\\{name} {value}"), format!("{name} in HKLM\\{key}"))
+                    },
                 ),
             ),
             Err(code) => return Look::unknown(format!("HKLM\\{key} could not be read (error {code})")),

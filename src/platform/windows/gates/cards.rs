@@ -55,7 +55,8 @@ fn through(mut deed: impl FnMut(Trace) -> bool) -> bool {
         }
         last = one;
         // SAFETY: the certificate is one that the store gave, and has as many bytes as it says.
-        let bytes = unsafe { std::slice::from_raw_parts((*one).pbCertEncoded, (*one).cbCertEncoded as usize) };
+        let bytes =
+            unsafe { std::slice::from_raw_parts((*one).pbCertEncoded, (*one).cbCertEncoded as usize) };
         use sha2::Digest as _;
         let hash = hex::encode(sha2::Sha256::digest(bytes));
         let shown = format!("with hash {}", hash.get(..16).unwrap_or_default());

@@ -80,7 +80,13 @@ fn formats() -> Option<i32> {
 fn look(_: &Ground) -> Look {
     match formats() {
         None => Look::unknown("a program keeps the clipboard open"),
-        Some(count) => Look::Anew((0..count).map(|number| Trace::shown(format!("format {number}"), format!("change number {}", sequence()))).collect()),
+        Some(count) => Look::Anew(
+            (0..count)
+                .map(|number| {
+                    Trace::shown(format!("format {number}"), format!("change number {}", sequence()))
+                })
+                .collect(),
+        ),
     }
 }
 
@@ -93,7 +99,10 @@ fn clear(_: &Ground, _: &[Trace]) {
 fn history(ground: &Ground) -> Look {
     let found = setting::clipboard_history();
     if found.on {
-        return Look::unknown(format!("{}: it cannot be emptied from here. For IT: set the policy AllowClipboardHistory = 0", found.saw));
+        return Look::unknown(format!(
+            "{}: it cannot be emptied from here. For IT: set the policy AllowClipboardHistory = 0",
+            found.saw
+        ));
     }
     Look::setting(ground, "clipboard-history", found.kept, found.saw)
 }
@@ -101,7 +110,10 @@ fn history(ground: &Ground) -> Look {
 fn cloud(ground: &Ground) -> Look {
     let found = setting::cloud_clipboard();
     if found.on {
-        return Look::present(format!("{}: what is copied leaves this machine. For IT: set the policy AllowCrossDeviceClipboard = 0", found.saw));
+        return Look::present(format!(
+            "{}: what is copied leaves this machine. For IT: set the policy AllowCrossDeviceClipboard = 0",
+            found.saw
+        ));
     }
     Look::setting(ground, "clipboard-history", found.kept, found.saw)
 }

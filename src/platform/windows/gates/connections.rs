@@ -3,8 +3,8 @@
 
 use windows_sys::Win32::Foundation::{ERROR_NO_MORE_ITEMS, ERROR_SUCCESS};
 use windows_sys::Win32::NetworkManagement::WNet::{
-    CONNECT_UPDATE_PROFILE, NETRESOURCEW, RESOURCE_CONNECTED, RESOURCE_REMEMBERED, RESOURCETYPE_ANY, WNetCancelConnection2W,
-    WNetCloseEnum, WNetEnumResourceW, WNetOpenEnumW,
+    CONNECT_UPDATE_PROFILE, NETRESOURCEW, RESOURCE_CONNECTED, RESOURCE_REMEMBERED, RESOURCETYPE_ANY,
+    WNetCancelConnection2W, WNetCloseEnum, WNetEnumResourceW, WNetOpenEnumW,
 };
 
 use super::account::text_at;
@@ -77,14 +77,16 @@ fn listed(scope: u32) -> Result<Vec<Connection>, u32> {
     let outcome = loop {
         let (mut count, mut bytes) = (u32::MAX, u32::try_from(room.len() * 8).unwrap_or(0));
         // SAFETY: the list is open; the room is as large as is said.
-        let code = unsafe { WNetEnumResourceW(list, &raw mut count, room.as_mut_ptr().cast(), &raw mut bytes) };
+        let code =
+            unsafe { WNetEnumResourceW(list, &raw mut count, room.as_mut_ptr().cast(), &raw mut bytes) };
         match code {
             ERROR_SUCCESS if found.len() < MOST => {}
             ERROR_NO_MORE_ITEMS => break Ok(()),
             code => break Err(code),
         }
         // SAFETY: so many rows were written there, with their names behind them in the same room.
-        let table = unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<NETRESOURCEW>(), count as usize) };
+        let table =
+            unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<NETRESOURCEW>(), count as usize) };
         found.extend(table.iter().map(|row| {
             // SAFETY: each name is null or a text that ends with a zero.
             let (local, remote) = unsafe { (text_at(row.lpLocalName), text_at(row.lpRemoteName)) };

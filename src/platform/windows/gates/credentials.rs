@@ -4,7 +4,9 @@
 use std::os::windows::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use windows_sys::Win32::Foundation::{ERROR_NO_SUCH_LOGON_SESSION, ERROR_NOT_FOUND, FILETIME, GetLastError};
+use windows_sys::Win32::Foundation::{
+    ERROR_INVALID_FLAGS, ERROR_NO_SUCH_LOGON_SESSION, ERROR_NOT_FOUND, FILETIME, GetLastError,
+};
 use windows_sys::Win32::Security::Credentials::{
     CRED_ENUMERATE_ALL_CREDENTIALS, CREDENTIALW, CredDeleteW, CredEnumerateW, CredFree,
 };
@@ -69,22 +71,28 @@ impl Credential {
 fn all() -> Result<Vec<Credential>, u32> {
     let mut rows: *mut *mut CREDENTIALW = std::ptr::null_mut();
     let mut count = 0;
-    // SAFETY: without a filter all are given; the places for the answer outlive the call.
-    let got = unsafe {
-        CredEnumerateW(std::ptr::null(), CRED_ENUMERATE_ALL_CREDENTIALS, &raw mut count, &raw mut rows)
-    };
-    if got == 0 {
+    // The flag brings those of targets that are not asked for by name as well; where there is none such, none is needed.
+    for flags in [CRED_ENUMERATE_ALL_CREDENTIALS, 0] {
+        // SAFETY: without a filter all are given; the places for the answer outlive the call.
+        let got = unsafe { CredEnumerateW(std::ptr::null(), flags, &raw mut count, &raw mut rows) };
+        if got != 0 {
+            break;
+        }
         // SAFETY: takes nothing.
-        return match unsafe { GetLastError() } {
-            ERROR_NOT_FOUND => Ok(Vec::new()),
-            code => Err(code),
-        };
+        match unsafe { GetLastError() } {
+            ERROR_INVALID_FLAGS if flags != 0 => {}
+            ERROR_NOT_FOUND => return Ok(Vec::new()),
+            code => return Err(code),
+        }
     }
     // SAFETY: Windows has made so many pointers there, each to a credential.
     let table = unsafe { std::slice::from_raw_parts(rows, count as usize) };
     let found = table.iter().map(|row| {
-        // SAFETY: as above; the name is a text that ends with a zero.
-        let (row, name) = unsafe { (&**row, text_at((**row).TargetName)) };
+        // SAFETY: as above, wherever it lies; the name is a text that ends with a zero.
+        let (row, name) = unsafe {
+            let row = row.read_unaligned();
+            (row, text_at(row.TargetName))
+        };
         Credential { name, kind: row.Type, written: ticks(row.LastWritten) }
     });
     let found = found.collect();

@@ -11,12 +11,13 @@ use windows_sys::Win32::Foundation::{ERROR_SUCCESS, LocalFree};
 use windows_sys::Win32::Security::Authorization::{GetNamedSecurityInfoW, SE_FILE_OBJECT};
 use windows_sys::Win32::Security::OWNER_SECURITY_INFORMATION;
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, FILE_ATTRIBUTE_REPARSE_POINT, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT,
-    GetFileInformationByHandle,
+    BY_HANDLE_FILE_INFORMATION, FILE_ATTRIBUTE_REPARSE_POINT, FILE_FLAG_BACKUP_SEMANTICS,
+    FILE_FLAG_OPEN_REPARSE_POINT, GetFileInformationByHandle,
 };
 use windows_sys::Win32::UI::Shell::{
-    FOLDERID_Desktop, FOLDERID_Documents, FOLDERID_Downloads, FOLDERID_LocalAppData, FOLDERID_LocalAppDataLow,
-    FOLDERID_Music, FOLDERID_Pictures, FOLDERID_ProgramData, FOLDERID_Public, FOLDERID_Videos,
+    FOLDERID_Desktop, FOLDERID_Documents, FOLDERID_Downloads, FOLDERID_LocalAppData,
+    FOLDERID_LocalAppDataLow, FOLDERID_Music, FOLDERID_Pictures, FOLDERID_Profile, FOLDERID_ProgramData,
+    FOLDERID_Public, FOLDERID_Videos,
 };
 
 use super::account::{folder, own_sid, sid_text};
@@ -103,6 +104,24 @@ fn state(data: &fs::Metadata) -> String {
     format!("{} {} {}", data.file_size(), data.last_write_time(), data.creation_time())
 }
 
+/// Whether it is one of these or below one. Windows takes names for the same whatever their case.
+fn is_below(path: &Path, places: &[PathBuf]) -> bool {
+    let folded = |path: &Path| PathBuf::from(path.to_string_lossy().to_lowercase());
+    let path = folded(path);
+    // Everything would be below a place without a name.
+    places.iter().filter(|place| place.is_absolute()).any(|place| path.starts_with(folded(place)))
+}
+
+/// Whether a place is not where Windows keeps this account's files and its own: a folder that is redirected to a server,
+/// or a link to another. What is new there can be anybody's, and is never deleted.
+fn leads_out(place: &Path) -> bool {
+    let Ok(real) = fs::canonicalize(long(place)) else { return false };
+    let ids = [FOLDERID_Profile, FOLDERID_ProgramData, FOLDERID_Public];
+    let homes = ids.iter().filter_map(folder).chain([ask::windows(), std::env::temp_dir()]);
+    let homes: Vec<PathBuf> = homes.filter_map(|home| fs::canonicalize(home).ok()).collect();
+    !is_below(&real, &homes)
+}
+
 /// Everything in these places.
 pub(super) fn look(places: &[&Path]) -> Look {
     look_but(places, &[], &|_| true)
@@ -113,7 +132,10 @@ pub(super) fn look_but(places: &[&Path], without: &[PathBuf], wanted: &dyn Fn(&P
     let mut found = Vec::new();
     let mut blind = None;
     for place in places {
-        if let Err(why) = walk(place, place, DEPTH, without, wanted, &mut found) {
+        if leads_out(place) {
+            blind =
+                Some(format!("{} leads to another place, which is not the station's alone", place.display()));
+        } else if let Err(why) = walk(place, place, DEPTH, without, wanted, &mut found) {
             blind = Some(why);
         }
     }
@@ -131,7 +153,7 @@ fn walk(
     wanted: &dyn Fn(&Path) -> bool,
     found: &mut Vec<Trace>,
 ) -> Result<(), String> {
-    if without.iter().any(|without| path.starts_with(without)) {
+    if is_below(path, without) {
         return Ok(());
     }
     let blind = |error: io::Error| format!("{} could not be looked at: {error}", place.display());
@@ -155,7 +177,7 @@ fn walk(
             walk(place, &path.join(entry.map_err(blind)?.file_name()), depth - 1, without, wanted, found)?;
         }
         // An empty folder's name can say something as well.
-        if empty && path != place && wanted(path) {
+        if empty && path != place && wanted(path) && !is_kept(path) {
             found.push(Trace::file(place, path, "folder"));
         }
         return Ok(());
@@ -204,7 +226,7 @@ fn remove(path: &Path) {
     for _ in 0..DEPTH {
         let Some(folder) = above else { break };
         let new = fs::metadata(folder).is_ok_and(|data| data.is_dir()) && is_empty(folder);
-        if !new || KEPT.iter().any(|kept| folder.ends_with(kept)) || fs::remove_dir(folder).is_err() {
+        if !new || is_kept(folder) || fs::remove_dir(folder).is_err() {
             break;
         }
         above = folder.parent();
@@ -230,6 +252,10 @@ const KEPT: [&str; 16] = [
     "Videos",
     "WER",
 ];
+
+fn is_kept(folder: &Path) -> bool {
+    KEPT.iter().any(|kept| folder.ends_with(kept))
+}
 
 fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
@@ -265,8 +291,11 @@ fn is_own(path: &Path, own: &str) -> bool {
 
 fn temporary(ground: &Ground) -> Look {
     let own = std::env::temp_dir();
+    let local = folder(&FOLDERID_LocalAppData).map(|local| local.join("Temp"));
     let windows = ask::windows().join("Temp");
-    let mut places = vec![own.as_path()];
+    // Where the two are one, it is looked into once.
+    let known = local.as_deref().filter(|local| !is_below(local, std::slice::from_ref(&own)));
+    let mut places: Vec<&Path> = known.into_iter().chain([own.as_path()]).collect();
     // An ordinary account may write into this one, and not list it: what is there then is Windows' own to keep apart.
     if fs::read_dir(&windows).is_ok() {
         places.push(&windows);
@@ -302,10 +331,11 @@ fn for_all(ground: &Ground) -> Look {
         reachable(&place, &place, DEPTH, &without, &own, &mut found);
     }
     let windows = ask::windows();
+    // Every account may make folders beside Windows' own.
     if let Some(root) = windows.parent() {
         let known = ["Windows", "Users", "ProgramData", "Program Files", "Program Files (x86)"];
         without.extend(known.iter().map(|name| root.join(name)));
-        reachable(root, root, 4, &without, &own, &mut found);
+        reachable(root, root, DEPTH, &without, &own, &mut found);
     }
     if found.len() >= MOST {
         return Look::Partly(found, "there are more files than can be told apart".to_owned());
@@ -317,14 +347,14 @@ fn reachable(place: &Path, dir: &Path, depth: usize, without: &[PathBuf], own: &
     for entry in fs::read_dir(long(dir)).into_iter().flatten().flatten() {
         let path = dir.join(entry.file_name());
         let Ok(data) = entry.metadata() else { continue };
-        if found.len() >= MOST || without.iter().any(|without| path.starts_with(without)) {
+        if found.len() >= MOST || is_below(&path, without) {
             continue;
         }
         if data.is_dir() && !leads_away(&data) {
             if depth > 0 {
                 reachable(place, &path, depth - 1, without, own, found);
             }
-            if is_empty(&long(&path)) && is_own(&path, own) {
+            if is_empty(&long(&path)) && !is_kept(&path) && is_own(&path, own) {
                 found.push(Trace::file(place, &path, "folder"));
             }
         } else if is_own(&path, own) {

@@ -15,8 +15,9 @@ use windows_sys::Win32::Foundation::{
     ERROR_FILE_NOT_FOUND, ERROR_MORE_DATA, ERROR_NO_MORE_ITEMS, ERROR_PATH_NOT_FOUND, ERROR_SUCCESS,
 };
 use windows_sys::Win32::System::Registry::{
-    HKEY, HKEY_CURRENT_USER, HKEY_LOCAL_MACHINE, KEY_READ, KEY_SET_VALUE, KEY_WOW64_64KEY, RegCloseKey, RegCreateKeyExW,
-    RegDeleteKeyValueW, RegDeleteTreeW, RegEnumKeyExW, RegEnumValueW, RegOpenKeyExW, RegSetValueExW,
+    HKEY, HKEY_CURRENT_USER, HKEY_LOCAL_MACHINE, KEY_READ, KEY_SET_VALUE, KEY_WOW64_64KEY, RegCloseKey,
+    RegCreateKeyExW, RegDeleteKeyValueW, RegDeleteTreeW, RegEnumKeyExW, RegEnumValueW, RegOpenKeyExW,
+    RegSetValueExW,
 };
 
 use super::{Gate, Ground, Look, SEAM, Trace};
@@ -105,7 +106,9 @@ mod as_text {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
-        Option::<String>::deserialize(from)?.map(|text| hex::decode(text).map_err(de::Error::custom)).transpose()
+        Option::<String>::deserialize(from)?
+            .map(|text| hex::decode(text).map_err(de::Error::custom))
+            .transpose()
     }
 }
 
@@ -140,7 +143,16 @@ fn below(key: &Opened) -> Result<Vec<String>, u32> {
         let number = u32::try_from(names.len()).unwrap_or(u32::MAX);
         // SAFETY: the key is open; the room is as long as is said.
         let code = unsafe {
-            RegEnumKeyExW(key.0, number, room.as_mut_ptr(), &raw mut length, null(), null_mut(), null_mut(), null_mut())
+            RegEnumKeyExW(
+                key.0,
+                number,
+                room.as_mut_ptr(),
+                &raw mut length,
+                null(),
+                null_mut(),
+                null_mut(),
+                null_mut(),
+            )
         };
         match code {
             ERROR_SUCCESS => {
@@ -283,7 +295,10 @@ impl Change {
         };
         let value = if let Self::Value(_, name) = self { name.as_str() } else { "" };
         let place: Vec<&str> = self.path().split('\\').take(SHOWN).collect();
-        Trace::shown(format!("{what}{SEAM}{}{SEAM}{value}", self.path()), format!(r"{what} in HKCU\{}", place.join(r"\")))
+        Trace::shown(
+            format!("{what}{SEAM}{}{SEAM}{value}", self.path()),
+            format!(r"{what} in HKCU\{}", place.join(r"\")),
+        )
     }
 }
 
@@ -431,6 +446,9 @@ pub(super) mod tests {
         assert!(Change::NewKey(r"volatile environment\1".to_owned()).is_noise());
         assert!(Change::NewKey("Volatile Environment".to_owned()).is_noise());
         assert!(!Change::NewKey("Volatile Environment2".to_owned()).is_noise());
-        assert!(!Change::Value(r"Software\Microsoft\Windows\CurrentVersion\Run".to_owned(), "x".to_owned()).is_noise());
+        assert!(
+            !Change::Value(r"Software\Microsoft\Windows\CurrentVersion\Run".to_owned(), "x".to_owned())
+                .is_noise()
+        );
     }
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use windows_sys::Win32::UI::Shell::{FOLDERID_LocalAppData, FOLDERID_RoamingAppData};
+use windows_sys::Win32::UI::Shell::{FOLDERID_LocalAppData, FOLDERID_RoamingAppData, FOLDERID_UserProfiles};
 
 use super::account::{folder, own_sid};
 use super::{Gate, Ground, Look, Trace, ask, folders, hive};
@@ -15,7 +15,7 @@ const PARTIAL: &str = "deleting the files is a partial deletion of a web account
                        account under Settings, Accounts, then partial.json in the station's run directory, and start \
                        Windows anew";
 
-pub(super) const GATES: [Gate; 5] = [
+pub(super) const GATES: [Gate; 6] = [
     Gate {
         class: 3,
         name: "web accounts",
@@ -64,6 +64,16 @@ pub(super) const GATES: [Gate; 5] = [
         inside: false,
         partial: None,
         look: session_account,
+        clear: None,
+    },
+    Gate {
+        class: 6,
+        name: "profiles",
+        what: "profiles of other accounts",
+        method: "the folder of all profiles",
+        inside: false,
+        partial: None,
+        look: profiles,
         clear: None,
     },
 ];
@@ -165,8 +175,30 @@ fn session_account(ground: &Ground) -> Look {
         Some(profile) if profile.symlink_metadata().is_ok() => {
             Look::present("the folder of the session's account is still there")
         }
-        Some(_) | None => Look::absent("neither a profile nor a folder of the session's account", "ProfileList, the profile's folder"),
+        Some(_) | None => Look::absent(
+            "neither a profile nor a folder of the session's account",
+            "ProfileList, the profile's folder",
+        ),
     }
+}
+
+/// The folders of accounts that were not there before the first session: who made one has left it.
+fn profiles(_: &Ground) -> Look {
+    let Some(place) = folder(&FOLDERID_UserProfiles) else {
+        return Look::unknown("Windows does not say where the profiles are");
+    };
+    let entries = match std::fs::read_dir(&place) {
+        Ok(entries) => entries,
+        Err(error) => return Look::unknown(format!("they could not be looked at: {error}")),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        match entry {
+            Ok(entry) => found.push(Trace::file(&place, &entry.path(), "")),
+            Err(error) => return Look::Partly(found, format!("not all could be looked at: {error}")),
+        }
+    }
+    Look::These(found)
 }
 
 #[cfg(test)]
@@ -176,7 +208,9 @@ mod tests {
     #[test]
     fn what_dsregcmd_says_is_read_and_not_guessed() {
         let said = |answer: &str| {
-            format!("| SSO State |\n\n                AzureAdPrt : {answer}\n      AzureAdPrtAuthority : NO\n")
+            format!(
+                "| SSO State |\n\n                AzureAdPrt : {answer}\n      AzureAdPrtAuthority : NO\n"
+            )
         };
         assert_eq!(token_in(&said("YES")), Some(true));
         assert_eq!(token_in(&said("NO")), Some(false));

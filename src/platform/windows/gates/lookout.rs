@@ -21,6 +21,8 @@ use crate::ports::{Answer, GateAnswer};
 pub const CLASSES: u8 = 18;
 /// How long all gates together may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long all may take before the first session, when nobody waits for a place.
+const BASELINE: Duration = Duration::from_secs(60);
 
 /// Who looks for traces: knows what stood before the first session, and asks every gate.
 pub struct Lookout {
@@ -48,7 +50,7 @@ impl Lookout {
     /// Where the baseline cannot be kept, or the one of a shell that was killed cannot be read.
     pub fn begin(require: &[String], shared: &[PathBuf], run_dir: &Path) -> io::Result<Self> {
         let place = Place::of(run_dir);
-        let mut lookout = Self::now(require, shared);
+        let mut lookout = Self::now(&all().collect::<Vec<_>>(), require, shared)?;
         if place.is_open() {
             let mut baseline = place.read()?;
             baseline.note(&Scan::take());
@@ -69,8 +71,9 @@ impl Lookout {
         self.place.as_ref().map_or(Ok(()), Place::open)
     }
 
-    /// Looks at the host as it is now.
-    fn now(require: &[String], shared: &[PathBuf]) -> Self {
+    /// Looks at the host as it is now, by these gates.
+    fn now(gates: &[&'static Gate], require: &[String], shared: &[PathBuf]) -> io::Result<Self> {
+        let began = monotonic();
         let mut lookout = Self {
             baseline: Arc::default(),
             require: require.to_vec(),
@@ -80,24 +83,38 @@ impl Lookout {
             place: None,
         };
         let ground = Arc::new(lookout.ground(&Remains::default()));
+        let (looks, looked) = channel();
         // Each on its own thread, because some ask a program that takes a second.
-        let looks = all().filter_map(|gate| {
-            let ground = Arc::clone(&ground);
-            let look = move || match (gate.look)(&ground) {
-                Look::These(found) | Look::Partly(found, _) => {
-                    Some((gate.name.to_owned(), found.into_iter().map(|trace| trace.key).collect()))
-                }
-                Look::Anew(_) | Look::Said(_) => None,
+        for gate in gates.iter().copied() {
+            let (looks, ground) = (looks.clone(), Arc::clone(&ground));
+            let look = move || {
+                let keys = match (gate.look)(&ground) {
+                    Look::These(found) | Look::Partly(found, _) => {
+                        found.into_iter().map(|trace| trace.key).collect()
+                    }
+                    Look::Anew(_) | Look::Said(_) => BTreeSet::new(),
+                };
+                let _ = looks.send((gate.name.to_owned(), keys));
             };
-            std::thread::Builder::new().spawn(look).ok()
-        });
-        let looks: Vec<_> = looks.collect();
+            drop(std::thread::Builder::new().spawn(look)?);
+        }
+        drop(looks);
         let mut baseline = Baseline { hive: Hive::take(), state: State::take(), ..Baseline::default() };
-        // A gate that broke has no baseline: what it finds later is all new, and nothing is passed over.
-        baseline.traces = looks.into_iter().filter_map(|look| look.join().ok().flatten()).collect();
+        while baseline.traces.len() < gates.len() {
+            match looked.recv_timeout(BASELINE.saturating_sub(monotonic().saturating_sub(began))) {
+                Ok((name, keys)) => drop(baseline.traces.insert(name, keys)),
+                Err(_) => {
+                    let silent = gates.iter().find(|gate| !baseline.traces.contains_key(gate.name));
+                    let name = silent.map_or("one", |gate| gate.name);
+                    return Err(io::Error::other(format!(
+                        "the gate `{name}` did not say how the host stands"
+                    )));
+                }
+            }
+        }
         baseline.note(&Scan::take());
         lookout.baseline = Arc::new(baseline);
-        lookout
+        Ok(lookout)
     }
 
     /// Asks every gate, after each has cleared what it may.
@@ -110,7 +127,9 @@ impl Lookout {
             let tainted = lock(&self.tainted).clone();
             // The mark stays where anything bars, so that a shell which comes after this one looks again in any case.
             if answers.iter().any(bars) {
-                if !tainted.is_empty() && let Err(error) = place.taint(&tainted) {
+                if !tainted.is_empty()
+                    && let Err(error) = place.taint(&tainted)
+                {
                     tracing::warn!(%error, "failed to keep what was cleared in part alone");
                 }
             } else {
@@ -171,7 +190,13 @@ impl Lookout {
         }
     }
 
-    fn ask(&self, gates: &[&'static Gate], remains: &Remains, clear: bool, patience: Duration) -> Vec<GateAnswer> {
+    fn ask(
+        &self,
+        gates: &[&'static Gate],
+        remains: &Remains,
+        clear: bool,
+        patience: Duration,
+    ) -> Vec<GateAnswer> {
         let began = monotonic();
         let first = Arc::new(self.ground(remains));
         // What is there after a clearing must be looked at anew.
@@ -263,9 +288,11 @@ fn one(
     };
     let deleted = lock(tainted).get(gate.name).copied();
     let saw = match (gate.partial, deleted) {
-        (Some(partial), Some(deleted)) if saw.answer == Answer::Absent => {
-            Saw { answer: Answer::Unknown, saw: format!("partial: {deleted} deleted; {partial}"), method: None }
-        }
+        (Some(partial), Some(deleted)) if saw.answer == Answer::Absent => Saw {
+            answer: Answer::Unknown,
+            saw: format!("partial: {deleted} deleted; {partial}"),
+            method: None,
+        },
         _ => saw,
     };
     told(gate, saw, monotonic().saturating_sub(began))

@@ -16,7 +16,6 @@ mod cards;
 mod clipboard;
 mod connections;
 mod credentials;
-mod tickets;
 mod folders;
 mod hive;
 mod identity;
@@ -28,6 +27,8 @@ mod processes;
 mod scan;
 mod settings;
 mod shell_state;
+mod tickets;
+mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -141,7 +142,7 @@ pub(super) struct Saw {
 
 /// Every gate, in the order of the classes.
 pub(super) fn all() -> impl Iterator<Item = &'static Gate> {
-    let groups: [&'static [Gate]; 14] = [
+    let groups: [&'static [Gate]; 15] = [
         &processes::GATES,
         &tickets::GATES,
         &credentials::GATES,
@@ -156,6 +157,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Gate> {
         &settings::GATES,
         &cards::GATES,
         &shell_state::GATES,
+        &volume::GATES,
     ];
     let mut gates: Vec<&'static Gate> = groups.into_iter().flatten().collect();
     gates.sort_by_key(|gate| gate.class);

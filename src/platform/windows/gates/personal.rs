@@ -86,7 +86,10 @@ fn look(local: &[&str], roaming: &[&str]) -> Look {
     let (Some(near), Some(far)) = (folder(&FOLDERID_LocalAppData), folder(&FOLDERID_RoamingAppData)) else {
         return Look::unknown("Windows does not say where this account's data is");
     };
-    let places: Vec<PathBuf> =
-        local.iter().map(|place| near.join(place)).chain(roaming.iter().map(|place| far.join(place))).collect();
+    let places: Vec<PathBuf> = local
+        .iter()
+        .map(|place| near.join(place))
+        .chain(roaming.iter().map(|place| far.join(place)))
+        .collect();
     folders::look(&places.iter().map(PathBuf::as_path).collect::<Vec<&Path>>())
 }

@@ -4,8 +4,8 @@
 use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, GetLastError};
 use windows_sys::Win32::Graphics::Printing::{
     ClosePrinter, EnumJobsW, EnumPrintersW, JOB_CONTROL_DELETE, JOB_INFO_1W, OpenPrinterW,
-    PRINTER_ATTRIBUTE_KEEPPRINTEDJOBS, PRINTER_ENUM_CONNECTIONS, PRINTER_ENUM_LOCAL, PRINTER_HANDLE, PRINTER_INFO_4W,
-    PRINTER_INFO_5W, SetJobW,
+    PRINTER_ATTRIBUTE_KEEPPRINTEDJOBS, PRINTER_ENUM_CONNECTIONS, PRINTER_ENUM_LOCAL, PRINTER_HANDLE,
+    PRINTER_INFO_4W, PRINTER_INFO_5W, SetJobW,
 };
 
 use super::account::text_at;
@@ -95,7 +95,8 @@ fn printers() -> Result<Vec<String>, u32> {
         return Ok(Vec::new());
     }
     // SAFETY: the spooler has written so many rows there, with their names behind them in the same room.
-    let table = unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<PRINTER_INFO_4W>(), count.get() as usize) };
+    let table =
+        unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<PRINTER_INFO_4W>(), count.get() as usize) };
     // SAFETY: each name is a text that ends with a zero.
     Ok(table.iter().map(|row| unsafe { text_at(row.pPrinterName) }).collect())
 }
@@ -149,11 +150,20 @@ fn jobs() -> Result<Vec<Waiting>, u32> {
             continue;
         }
         // SAFETY: the spooler has written so many rows there.
-        let table = unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<JOB_INFO_1W>(), count.get() as usize) };
+        let table =
+            unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<JOB_INFO_1W>(), count.get() as usize) };
         found.extend(table.iter().map(|row| {
             let at = row.Submitted;
-            let when =
-                [at.wYear, at.wMonth, at.wDayOfWeek, at.wDay, at.wHour, at.wMinute, at.wSecond, at.wMilliseconds];
+            let when = [
+                at.wYear,
+                at.wMonth,
+                at.wDayOfWeek,
+                at.wDay,
+                at.wHour,
+                at.wMinute,
+                at.wSecond,
+                at.wMilliseconds,
+            ];
             Waiting { printer: printer.clone(), id: row.JobId, when }
         }));
     }
@@ -185,7 +195,9 @@ fn spool(ground: &Ground) -> Look {
     let place = ask::windows().join(r"System32\spool\PRINTERS");
     match std::fs::read_dir(&place) {
         Ok(_) => folders::look(&[&place]),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Look::not_here("there is no spool folder"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Look::not_here("there is no spool folder")
+        }
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Look::setting(
             ground,
             "spool-folder",
@@ -221,7 +233,8 @@ fn keeping() -> Result<Vec<String>, u32> {
         return Ok(Vec::new());
     }
     // SAFETY: the spooler has written so many rows there, with their names behind them in the same room.
-    let table = unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<PRINTER_INFO_5W>(), count.get() as usize) };
+    let table =
+        unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<PRINTER_INFO_5W>(), count.get() as usize) };
     let keeping = table.iter().filter(|row| row.Attributes & PRINTER_ATTRIBUTE_KEEPPRINTEDJOBS != 0);
     // SAFETY: each name is a text that ends with a zero.
     Ok(keeping.map(|row| unsafe { text_at(row.pPrinterName) }).collect())
@@ -229,7 +242,9 @@ fn keeping() -> Result<Vec<String>, u32> {
 
 fn kept(ground: &Ground) -> Look {
     match keeping() {
-        Ok(none) if none.is_empty() => Look::setting(ground, "printed-documents", true, "no printer keeps what it has printed"),
+        Ok(none) if none.is_empty() => {
+            Look::setting(ground, "printed-documents", true, "no printer keeps what it has printed")
+        }
         Ok(some) => Look::setting(
             ground,
             "printed-documents",

@@ -8,8 +8,8 @@ use windows_sys::Win32::System::RemoteDesktop::{
     WTS_CURRENT_SERVER_HANDLE, WTS_SESSION_INFOW, WTSActive, WTSEnumerateSessionsW, WTSFreeMemory,
 };
 use windows_sys::Win32::System::Services::{
-    CloseServiceHandle, ENUM_SERVICE_STATUS_PROCESSW, EnumServicesStatusExW, OpenSCManagerW, SC_ENUM_PROCESS_INFO,
-    SC_MANAGER_ENUMERATE_SERVICE, SERVICE_STATE_ALL, SERVICE_WIN32,
+    CloseServiceHandle, ENUM_SERVICE_STATUS_PROCESSW, EnumServicesStatusExW, OpenSCManagerW,
+    SC_ENUM_PROCESS_INFO, SC_MANAGER_ENUMERATE_SERVICE, SERVICE_STATE_ALL, SERVICE_WIN32,
 };
 
 use super::account::text_at;
@@ -120,7 +120,8 @@ fn sessions(_: &Ground) -> Look {
     // SAFETY: Windows has made so many rows there.
     let table = unsafe { std::slice::from_raw_parts(rows, count as usize) };
     let active = table.iter().filter(|row| row.State == WTSActive);
-    let traces = active.map(|row| Trace::shown(format!("session {}", row.SessionId), format!("number {}", row.SessionId)));
+    let traces = active
+        .map(|row| Trace::shown(format!("session {}", row.SessionId), format!("number {}", row.SessionId)));
     let traces = traces.collect();
     // SAFETY: they were made for us to free, and are not used any more.
     unsafe { WTSFreeMemory(rows.cast()) };
@@ -203,7 +204,10 @@ fn consumers(_: &Ground) -> Look {
     }
     match account::is_administrator() {
         Some(false) => {
-            return Look::absent("unreachable: only an administrator may make one, and sessions have no such rights", "unreachable");
+            return Look::absent(
+                "unreachable: only an administrator may make one, and sessions have no such rights",
+                "unreachable",
+            );
         }
         None => return Look::unknown("Windows does not say what rights this account has"),
         Some(true) => {}

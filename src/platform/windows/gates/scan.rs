@@ -77,8 +77,7 @@ fn table() -> Option<Vec<Process>> {
         let bytes = u32::try_from(room.len() * 8).ok()?;
         let mut used = 0;
         // SAFETY: the room is as large as is said.
-        let code =
-            unsafe { NtQuerySystemInformation(TABLE, room.as_mut_ptr().cast(), bytes, &raw mut used) };
+        let code = unsafe { NtQuerySystemInformation(TABLE, room.as_mut_ptr().cast(), bytes, &raw mut used) };
         if code >= 0 {
             break;
         }
@@ -104,7 +103,9 @@ fn table() -> Option<Vec<Process>> {
         let units: Vec<u16> = name
             .unwrap_or_default()
             .chunks_exact(2)
-            .map(|pair| u16::from_le_bytes([pair.first().copied().unwrap_or(0), pair.get(1).copied().unwrap_or(0)]))
+            .map(|pair| {
+                u16::from_le_bytes([pair.first().copied().unwrap_or(0), pair.get(1).copied().unwrap_or(0)])
+            })
             .collect();
         found.push(Process {
             pid: u32::try_from(long(at + 0x50)?).ok()?,
@@ -154,9 +155,8 @@ fn owners() -> BTreeMap<u32, Option<String>> {
     let mut rows: *mut WTS_PROCESS_INFOW = std::ptr::null_mut();
     let mut count = 0;
     // SAFETY: the places for the answer outlive the call; the version is the one there is.
-    let got = unsafe {
-        WTSEnumerateProcessesW(WTS_CURRENT_SERVER_HANDLE, 0, 1, &raw mut rows, &raw mut count)
-    };
+    let got =
+        unsafe { WTSEnumerateProcessesW(WTS_CURRENT_SERVER_HANDLE, 0, 1, &raw mut rows, &raw mut count) };
     if got == 0 || rows.is_null() {
         return BTreeMap::new();
     }
@@ -205,7 +205,9 @@ impl Ground {
             let sid = opened(process.pid, PROCESS_QUERY_LIMITED_INFORMATION, sid_of).flatten();
             let sid = sid.or_else(|| told.get_or_insert_with(owners).get(&process.pid).cloned().flatten());
             let whose = match &sid {
-                Some(sid) if Some(sid) == own.as_ref() || Some(sid) == self.remains.account.as_ref() => Whose::Own,
+                Some(sid) if Some(sid) == own.as_ref() || Some(sid) == self.remains.account.as_ref() => {
+                    Whose::Own
+                }
                 Some(_) => Whose::Other,
                 None => Whose::Untold,
             };

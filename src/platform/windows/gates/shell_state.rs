@@ -7,11 +7,11 @@ use windows_sys::Win32::UI::Input::KeyboardAndMouse::{
     GetKeyboardLayoutList, HKL, SwapMouseButton, UnloadKeyboardLayout,
 };
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    GetSystemMetrics, SM_SWAPBUTTON, SPI_GETFILTERKEYS, SPI_GETHIGHCONTRAST, SPI_GETKEYBOARDDELAY, SPI_GETKEYBOARDSPEED,
-    SPI_GETMOUSEKEYS, SPI_GETMOUSESPEED, SPI_GETSCREENREADER, SPI_GETSTICKYKEYS, SPI_GETTOGGLEKEYS, SPI_SETFILTERKEYS,
-    SPI_SETHIGHCONTRAST, SPI_SETKEYBOARDDELAY, SPI_SETKEYBOARDSPEED, SPI_SETMOUSEKEYS, SPI_SETMOUSESPEED,
-    SPI_SETSCREENREADER, SPI_SETSTICKYKEYS, SPI_SETTOGGLEKEYS, SPIF_SENDCHANGE, SPIF_UPDATEINIFILE,
-    SystemParametersInfoW,
+    GetSystemMetrics, SM_SWAPBUTTON, SPI_GETFILTERKEYS, SPI_GETHIGHCONTRAST, SPI_GETKEYBOARDDELAY,
+    SPI_GETKEYBOARDSPEED, SPI_GETMOUSEKEYS, SPI_GETMOUSESPEED, SPI_GETSCREENREADER, SPI_GETSTICKYKEYS,
+    SPI_GETTOGGLEKEYS, SPI_SETFILTERKEYS, SPI_SETHIGHCONTRAST, SPI_SETKEYBOARDDELAY, SPI_SETKEYBOARDSPEED,
+    SPI_SETMOUSEKEYS, SPI_SETMOUSESPEED, SPI_SETSCREENREADER, SPI_SETSTICKYKEYS, SPI_SETTOGGLEKEYS,
+    SPIF_SENDCHANGE, SPIF_UPDATEINIFILE, SystemParametersInfoW,
 };
 
 use super::{Gate, Ground, Look, Trace};
@@ -38,6 +38,8 @@ pub(super) struct State {
     numbers: Vec<(String, Option<u32>)>,
     swapped: bool,
     layouts: Vec<usize>,
+    /// How loud it was, where there is anything to be heard.
+    pub(super) volume: Option<super::volume::Volume>,
 }
 
 /// A number that is asked for by a pointer and set by value or by pointer.
@@ -65,9 +67,24 @@ struct Flags {
 }
 
 const FLAGS: [Flags; 5] = [
-    Flags { name: "sticky keys", get: SPI_GETSTICKYKEYS, set: SPI_SETSTICKYKEYS, size: size_of::<STICKYKEYS>() },
-    Flags { name: "filter keys", get: SPI_GETFILTERKEYS, set: SPI_SETFILTERKEYS, size: size_of::<FILTERKEYS>() },
-    Flags { name: "toggle keys", get: SPI_GETTOGGLEKEYS, set: SPI_SETTOGGLEKEYS, size: size_of::<TOGGLEKEYS>() },
+    Flags {
+        name: "sticky keys",
+        get: SPI_GETSTICKYKEYS,
+        set: SPI_SETSTICKYKEYS,
+        size: size_of::<STICKYKEYS>(),
+    },
+    Flags {
+        name: "filter keys",
+        get: SPI_GETFILTERKEYS,
+        set: SPI_SETFILTERKEYS,
+        size: size_of::<FILTERKEYS>(),
+    },
+    Flags {
+        name: "toggle keys",
+        get: SPI_GETTOGGLEKEYS,
+        set: SPI_SETTOGGLEKEYS,
+        size: size_of::<TOGGLEKEYS>(),
+    },
     Flags { name: "mouse keys", get: SPI_GETMOUSEKEYS, set: SPI_SETMOUSEKEYS, size: size_of::<MOUSEKEYS>() },
     Flags {
         name: "high contrast",
@@ -113,7 +130,12 @@ impl Flags {
         }
         // SAFETY: as above; what it leads to is Windows' own, from the reading just before.
         let _ = unsafe {
-            SystemParametersInfoW(self.set, size, room.as_mut_ptr().cast(), SPIF_UPDATEINIFILE | SPIF_SENDCHANGE)
+            SystemParametersInfoW(
+                self.set,
+                size,
+                room.as_mut_ptr().cast(),
+                SPIF_UPDATEINIFILE | SPIF_SENDCHANGE,
+            )
         };
     }
 }
@@ -129,10 +151,14 @@ impl Number {
 
     #[expect(unsafe_code, reason = "Windows is told by pointers")]
     fn put(&self, number: u32) {
-        let (by_value, place) =
-            if self.placed { (0, number as usize as *mut core::ffi::c_void) } else { (number, std::ptr::null_mut()) };
+        let (by_value, place) = if self.placed {
+            (0, number as usize as *mut core::ffi::c_void)
+        } else {
+            (number, std::ptr::null_mut())
+        };
         // SAFETY: one of both is the number, as Windows wants it for this setting; nothing is read behind it.
-        let _ = unsafe { SystemParametersInfoW(self.set, by_value, place, SPIF_UPDATEINIFILE | SPIF_SENDCHANGE) };
+        let _ =
+            unsafe { SystemParametersInfoW(self.set, by_value, place, SPIF_UPDATEINIFILE | SPIF_SENDCHANGE) };
     }
 }
 
@@ -144,21 +170,25 @@ impl State {
         let flags = FLAGS.iter().map(|one| (one.name.to_owned(), one.flags()));
         let mut layouts: [HKL; LAYOUTS] = [std::ptr::null_mut(); LAYOUTS];
         // SAFETY: there is as much room as is said.
-        let count = unsafe { GetKeyboardLayoutList(i32::try_from(LAYOUTS).unwrap_or(0), layouts.as_mut_ptr()) };
+        let count =
+            unsafe { GetKeyboardLayoutList(i32::try_from(LAYOUTS).unwrap_or(0), layouts.as_mut_ptr()) };
         let count = usize::try_from(count).unwrap_or(0);
         Self {
             taken: true,
             numbers: numbers.chain(flags).collect(),
             // SAFETY: takes a number alone.
             swapped: unsafe { GetSystemMetrics(SM_SWAPBUTTON) } != 0,
+            volume: super::volume::Volume::take(),
             layouts: layouts.iter().take(count).map(|layout| layout.addr()).collect(),
         }
     }
 
     fn changes(&self, now: &Self) -> Vec<String> {
         let numbers = self.numbers.iter().zip(&now.numbers);
-        let mut found: Vec<_> =
-            numbers.filter(|(old, now)| old.1.is_some() && old.1 != now.1).map(|(old, _)| old.0.clone()).collect();
+        let mut found: Vec<_> = numbers
+            .filter(|(old, now)| old.1.is_some() && old.1 != now.1)
+            .map(|(old, _)| old.0.clone())
+            .collect();
         if self.swapped != now.swapped {
             found.push("mouse buttons".to_owned());
         }

@@ -97,8 +97,10 @@ fn count() -> Counted {
         Err(code) => return Counted::Silent(code),
     };
     // A sign-in of zero is the one that asks.
-    let question =
-        KERB_QUERY_TKT_CACHE_REQUEST { MessageType: KerbQueryTicketCacheMessage, LogonId: Default::default() };
+    let question = KERB_QUERY_TKT_CACHE_REQUEST {
+        MessageType: KerbQueryTicketCacheMessage,
+        LogonId: Default::default(),
+    };
     #[expect(unsafe_code, reason = "the answer is read by a pointer")]
     // SAFETY: Kerberos answers this question by this structure.
     let tickets = |answer: *const core::ffi::c_void| unsafe {
@@ -119,9 +121,10 @@ fn look(_: &Ground) -> Look {
             Look::Anew((0..some).map(ticket).collect())
         }
         Counted::NoKerberos => Look::not_here("this Windows has no Kerberos"),
-        Counted::Silent(code) => {
-            Look::unknown(format!("the security authority did not count them (status 0x{:08x})", code.cast_unsigned()))
-        }
+        Counted::Silent(code) => Look::unknown(format!(
+            "the security authority did not count them (status 0x{:08x})",
+            code.cast_unsigned()
+        )),
     }
 }
 

@@ -23,8 +23,8 @@ use windows_sys::Win32::Security::{
     LookupAccountSidW, SECURITY_MAX_SID_SIZE, SetTokenInformation, TokenSessionId, WinBuiltinUsersSid,
 };
 use windows_sys::Win32::System::Registry::{
-    HKEY, HKEY_LOCAL_MACHINE, KEY_SET_VALUE, KEY_WOW64_64KEY, REG_DWORD, REG_OPTION_NON_VOLATILE, RegCloseKey,
-    RegCreateKeyExW, RegDeleteKeyValueW, RegSetValueExW,
+    HKEY, HKEY_LOCAL_MACHINE, KEY_SET_VALUE, KEY_WOW64_64KEY, REG_DWORD, REG_OPTION_NON_VOLATILE,
+    RegCloseKey, RegCreateKeyExW, RegDeleteKeyValueW, RegSetValueExW,
 };
 use windows_sys::Win32::UI::Shell::{
     DeleteProfileW, GetUserProfileDirectoryW, LoadUserProfileW, PROFILEINFOW, UnloadUserProfile,
@@ -111,8 +111,9 @@ impl Account {
         let mut place = [0_u16; 1024];
         let mut room = 1024;
         // SAFETY: the buffer has as many units as is said.
-        let told =
-            done(unsafe { GetUserProfileDirectoryW(token.as_raw_handle(), place.as_mut_ptr(), &raw mut room) });
+        let told = done(unsafe {
+            GetUserProfileDirectoryW(token.as_raw_handle(), place.as_mut_ptr(), &raw mut room)
+        });
         let profile = PathBuf::from(text(&place));
         let account = Self { name: name.to_owned(), sid, token, hive: load.hProfile, profile };
         match told {
@@ -367,8 +368,12 @@ mod tests {
     fn passwords_are_of_every_kind_and_never_the_same() {
         let (one, other) = (password().unwrap(), password().unwrap());
         assert_ne!(one, other);
-        let kinds: [fn(char) -> bool; 4] =
-            [char::is_lowercase, char::is_uppercase, |letter| letter.is_ascii_digit(), |letter| !letter.is_alphanumeric()];
+        let kinds: [fn(char) -> bool; 4] = [
+            char::is_lowercase,
+            char::is_uppercase,
+            |letter| letter.is_ascii_digit(),
+            |letter| !letter.is_alphanumeric(),
+        ];
         assert!(kinds.iter().all(|kind| one.chars().any(kind)) && one.len() == 52);
     }
 

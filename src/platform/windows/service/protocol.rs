@@ -110,7 +110,8 @@ impl Start {
         if texts.chain(pairs).any(|text| text.contains('\0')) {
             return Err("a text of the order has a zero in it".to_owned());
         }
-        if [self.arguments.len(), self.environment.len(), self.files.len()].iter().any(|count| *count > LIST) {
+        if [self.arguments.len(), self.environment.len(), self.files.len()].iter().any(|count| *count > LIST)
+        {
             return Err("the order is too long".to_owned());
         }
         let bytes = self.program.as_bytes();
@@ -122,7 +123,9 @@ impl Start {
             return Err("a variable of the order has no name".to_owned());
         }
         let outside = |place: &str| {
-            place.is_empty() || place.contains(':') || place.split(['\\', '/']).any(|part| matches!(part, "" | "." | ".."))
+            place.is_empty()
+                || place.contains(':')
+                || place.split(['\\', '/']).any(|part| matches!(part, "" | "." | ".."))
         };
         if self.files.iter().any(|(place, _)| outside(place)) {
             return Err("a file of the order is not below the profile".to_owned());

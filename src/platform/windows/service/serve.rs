@@ -1,7 +1,10 @@
 //! The service's side of the pipe: one shell at a time, one account at a time. When the shell has gone,
 //! however that came about, its account is deleted.
 
-#![expect(unsafe_code, reason = "pipes with access lists and programs of other accounts are the system's own calls")]
+#![expect(
+    unsafe_code,
+    reason = "pipes with access lists and programs of other accounts are the system's own calls"
+)]
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -9,9 +12,7 @@ use std::os::windows::io::{AsRawHandle as _, FromRawHandle, HandleOrInvalid, Own
 use std::path::Path;
 use std::ptr::null_mut;
 
-use windows_sys::Win32::Foundation::{
-    DUPLICATE_SAME_ACCESS, DuplicateHandle, ERROR_PIPE_CONNECTED, HANDLE,
-};
+use windows_sys::Win32::Foundation::{DUPLICATE_SAME_ACCESS, DuplicateHandle, ERROR_PIPE_CONNECTED, HANDLE};
 use windows_sys::Win32::Security::{ImpersonateLoggedOnUser, RevertToSelf, SECURITY_ATTRIBUTES};
 use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_FIRST_PIPE_INSTANCE, PIPE_ACCESS_DUPLEX};
 use windows_sys::Win32::System::Environment::{CreateEnvironmentBlock, DestroyEnvironmentBlock};
@@ -82,7 +83,8 @@ fn make_with(rights: &Descriptor) -> io::Result<OwnedHandle> {
     let mode = PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS;
     let access = PIPE_ACCESS_DUPLEX | FILE_FLAG_FIRST_PIPE_INSTANCE;
     // SAFETY: the name ends with a zero; it and the attributes outlive the call.
-    let pipe = unsafe { CreateNamedPipeW(name.as_ptr(), access, mode, 1, ROOM, ROOM, 0, &raw const attributes) };
+    let pipe =
+        unsafe { CreateNamedPipeW(name.as_ptr(), access, mode, 1, ROOM, ROOM, 0, &raw const attributes) };
     // SAFETY: the handle is new and nobody else's.
     unsafe { HandleOrInvalid::from_raw_handle(pipe) }.try_into().map_err(|_| io::Error::last_os_error())
 }
@@ -212,7 +214,8 @@ fn start(order: &Start, account: &Account, shell: &Shell) -> io::Result<spawn::P
         environment.push((name.clone(), value.clone()));
     }
     let place = profile.display().to_string();
-    let arguments: Vec<String> = order.arguments.iter().map(|argument| argument.replace(PROFILE, &place)).collect();
+    let arguments: Vec<String> =
+        order.arguments.iter().map(|argument| argument.replace(PROFILE, &place)).collect();
     let program = Program {
         path: Path::new(&order.program),
         arguments: &arguments,
@@ -311,12 +314,16 @@ mod tests {
         drop(std::thread::spawn(move || listen(&pipe)));
         let mut shell = client();
         protocol::send(&mut shell, &Ask::Start(Box::new(order()))).unwrap();
-        let Some(Told::Failed(why)) = protocol::receive(&mut shell).unwrap() else { unreachable!("it was done") };
+        let Some(Told::Failed(why)) = protocol::receive(&mut shell).unwrap() else {
+            unreachable!("it was done")
+        };
         assert_eq!(why, "no account is lent");
         let mut bad = order();
         bad.program = "x.exe".to_owned();
         protocol::send(&mut shell, &Ask::Start(Box::new(bad))).unwrap();
-        let Some(Told::Failed(why)) = protocol::receive(&mut shell).unwrap() else { unreachable!("it was done") };
+        let Some(Told::Failed(why)) = protocol::receive(&mut shell).unwrap() else {
+            unreachable!("it was done")
+        };
         assert_eq!(why, "the program is no absolute path");
         drop(shell);
         // What is no message ends the conversation, and only that.

@@ -56,9 +56,15 @@ fn ask(lookout: &Lookout, name: &str, remains: &Remains, clear: bool) -> GateAns
     lookout.ask(&[gate], remains, clear, PATIENCE).remove(0)
 }
 
+/// A look at the host as it is now by these gates alone.
+fn stands(gates: &[&str]) -> Lookout {
+    let gates: Vec<_> = all().filter(|gate| gates.contains(&gate.name)).collect();
+    Lookout::now(&gates, &[], &[]).unwrap()
+}
+
 /// Plants something, which the gate must see, clear, and see gone.
 fn planted_and_cleared(name: &str, plant: impl FnOnce()) -> GateAnswer {
-    let lookout = Lookout::now(&[], &[]);
+    let lookout = stands(&[name]);
     let remains = after();
     let before = ask(&lookout, name, &remains, false);
     assert_eq!(before.answer, Answer::Absent, "{name} before: {before:?}");
@@ -76,7 +82,8 @@ fn planted_and_cleared(name: &str, plant: impl FnOnce()) -> GateAnswer {
 #[test]
 fn a_gate_that_breaks_or_hangs_is_unknown_and_costs_no_other() {
     let lookout = blank();
-    let ask = || lookout.ask(&[&SOUND, &BROKEN, &HANGING], &Remains::default(), true, Duration::from_millis(800));
+    let ask =
+        || lookout.ask(&[&SOUND, &BROKEN, &HANGING], &Remains::default(), true, Duration::from_millis(800));
     let said: Vec<_> = ask().into_iter().map(|answer| (answer.gate, answer.answer)).collect();
     let unknown = |name: &str| (name.to_owned(), Answer::Unknown);
     assert_eq!(said, [("sound".to_owned(), Answer::Present), unknown("broken"), unknown("hanging")]);
@@ -112,7 +119,11 @@ fn what_can_be_cleared_in_part_alone_is_never_absent_again() {
     assert_eq!(ask().answer, Answer::Absent);
     *lock(&THERE) = true;
     let first = ask();
-    assert_eq!((first.answer, first.saw.contains("partial: 1 deleted")), (Answer::Unknown, true), "{first:?}");
+    assert_eq!(
+        (first.answer, first.saw.contains("partial: 1 deleted")),
+        (Answer::Unknown, true),
+        "{first:?}"
+    );
     let second = ask();
     assert_eq!(second.answer, Answer::Unknown, "a second look forgot: {second:?}");
 }
@@ -120,10 +131,13 @@ fn what_can_be_cleared_in_part_alone_is_never_absent_again() {
 #[test]
 fn a_session_that_left_nothing_bars_nothing() {
     let _alone = lock(&ALONE);
-    let lookout = Lookout::now(&[], &[]);
+    let lookout = Lookout::now(&all().collect::<Vec<_>>(), &[], &[]).unwrap();
     let answers = lookout.look(&after());
     for answer in &answers {
-        println!("{:>2} {:<36} {:?}: {} ({}) {:?}", answer.class, answer.gate, answer.answer, answer.saw, answer.method, answer.took);
+        println!(
+            "{:>2} {:<36} {:?}: {} ({}) {:?}",
+            answer.class, answer.gate, answer.answer, answer.saw, answer.method, answer.took
+        );
     }
     let bars = |answer: &&GateAnswer| matches!(answer.answer, Answer::Present | Answer::Unknown);
     assert_eq!(answers.iter().find(bars), None);
@@ -132,7 +146,7 @@ fn a_session_that_left_nothing_bars_nothing() {
 #[test]
 fn a_job_that_was_not_seen_empty_is_unknown() {
     let _alone = lock(&ALONE);
-    let lookout = Lookout::now(&[], &[]);
+    let lookout = stands(&["processes"]);
     let remains = Remains { proved: false, ..after() };
     assert_eq!(ask(&lookout, "processes", &remains, false).answer, Answer::Unknown);
     assert_eq!(ask(&lookout, "processes", &after(), false).answer, Answer::Absent);
@@ -154,7 +168,7 @@ fn a_setting_is_never_absent_and_bars_where_it_is_required() {
 #[test]
 fn a_process_that_was_left_is_found_and_ended() {
     let _alone = lock(&ALONE);
-    let lookout = Lookout::now(&[], &[]);
+    let lookout = stands(&["processes"]);
     let remains = after();
     assert_eq!(ask(&lookout, "processes", &remains, false).answer, Answer::Absent);
     let mut left = std::process::Command::new("ping.exe").args(["-n", "60", "127.0.0.1"]).spawn().unwrap();
@@ -168,10 +182,10 @@ fn a_process_that_was_left_is_found_and_ended() {
 #[test]
 fn a_process_of_the_shells_own_is_no_trace() {
     let _alone = lock(&ALONE);
-    let lookout = Lookout::now(&[], &[]);
+    let lookout = stands(&["processes"]);
     let remains = after();
     let mut own = std::process::Command::new("ping.exe").args(["-n", "60", "127.0.0.1"]).spawn().unwrap();
-    let ours = super::super::Ours::is(own.id());
+    let ours = crate::platform::windows::gates::Ours::is(own.id());
     assert_eq!(ask(&lookout, "processes", &remains, true).answer, Answer::Absent);
     drop(ours);
     assert_eq!(ask(&lookout, "processes", &remains, false).answer, Answer::Present);
@@ -182,22 +196,24 @@ fn a_process_of_the_shells_own_is_no_trace() {
 #[test]
 fn the_clipboard_is_emptied() {
     let _alone = lock(&ALONE);
-    super::super::clipboard::tests::copy("");
+    crate::platform::windows::gates::clipboard::tests::copy("");
     let _ = ask(&blank(), "clipboard", &after(), true);
-    let _ = planted_and_cleared("clipboard", || super::super::clipboard::tests::copy("Mrs. Example, ward 4"));
+    let _ = planted_and_cleared("clipboard", || {
+        crate::platform::windows::gates::clipboard::tests::copy("Mrs. Example, ward 4")
+    });
 }
 
 #[test]
 fn credentials_of_a_session_go_and_others_stay() {
     let _alone = lock(&ALONE);
-    use super::super::credentials::tests::{forget, has, keep};
+    use crate::platform::windows::gates::credentials::tests::{forget, has, keep};
     keep("it's own proxy");
     keep("pepper-test.cleanshift");
     let _ = planted_and_cleared("credentials", || keep("a portal of the session"));
     assert!(has("it's own proxy") && has("pepper-test.cleanshift"));
     assert!(!has("a portal of the session"));
     // What is the station's by its name, and was written after an app began, is seen and left to people.
-    let lookout = Lookout::now(&[], &[]);
+    let lookout = stands(&["credentials"]);
     let remains = after();
     std::thread::sleep(Duration::from_millis(1100));
     keep("pepper-test.cleanshift");
@@ -211,19 +227,26 @@ fn credentials_of_a_session_go_and_others_stay() {
 #[test]
 fn the_accounts_registry_is_put_back() {
     let _alone = lock(&ALONE);
-    use super::super::hive::tests::{plant, planted, unplant};
+    use crate::platform::windows::gates::hive::tests::{plant, planted, unplant};
     let run = r"Software\Microsoft\Windows\CurrentVersion\Run";
     plant(r"Software\Cleanshift test\kept", "colour", "blue");
     plant(r"Software\Cleanshift test\lost", "size", "large");
     let before = planted(r"Software\Cleanshift test\kept", "colour").unwrap();
     let _ = planted_and_cleared("the account's registry", || {
         plant(run, "updater", r"C:\evil.exe");
-        plant(r"Software\Classes\CLSID\{00000000-0000-0000-0000-00000000c5c5}\InprocServer32", "", r"C:\evil.dll");
+        plant(
+            r"Software\Classes\CLSID\{00000000-0000-0000-0000-00000000c5c5}\InprocServer32",
+            "",
+            r"C:\evil.dll",
+        );
         plant(r"Software\Cleanshift test\kept", "colour", "red");
         unplant(r"Software\Cleanshift test\lost");
     });
     assert_eq!(planted(run, "updater"), None);
-    assert_eq!(planted(r"Software\Classes\CLSID\{00000000-0000-0000-0000-00000000c5c5}\InprocServer32", ""), None);
+    assert_eq!(
+        planted(r"Software\Classes\CLSID\{00000000-0000-0000-0000-00000000c5c5}\InprocServer32", ""),
+        None
+    );
     assert_eq!(planted(r"Software\Cleanshift test\kept", "colour"), Some(before));
     assert!(planted(r"Software\Cleanshift test\lost", "size").is_some());
     unplant(r"Software\Cleanshift test");
@@ -232,7 +255,7 @@ fn the_accounts_registry_is_put_back() {
 /// Plants a file below one of the account's folders, and takes it through the gate.
 fn file(gate: &str, folder: &windows_sys::core::GUID, below: &str) {
     let _alone = lock(&ALONE);
-    let path = super::super::account::folder(folder).unwrap().join(below);
+    let path = crate::platform::windows::gates::account::folder(folder).unwrap().join(below);
     let cleared = planted_and_cleared(gate, || {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "Mrs. Example, ward 4").unwrap();
@@ -244,8 +267,8 @@ fn file(gate: &str, folder: &windows_sys::core::GUID, below: &str) {
 #[test]
 fn files_of_each_kind_go() {
     use windows_sys::Win32::UI::Shell::{
-        FOLDERID_Documents, FOLDERID_LocalAppData, FOLDERID_ProgramData, FOLDERID_Public, FOLDERID_RoamingAppData,
-        FOLDERID_Startup,
+        FOLDERID_Documents, FOLDERID_LocalAppData, FOLDERID_ProgramData, FOLDERID_Public,
+        FOLDERID_RoamingAppData, FOLDERID_Startup,
     };
     let (local, roaming) = (&FOLDERID_LocalAppData, &FOLDERID_RoamingAppData);
     file("browser profiles", local, r"Microsoft\Edge\User Data\Default\Example History");
@@ -266,9 +289,12 @@ fn files_of_each_kind_go() {
 #[test]
 fn a_web_account_that_was_deleted_is_told_as_partial() {
     let _alone = lock(&ALONE);
-    let local = super::super::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_LocalAppData).unwrap();
+    let local = crate::platform::windows::gates::account::folder(
+        &windows_sys::Win32::UI::Shell::FOLDERID_LocalAppData,
+    )
+    .unwrap();
     let place = local.join(r"Microsoft\IdentityCache\1");
-    let lookout = Lookout::now(&[], &[]);
+    let lookout = stands(&["web accounts"]);
     assert_eq!(ask(&lookout, "web accounts", &after(), true).answer, Answer::Absent);
     fs::create_dir_all(&place).unwrap();
     fs::write(place.join("account"), "token").unwrap();
@@ -283,11 +309,13 @@ fn a_web_account_that_was_deleted_is_told_as_partial() {
 #[test]
 fn a_file_that_stood_before_and_was_changed_is_for_people() {
     let _alone = lock(&ALONE);
-    let documents = super::super::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_Documents).unwrap();
+    let documents =
+        crate::platform::windows::gates::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_Documents)
+            .unwrap();
     let path = documents.join("of the station.txt");
     fs::create_dir_all(&documents).unwrap();
     fs::write(&path, "before").unwrap();
-    let lookout = Lookout::now(&[], &[]);
+    let lookout = stands(&["saved files"]);
     fs::write(&path, "changed by a session").unwrap();
     let seen = ask(&lookout, "saved files", &after(), true);
     assert_eq!(seen.answer, Answer::Present, "{seen:?}");
@@ -298,16 +326,16 @@ fn a_file_that_stood_before_and_was_changed_is_for_people() {
 #[test]
 fn a_pointer_that_was_turned_round_is_turned_back() {
     let _alone = lock(&ALONE);
-    super::super::shell_state::tests::swap_buttons(false);
+    crate::platform::windows::gates::shell_state::tests::swap_buttons(false);
     let _ = planted_and_cleared("keyboard, pointer and accessibility", || {
-        super::super::shell_state::tests::swap_buttons(true);
+        crate::platform::windows::gates::shell_state::tests::swap_buttons(true);
     });
 }
 
 #[test]
 fn what_there_is_before_the_end_is_told_and_left() {
     let _alone = lock(&ALONE);
-    let lookout = Lookout::now(&[], &[]);
+    let lookout = Lookout::now(&all().collect::<Vec<_>>(), &[], &[]).unwrap();
     let path = std::env::temp_dir().join("Example inside.tmp");
     fs::write(&path, "x").unwrap();
     let answers = lookout.inside(&after(), Some(3));
@@ -320,7 +348,7 @@ fn what_there_is_before_the_end_is_told_and_left() {
 #[test]
 fn what_a_killed_shell_left_is_found_by_the_next() {
     let _alone = lock(&ALONE);
-    use super::super::hive::tests::{plant, planted};
+    use crate::platform::windows::gates::hive::tests::{plant, planted};
     let run_dir = tempfile::tempdir_in(r"C:\").unwrap();
     let run = r"Software\Microsoft\Windows\CurrentVersion\Run";
     let first = Lookout::begin(&[], &[], run_dir.path()).unwrap();
@@ -339,9 +367,60 @@ fn what_a_killed_shell_left_is_found_by_the_next() {
     let third = Lookout::begin(&[], &[], run_dir.path()).unwrap();
     assert_eq!(ask(&third, "the account's registry", &remains, true).answer, Answer::Absent);
     assert!(planted(run, "of IT").is_some());
-    super::super::hive::tests::unplant_value(run, "of IT");
+    crate::platform::windows::gates::hive::tests::unplant_value(run, "of IT");
     // A baseline that cannot be read is none.
     third.session_begins().unwrap();
     fs::write(run_dir.path().join("baseline.json"), "{").unwrap();
     assert!(Lookout::begin(&[], &[], run_dir.path()).is_err());
+}
+
+#[test]
+fn a_profile_that_was_left_is_found() {
+    let _alone = lock(&ALONE);
+    let place = crate::platform::windows::gates::account::folder(
+        &windows_sys::Win32::UI::Shell::FOLDERID_UserProfiles,
+    )
+    .unwrap();
+    let lookout = stands(&["profiles"]);
+    assert_eq!(ask(&lookout, "profiles", &after(), false).answer, Answer::Absent);
+    fs::create_dir(place.join("Example")).unwrap();
+    let seen = ask(&lookout, "profiles", &after(), true);
+    fs::remove_dir(place.join("Example")).unwrap();
+    assert!(seen.answer == Answer::Present && !seen.saw.contains("Example"), "{seen:?}");
+}
+
+#[test]
+fn an_account_of_the_sessions_own_must_be_gone() {
+    let remains = |sid: &str| Remains { account: Some(sid.to_owned()), ..after() };
+    let mut profiles = crate::platform::windows::gates::account::own_sid().unwrap();
+    // Wine lists the profile of this account, as Windows does.
+    let own = ask(&blank(), "session account", &remains(&profiles), false);
+    assert_eq!(own.answer, Answer::Present, "{own:?}");
+    profiles.push_str("77");
+    let gone = ask(&blank(), "session account", &remains(&profiles), false);
+    assert_eq!(gone.answer, Answer::Absent, "{gone:?}");
+}
+
+#[test]
+fn a_folder_that_leads_elsewhere_is_neither_passed_over_nor_cleared() {
+    let _alone = lock(&ALONE);
+    let documents =
+        crate::platform::windows::gates::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_Documents)
+            .unwrap();
+    let elsewhere = tempfile::tempdir_in(r"C:\").unwrap();
+    let link = documents.parent().unwrap().join("Music");
+    fs::remove_dir(&link).unwrap();
+    if std::os::windows::fs::symlink_dir(elsewhere.path(), &link).is_err() {
+        // Only some may make links; without one there is nothing to be shown.
+        fs::create_dir(&link).unwrap();
+        println!("no link could be made");
+        return;
+    }
+    let lookout = stands(&["saved files"]);
+    fs::write(elsewhere.path().join("of others.txt"), "x").unwrap();
+    let seen = ask(&lookout, "saved files", &after(), true);
+    let kept = elsewhere.path().join("of others.txt").exists();
+    fs::remove_dir(&link).or_else(|_| fs::remove_file(&link)).unwrap();
+    fs::create_dir(&link).unwrap();
+    assert!(seen.answer == Answer::Unknown && kept, "{seen:?}");
 }

@@ -204,6 +204,20 @@ is "$winlogon" Shell '"C:\Program Files\Cleanshift\cleanshift.exe" --watch'
 is "$system" DisableLockWorkstation 0x1
 is "$system" DisableTaskMgr 0x0
 
+say "installed again by the same line: nothing changes"
+msiexec /i "$next" STATIONACCOUNT="$(id -un)" || fail "it could not be installed again"
+runs
+is "$winlogon" Shell '"C:\Program Files\Cleanshift\cleanshift.exe" --watch'
+
+say "no kiosk any more, and then again"
+msiexec /i "$next" REMOVE=Kiosk || fail "the kiosk could not be taken away"
+is "$winlogon" Shell explorer.exe
+is "$system" DisableLockWorkstation ''
+is "$explorer" NoLogoff 0x1
+[ -e "$ctl" ] || fail "the programs are gone with the kiosk"
+msiexec /i "$next" ADDLOCAL=Kiosk || fail "the kiosk could not be added"
+is "$winlogon" Shell '"C:\Program Files\Cleanshift\cleanshift.exe" --watch'
+
 say "uninstalled with the state: explorer.exe is back, and what was somebody else's is there"
 mkdir -p "$data/state"
 echo ledger >"$data/state/kept"

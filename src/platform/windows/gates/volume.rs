@@ -115,10 +115,10 @@ fn with<T>(deed: impl FnOnce(&Held, &Endpoint) -> Option<T>) -> Option<T> {
         // SAFETY: the ids are those of the enumerator; the places outlive the calls.
         let devices = unsafe {
             let code = CoCreateInstance(
-                &raw const ENUMERATOR,
+                std::ptr::from_ref(&ENUMERATOR),
                 null_mut(),
                 CLSCTX_ALL,
-                &raw const IENUMERATOR,
+                std::ptr::from_ref(&IENUMERATOR),
                 &raw mut place,
             );
             Held::given(code, place)?
@@ -134,7 +134,7 @@ fn with<T>(deed: impl FnOnce(&Held, &Endpoint) -> Option<T>) -> Option<T> {
         let endpoint = unsafe {
             let code = (device.calls::<Device>().activate)(
                 device.0,
-                &raw const IVOLUME,
+                std::ptr::from_ref(&IVOLUME),
                 CLSCTX_ALL,
                 null(),
                 &raw mut place,

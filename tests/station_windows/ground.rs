@@ -135,7 +135,7 @@ impl Ground {
         self.surround(&mut command);
         let log = File::options().create(true).append(true).open(self.dir.join("shell.log")).unwrap();
         let words =
-            [&self.ordinary(), "cleanshift.exe", "--demo", "--policy", "policy.toml", "--state", "state"];
+            [ORDINARY, "cleanshift.exe", "--demo", "--policy", "policy.toml", "--state", "state"];
         command.args(words.map(|word| self.word(word))).stdout(Stdio::null()).stderr(log);
         self.shell = Some(Part::start(command).unwrap());
     }

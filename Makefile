@@ -42,11 +42,11 @@ test-kiosk:
 # a real window and a virtual badge. Fewer simulated days than on Linux, since Wine is slower.
 test-windows:
 	packaging/setup.sh windows
-	packaging/cargo-windows.sh build --bins
-	packaging/cargo-windows.sh test --lib
-	packaging/cargo-windows.sh test --test handoff_walk --test ledger_faults --test log_verify --test policies
+	packaging/cargo-windows.sh test --lib --test handoff_walk --test log_index --test log_pending --test log_verify --test policies
 	SEEDS=200 packaging/cargo-windows.sh test --test shift
+	tests/wine/check.sh
 	cargo test --features wine --test station_windows -- --test-threads=1
+	$(MAKE) test-msi PROFILE=dev
 
 # More days of the simulated ward than `make test` runs: make soak SEEDS=1000000 FIRST=10001
 SEEDS ?= 100000

@@ -36,17 +36,17 @@ INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('Docto
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('DoctorReport', 'NOT REMOVE="ALL"', 6590)
 -- 2 removes it when the component goes.
 INSERT INTO `RemoveFile` (`FileKey`, `Component_`, `FileName`, `DirProperty`, `InstallMode`) VALUES ('DoctorText', 'Ctl', 'doctor.txt', 'DATADIR', 2)
--- The service is made where STATIONACCOUNT says for whom, runs again after an upgrade, and goes with the package and
+-- The service is made where STATIONACCOUNT says for whom and there is none, runs again after an upgrade, and goes with the package and
 -- with the accounts that it made. Before RemoveFiles, at 3500.
-INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceMade', 3106, 'System64Folder', '"[INSTALLDIR]cleanshift-service.exe" install "[STATIONACCOUNT]"')
-INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceMade', 'STATIONACCOUNT AND NOT SERVICEWAS AND NOT REMOVE="ALL"', 5901)
+INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceMade', 3106, 'System64Folder', '"[System64Folder]cmd.exe" /c ""[System64Folder]sc.exe" query CleanshiftService >nul & if errorlevel 1 "[INSTALLDIR]cleanshift-service.exe" install "[STATIONACCOUNT]""')
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceMade', 'STATIONACCOUNT AND NOT REMOVE="ALL"', 5901)
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceAgain', 3170, 'System64Folder', '"[System64Folder]sc.exe" start CleanshiftService')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceAgain', 'SERVICEWAS AND NOT REMOVE="ALL"', 5902)
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceGone', 3106, 'System64Folder', '"[INSTALLDIR]cleanshift-service.exe" remove')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceGone', 'SERVICEWAS AND REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE', 3490)
 -- Removing a value leaves none, and Windows would start without any shell.
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ExplorerBack', 3106, 'System64Folder', '"[System64Folder]reg.exe" add "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon" /v Shell /t REG_SZ /d explorer.exe /f')
-INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ExplorerBack', '(REMOVE="ALL" AND KIOSKWAS) OR (!Kiosk=3 AND &Kiosk=2)', 2601)
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ExplorerBack', '(KIOSKWAS AND (REMOVE="ALL" OR REMOVE><"Kiosk")) OR (!Kiosk=3 AND &Kiosk=2)', 2601)
 -- The state and the policy go where this is asked for; where they could not go, the uninstallation says so by failing.
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('Purge', 3106, 'System64Folder', '"[System64Folder]cmd.exe" /c rd /s /q "[CommonAppDataFolder]Cleanshift" & if exist "[CommonAppDataFolder]Cleanshift" exit 1')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('Purge', 'REMOVE="ALL" AND PURGE="1" AND NOT UPGRADINGPRODUCTCODE', 3701)

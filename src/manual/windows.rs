@@ -42,7 +42,7 @@
 //!
 //! [[apps]]
 //! name = "Notes"
-//! icon = "pen"
+//! icon = "book"
 //! command = "C:\\Windows\\System32\\notepad.exe"
 //!
 //! [[apps]]

@@ -196,11 +196,27 @@ is "$system" DisableTaskMgr 0x0
 is "$explorer" NoLogoff 0x1
 
 say "upgraded: it stays one, and so does the service"
-msiexec /i "$next" || fail "the kiosk was not upgraded"
+# Wine does not tell the old package that it goes for a newer one (UPGRADINGPRODUCTCODE), so that it takes the service
+# away: it is asked for anew, as IT's own command line does.
+msiexec /i "$next" STATIONACCOUNT="$(id -un)" || fail "the kiosk was not upgraded"
 runs
 is "$winlogon" Shell '"C:\Program Files\Cleanshift\cleanshift.exe" --watch'
 is "$system" DisableLockWorkstation 0x1
 is "$system" DisableTaskMgr 0x0
+
+say "installed again by the same line: nothing changes"
+msiexec /i "$next" STATIONACCOUNT="$(id -un)" || fail "it could not be installed again"
+runs
+is "$winlogon" Shell '"C:\Program Files\Cleanshift\cleanshift.exe" --watch'
+
+say "no kiosk any more, and then again"
+msiexec /i "$next" REMOVE=Kiosk || fail "the kiosk could not be taken away"
+is "$winlogon" Shell explorer.exe
+is "$system" DisableLockWorkstation ''
+is "$explorer" NoLogoff 0x1
+[ -e "$ctl" ] || fail "the programs are gone with the kiosk"
+msiexec /i "$next" ADDLOCAL=Kiosk || fail "the kiosk could not be added"
+is "$winlogon" Shell '"C:\Program Files\Cleanshift\cleanshift.exe" --watch'
 
 say "uninstalled with the state: explorer.exe is back, and what was somebody else's is there"
 mkdir -p "$data/state"

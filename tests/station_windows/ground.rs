@@ -16,6 +16,8 @@ const SIZE: (u16, u16) = (1024, 768);
 /// The middle of the launcher's first tile at [`SIZE`], and from one to the next.
 const FIRST_TILE: (i16, i16) = (160, 264);
 const TILES_APART: i16 = 240;
+/// Starts a Windows program without an administrator's rights, as Windows starts what nobody has raised.
+const ORDINARY: &str = "ordinary.exe";
 /// The Windows programs.
 const PROGRAMS: [&str; 4] =
     ["cleanshift.exe", "cleanshiftctl.exe", "cleanshift-init.exe", "cleanshift-looker.exe"];
@@ -56,6 +58,10 @@ impl Ground {
                 panic!("{}: {error}: run make test-windows, which builds it", built.join(program).display())
             });
         }
+        let shims = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wine/shims.sh");
+        let made = account.command(shims).env("CARGO_TARGET_DIR", &target).status().unwrap();
+        assert!(made.success(), "the parts that Wine lacks could not be built: run packaging/setup.sh windows");
+        fs::copy(target.join("wine").join(ORDINARY), dir.join(ORDINARY)).unwrap();
         for part in ["reader", "home"] {
             account.make_dir(&dir.join(part)).unwrap();
         }
@@ -90,11 +96,6 @@ impl Ground {
         command
     }
 
-    /// The same without these rights: as Windows starts what nobody has raised.
-    fn ordinary(&self) -> String {
-        windows(&self.target.join("wine/ordinary.exe"))
-    }
-
     fn word(&self, word: &str) -> String {
         let file = word.ends_with(".exe") || ["state", "policy.toml", "roster.csv"].contains(&word);
         if file { windows(&self.dir.join(word)) } else { word.to_owned() }
@@ -119,7 +120,7 @@ impl Ground {
             csv += &format!("{key},{name},{role},{badge},,\n");
         }
         fs::write(self.dir.join("roster.csv"), csv).unwrap();
-        let words = [&self.ordinary(), "cleanshiftctl.exe", "--policy", "policy.toml", "--state", "state"];
+        let words = [ORDINARY, "cleanshiftctl.exe", "--policy", "policy.toml", "--state", "state"];
         let more = ["roster", "import", "--json", "roster.csv"];
         let output = self.raised(&[&words[..], &more[..]].concat()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -134,7 +135,7 @@ impl Ground {
         self.surround(&mut command);
         let log = File::options().create(true).append(true).open(self.dir.join("shell.log")).unwrap();
         let words =
-            [&self.ordinary(), "cleanshift.exe", "--demo", "--policy", "policy.toml", "--state", "state"];
+            [ORDINARY, "cleanshift.exe", "--demo", "--policy", "policy.toml", "--state", "state"];
         command.args(words.map(|word| self.word(word))).stdout(Stdio::null()).stderr(log);
         self.shell = Some(Part::start(command).unwrap());
     }

@@ -26,4 +26,9 @@ wine winecfg -v win10
 system=$WINEPREFIX/drive_c/windows/system32
 cp "$shims/bcryptprimitives.dll" "$shims/winscard.dll" "$shims/pcscbridge.dll" "$system/"
 wine reg add 'HKCU\Software\Wine\DllOverrides' /v winscard /d native,builtin /f
+# An account's folders are its own: Wine lets them lead to those of whoever runs it, so that what is swept would be hers.
+find "$WINEPREFIX/drive_c/users" -maxdepth 2 -type l | while read -r folder; do # leads elsewhere
+  rm "$folder"
+  mkdir "$folder"
+done
 wineserver -w

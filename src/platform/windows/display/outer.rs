@@ -70,7 +70,8 @@ impl Outer {
     /// # Errors
     /// When the system refuses or does not answer in time.
     pub fn guard(&self) -> Result<()> {
-        self.pump.ask(Hands::guard)?
+        // The first windows of a desktop bring up more than themselves.
+        self.pump.ask_for(CONFIRM * 8, Hands::guard)?
     }
 
     /// Turns off the shortcuts of accessibility that lead out; how they were is kept in `run_dir`. A station where

@@ -122,9 +122,21 @@ impl<T: Hands + 'static> Pump<T> {
         &self,
         task: impl FnOnce(&mut T) -> R + Send + 'static,
     ) -> Result<R> {
+        self.ask_for(CONFIRM, task)
+    }
+
+    /// The same, where more time may be taken: nothing is shown yet that must be covered.
+    ///
+    /// # Errors
+    /// As of [`Pump::ask`].
+    pub(super) fn ask_for<R: Send + 'static>(
+        &self,
+        patience: Duration,
+        task: impl FnOnce(&mut T) -> R + Send + 'static,
+    ) -> Result<R> {
         let (answer, answered) = channel();
         self.tell(move |hands| drop(answer.send(task(hands))))?;
-        answered.recv_timeout(CONFIRM).map_err(|_| PortError::new("hear from the display in time"))
+        answered.recv_timeout(patience).map_err(|_| PortError::new("hear from the display in time"))
     }
 
     /// Has this done, and does not wait.

@@ -400,27 +400,3 @@ fn an_account_of_the_sessions_own_must_be_gone() {
     let gone = ask(&blank(), "session account", &remains(&profiles), false);
     assert_eq!(gone.answer, Answer::Absent, "{gone:?}");
 }
-
-#[test]
-fn a_folder_that_leads_elsewhere_is_neither_passed_over_nor_cleared() {
-    let _alone = lock(&ALONE);
-    let documents =
-        crate::platform::windows::gates::account::folder(&windows_sys::Win32::UI::Shell::FOLDERID_Documents)
-            .unwrap();
-    let elsewhere = tempfile::tempdir_in(r"C:\").unwrap();
-    let link = documents.parent().unwrap().join("Music");
-    fs::remove_dir(&link).unwrap();
-    if std::os::windows::fs::symlink_dir(elsewhere.path(), &link).is_err() {
-        // Only some may make links; without one there is nothing to be shown.
-        fs::create_dir(&link).unwrap();
-        println!("no link could be made");
-        return;
-    }
-    let lookout = stands(&["saved files"]);
-    fs::write(elsewhere.path().join("of others.txt"), "x").unwrap();
-    let seen = ask(&lookout, "saved files", &after(), true);
-    let kept = elsewhere.path().join("of others.txt").exists();
-    fs::remove_dir(&link).or_else(|_| fs::remove_file(&link)).unwrap();
-    fs::create_dir(&link).unwrap();
-    assert!(seen.answer == Answer::Unknown && kept, "{seen:?}");
-}

@@ -105,7 +105,7 @@ is_service() {
 }
 quiet() { wine "$@" </dev/null >"$place/wine.log" 2>&1; }
 # A value as `reg query` tells it, or nothing.
-value() { wine reg query "$1" /v "$2" 2>/dev/null </dev/null | tr -d '\r' | sed -n "s/^ *$2 *REG_[A-Z_]* *//p"; }
+value() { wine reg query "$1" /v "$2" 2>/dev/null </dev/null | tr -d '\r' | sed -n "s/^ *$2 *REG_[A-Z_]* *//p" || true; }
 is() {
   local now
   now=$(value "$1" "$2")

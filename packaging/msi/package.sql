@@ -37,12 +37,12 @@ INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES 
 -- 2 removes it when the component goes.
 INSERT INTO `RemoveFile` (`FileKey`, `Component_`, `FileName`, `DirProperty`, `InstallMode`) VALUES ('DoctorText', 'Ctl', 'doctor.txt', 'DATADIR', 2)
 -- The service is made where STATIONACCOUNT says for whom and there is none, runs again after an upgrade, and goes with the package and
--- with the accounts that it made. Before RemoveFiles, at 3500.
+-- with the accounts that it made; one that cannot be deleted does not hold up the rest. Before RemoveFiles, at 3500.
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceMade', 3106, 'System64Folder', '"[System64Folder]cmd.exe" /c ""[System64Folder]sc.exe" query CleanshiftService >nul & if errorlevel 1 "[INSTALLDIR]cleanshift-service.exe" install "[STATIONACCOUNT]""')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceMade', 'STATIONACCOUNT AND NOT REMOVE="ALL"', 5901)
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceAgain', 3170, 'System64Folder', '"[System64Folder]sc.exe" start CleanshiftService')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceAgain', 'SERVICEWAS AND NOT REMOVE="ALL"', 5902)
-INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceGone', 3106, 'System64Folder', '"[INSTALLDIR]cleanshift-service.exe" remove')
+INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceGone', 3170, 'System64Folder', '"[INSTALLDIR]cleanshift-service.exe" remove')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceGone', 'SERVICEWAS AND REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE', 3490)
 -- Removing a value leaves none, and Windows would start without any shell.
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ExplorerBack', 3106, 'System64Folder', '"[System64Folder]reg.exe" add "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon" /v Shell /t REG_SZ /d explorer.exe /f')

@@ -60,7 +60,10 @@ impl Ground {
         }
         let shims = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wine/shims.sh");
         let made = account.command(shims).env("CARGO_TARGET_DIR", &target).status().unwrap();
-        assert!(made.success(), "the parts that Wine lacks could not be built: run packaging/setup.sh windows");
+        assert!(
+            made.success(),
+            "the parts that Wine lacks could not be built: run packaging/setup.sh windows"
+        );
         fs::copy(target.join("wine").join(ORDINARY), dir.join(ORDINARY)).unwrap();
         for part in ["reader", "home"] {
             account.make_dir(&dir.join(part)).unwrap();
@@ -134,8 +137,7 @@ impl Ground {
         let mut command = Account::own().part(runner());
         self.surround(&mut command);
         let log = File::options().create(true).append(true).open(self.dir.join("shell.log")).unwrap();
-        let words =
-            [ORDINARY, "cleanshift.exe", "--demo", "--policy", "policy.toml", "--state", "state"];
+        let words = [ORDINARY, "cleanshift.exe", "--demo", "--policy", "policy.toml", "--state", "state"];
         command.args(words.map(|word| self.word(word))).stdout(Stdio::null()).stderr(log);
         self.shell = Some(Part::start(command).unwrap());
     }

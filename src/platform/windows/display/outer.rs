@@ -307,28 +307,32 @@ impl Hands {
     /// The curtains over everything, at once; the shell's window over them, as soon as its thread does it. What
     /// stood in it while the session was seen, with names and titles, comes up `black`.
     fn raise(&self, black: bool) {
+        let first = monitors::all().first().copied();
+        if let (Some(shell), Some(first)) = (self.shell, first) {
+            let shell = shell as HWND;
+            let RECT { left, top, right, bottom } = first.rect();
+            let (width, height) = (right - left, bottom - top);
+            // SAFETY: the window is another thread's: it is asked and not waited for. Its context is given back.
+            unsafe {
+                if black && desktop::keeps_apart() {
+                    let context = GetDC(shell);
+                    if !context.is_null() {
+                        let _ = PatBlt(context, 0, 0, width, height, BLACKNESS);
+                        let _ = ReleaseDC(shell, context);
+                    }
+                }
+                let how = SWP_NOACTIVATE | SWP_ASYNCWINDOWPOS | SWP_SHOWWINDOW;
+                let _ = SetWindowPos(shell, HWND_TOPMOST, left, top, width, height, how);
+            }
+        }
+        // Next behind the shell's window, which may be late to come above what was put above everything meanwhile.
+        let above = self.shell.map_or(HWND_TOPMOST, |shell| shell as HWND);
         for (monitor, curtain) in &self.curtains {
             let RECT { left, top, right, bottom } = monitor.rect();
             let (width, height) = (right - left, bottom - top);
             let how = SWP_NOACTIVATE | SWP_SHOWWINDOW;
             // SAFETY: the window is this thread's own.
-            let _ = unsafe { SetWindowPos(curtain.window(), HWND_TOPMOST, left, top, width, height, how) };
-        }
-        let (Some(shell), Some(first)) = (self.shell, monitors::all().first().copied()) else { return };
-        let shell = shell as HWND;
-        let RECT { left, top, right, bottom } = first.rect();
-        let (width, height) = (right - left, bottom - top);
-        // SAFETY: the window is another thread's: it is asked and not waited for. Its context is given back.
-        unsafe {
-            if black && desktop::keeps_apart() {
-                let context = GetDC(shell);
-                if !context.is_null() {
-                    let _ = PatBlt(context, 0, 0, width, height, BLACKNESS);
-                    let _ = ReleaseDC(shell, context);
-                }
-            }
-            let how = SWP_NOACTIVATE | SWP_ASYNCWINDOWPOS | SWP_SHOWWINDOW;
-            let _ = SetWindowPos(shell, HWND_TOPMOST, left, top, width, height, how);
+            let _ = unsafe { SetWindowPos(curtain.window(), above, left, top, width, height, how) };
         }
     }
 

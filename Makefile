@@ -1,7 +1,7 @@
 # Each target installs what it misses through packaging/setup.sh, which says so.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test test-faults test-kiosk test-sabotage soak bench deb test-deb
+.PHONY: demo test test-faults test-kiosk test-sabotage test-windows soak bench deb test-deb msi test-msi
 
 # The main job on virtual badges and real apps. With a display it opens a window; without one it runs
 # a scripted shift and leaves pictures and the verified log in target/demo.
@@ -38,6 +38,16 @@ test-kiosk:
 	cargo build --bins
 	tests/kiosk/boot.sh $(TARGET)/debug
 
+# The programs for Windows, built here and run under Wine: the parts that both systems share, and the station with
+# a real window and a virtual badge. Fewer simulated days than on Linux, since Wine is slower.
+test-windows:
+	packaging/setup.sh windows
+	packaging/cargo-windows.sh test --lib --test handoff_walk --test log_index --test log_pending --test log_verify --test policies
+	SEEDS=200 packaging/cargo-windows.sh test --test shift
+	tests/wine/check.sh
+	cargo test --features wine --test station_windows -- --test-threads=1
+	$(MAKE) test-msi PROFILE=dev
+
 # More days of the simulated ward than `make test` runs: make soak SEEDS=1000000 FIRST=10001
 SEEDS ?= 100000
 FIRST ?= 10001
@@ -65,3 +75,16 @@ SUITES ?= bookworm trixie
 test-deb:
 	$(MAKE) deb
 	tests/deb/run.sh $(SUITES)
+
+# The package for Windows: target/msi/cleanshift-VERSION-x64.msi, unsigned unless CLEANSHIFT_SIGN_CERT and
+# CLEANSHIFT_SIGN_KEY name a certificate and its key. PROFILE=dev packs the programs of a development build.
+WINDOWS := $(TARGET)/x86_64-pc-windows-gnu/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+msi:
+	packaging/setup.sh msi
+	packaging/cargo-windows.sh build --locked --profile $(PROFILE) --bins
+	packaging/msi/msi.sh $(WINDOWS)
+
+# Installs, runs, upgrades, downgrades and uninstalls the package under Wine.
+test-msi:
+	$(MAKE) msi
+	tests/msi/run.sh $(WINDOWS)

@@ -5,6 +5,8 @@
 #
 # Use: packaging/setup.sh [run|test|bench]      each has what the ones before it have; default: bench
 #      packaging/setup.sh deb                   what it takes to make the package and to try it
+#      packaging/setup.sh windows               what it takes to build for Windows and to test that under Wine
+#      packaging/setup.sh msi                   the same, and what it takes to make the package for Windows and to try it
 set -euo pipefail
 
 build="gcc libc6-dev libpcsclite-dev make pkg-config"
@@ -15,6 +17,10 @@ test="at chromium cron cups-client cups-daemon firefox-esr git gpg gpg-agent gpg
       openssh-client openssh-server passwd postgresql python3 python3-venv sudo systemd vsmartcard-vpcd x11-apps x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
       xserver-xorg-video-dummy xterm xvfb"
 deb="debhelper dpkg-dev iproute2 lintian mmdebstrap python3"
+windows="cargo-web binutils-mingw-w64-x86-64 fonts-dejavu-core g++-mingw-w64-x86-64-win32 gcc-mingw-w64-x86-64-win32
+         iproute2 libpcsclite1 libwine-dev pcscd python3 rust-web-src rustc-web util-linux vsmartcard-vpcd wine wine64
+         wine64-tools xauth xdotool xvfb"
+msi="msitools openssl osslsigncode wixl"
 bench="i3lock systemd-journal-remote xsecurelock"
 
 # One that came from elsewhere than Debian brings npm along, and does not stand beside Debian's.
@@ -27,8 +33,10 @@ case "${1:-bench}" in
   test) wanted="$build $run $test" ;;
   bench) wanted="$build $run $test $bench" ;;
   deb) wanted="$build $deb" ;;
+  windows) wanted="$build $windows" ;;
+  msi) wanted="$build $windows $msi" ;;
   *)
-    echo "setup: there is no part called $1: use run, test, bench or deb" >&2
+    echo "setup: there is no part called $1: use run, test, bench, deb, windows or msi" >&2
     exit 2
     ;;
 esac
@@ -81,6 +89,22 @@ if [ "${#missing[@]}" -gt 0 ]; then
         "service, and this machine is to have none: systemctl disable --now ssh"
       ;;
   esac
+fi
+
+# Debian's list may have an older Rust beside the one that its security updates have, or that one alone.
+if [ "${1:-bench}" = windows ] || [ "${1:-bench}" = msi ]; then
+  rust() { dpkg-query -W -f='${Version}' rustc-web 2>/dev/null; }
+  if dpkg --compare-versions "$(rust)" lt 1.96; then
+    echo "setup: rustc-web is $(rust); reading the list of packages anew for 1.96"
+    as_root apt-get update -qq </dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+      rustc-web cargo-web rust-web-src </dev/null >/dev/null
+  fi
+  if dpkg --compare-versions "$(rust)" lt 1.96; then
+    echo "setup: rustc-web is $(rust), and the programs for Windows take 1.96 or newer. Debian has it among its" \
+      "security updates: add the suite $(. /etc/os-release && echo "$VERSION_CODENAME")-security to the sources of apt" >&2
+    exit 2
+  fi
 fi
 
 # Where udev does not run, the device that private networks need keeps a mode that shuts ordinary

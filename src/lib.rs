@@ -4,10 +4,10 @@
 //! This page is the map. A stranger should be able to say here where a change goes.
 //!
 //! ```text
-//!   badge/   roster/   platform/{linux,rehearsal}   store/ (SQLite)   revoke/
-//!       \        |          |   implement            /             /
-//!        v       v          v                       v             v
-//!        +------------------ ports -----------------+
+//!   badge/   roster/   platform/{linux,windows,rehearsal}   store/ (SQLite)   revoke/
+//!       \        |          |       implement               /             /
+//!        v       v          v                              v             v
+//!        +------------------------- ports ------------------------------+
 //!                              ^ carries out effects, in order
 //!   ui/ <--- Scene --- driver/ (owns the only Station) --- event ---> handoff/ (pure core)
 //!       ---- Wish --->                                 <-- effects --
@@ -60,9 +60,13 @@
 //! | what can go wrong in a simulated day, and what must hold | `tests/shift/day.rs`, `promises.rs`, [`platform::rehearsal`] |
 //! | what a drill plants, and where it looks | `platform/linux/plant.rs`, `platform/linux/drill/`, [`ctl::drill`] |
 //! | a screen, a word on a screen, a colour | [`ui`] |
-//! | where a test can let the shell fail (feature `faults`) | `platform/linux/faults.rs` |
+//! | where a test can let the shell fail (feature `faults`) | `platform/faults.rs` |
+//! | how files are closed to others, what time it is without a clock's port | [`private`], [`now`]; `platform/*/private.rs`, `clock.rs` |
+//! | how the Windows shell is told to stop | `platform/windows/stop.rs`; `ctl/windows.rs` |
 //! | what a host must have, and what IT is told of it | [`ctl::doctor`], one file for a group of requirements |
 //! | how a host becomes a kiosk and back, its units and settings | [`ctl::kiosk`], `packaging/systemd/`, `packaging/host/` |
+//! | what the package for Windows lays and sets, and what a kiosk is there | `packaging/msi/`, `kiosk.tsv`; `tests/msi/` |
+//! | what only a real Windows machine can show | [`manual::windows`] |
 //! | a command of `cleanshiftctl`, the demo | [`ctl`] |
 //!
 //! # Invariants
@@ -78,7 +82,8 @@
 //!   wipes what it gives back of its memory.
 //! * The screens decide nothing. The log opens for a PIN that was just found right, and only once it is on
 //!   record who reads it; its index is never evidence.
-//! * `unsafe` and `cfg(target_os)` live under [`platform`] alone; who may name whom is held by
+//! * `unsafe` and `cfg(target_os)` live under [`platform`] alone: `linux` and `windows` there have the same
+//!   names for the same things, and whoever is above names `platform::native`. Who may name whom is held by
 //!   `tests/architecture.rs`.
 //!
 //! # What differs from the plan, and why
@@ -106,10 +111,12 @@ pub mod driver;
 pub mod evidence;
 pub mod handoff;
 pub mod manual;
+pub mod now;
 pub mod pin;
 pub mod platform;
 pub mod policy;
 pub mod ports;
+pub mod private;
 pub mod revoke;
 pub mod roster;
 pub mod shell;

@@ -14,12 +14,12 @@ use crate::badge::Readers;
 use crate::driver::scene::{Look, Phase, Scene, StationFacts};
 use crate::driver::{Driver, Settings, Wish};
 use crate::pin::PinPad;
-use crate::platform::linux::clock::HostClock;
-use crate::platform::linux::drill::{self, StationDrill};
-use crate::platform::linux::medium::Mounted;
-use crate::platform::linux::sleep::{self, Sleep};
-use crate::platform::linux::station::LinuxStation;
-use crate::platform::linux::{host, places, sabotage};
+use crate::platform::native::clock::HostClock;
+use crate::platform::native::drill::{self, StationDrill};
+use crate::platform::native::medium::Mounted;
+use crate::platform::native::sleep::{self, Sleep};
+use crate::platform::native::station::Station;
+use crate::platform::native::{display, host, places, sabotage};
 use crate::policy::{self, Policy};
 use crate::ports::{
     Body, Clock, CodeRows, Entry, Gates, Intent, Ledger, Outbox, Ports, RosterRows, Stamp, Unfinished,
@@ -29,6 +29,15 @@ use crate::revoke::Revoker;
 use crate::roster::{CODE_DIGITS, Directory, Pepper, RosterRules};
 use crate::store::{Keep, Store};
 use crate::ui;
+
+crate::platform::on_linux! {
+    #[path = "shell/linux.rs"]
+    mod system;
+}
+crate::platform::on_windows! {
+    #[path = "shell/windows.rs"]
+    mod system;
+}
 
 /// The station could not run.
 const COULD_NOT_RUN: u8 = 2;
@@ -66,10 +75,7 @@ pub fn main() -> ExitCode {
     host::log_to_stderr();
     let arguments = Arguments::parse();
     if host::is_root() {
-        eprintln!(
-            "cleanshift: refuses to run as root: a session must not have the rights of the system.\n\
-             help: start it as an ordinary account of its own"
-        );
+        eprintln!("cleanshift: {}", host::NOT_AS_ROOT);
         return ExitCode::from(COULD_NOT_RUN);
     }
     host::harden();
@@ -118,21 +124,23 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             let _ = (ends.suspending)().recv_timeout(patience);
         }));
     }
+    system::join(&parts.station, &ends.scenes, &ends.wishes, runtime.handle());
     drop(runtime.spawn(stop_on_signals(ends.wishes.clone())));
     drop(runtime.spawn(async move {
         driver.run().await;
         drop(watch);
         // Nothing of a session is left, and the ledger says so: the windows go with the process.
+        system::over(&state);
         std::process::exit(0);
     }));
     let (width, height) = parts.station.screen_size();
-    ui::run(ends.scenes, ends.wishes, ends.pad, (f32::from(width), f32::from(height)))
+    ui::run(ends.scenes, ends.wishes, ends.pad, (f32::from(width), f32::from(height)), display::window())
         .map_err(|error| format!("failed to draw the screens: {error}\n"))
 }
 
 /// The parts behind the ports.
 struct Parts {
-    station: Arc<LinuxStation>,
+    station: Arc<Station>,
     ports: Ports,
     sleep: Option<Sleep>,
 }
@@ -141,7 +149,7 @@ impl Parts {
     fn assemble(policy: &Policy, state: &Path) -> crate::ports::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(HostClock::begin());
         #[cfg(feature = "faults")]
-        let clock = crate::platform::linux::faults::clock(clock);
+        let clock = crate::platform::faults::clock(clock);
         let store = Arc::new(Store::open(state, &policy.station.name)?);
         if let Some(keep) = policy.log.keep {
             store.keep_for(keep_log(policy, keep, "station"));
@@ -153,7 +161,7 @@ impl Parts {
         // What a drill of a shell that was killed has planted must be gone before it could count as old.
         drill::sweep(state)?;
         let init = host::init_program()?;
-        let station = LinuxStation::open(policy, &places::runtime(state), &init)?;
+        let station = Station::open(policy, &places::runtime(state), &init)?;
         let codes: Arc<dyn CodeRows> = store.clone();
         let rules = roster_rules(policy);
         let directory = Arc::new(Directory::new(rows, codes, Arc::clone(&clock), pepper, rules));
@@ -169,7 +177,7 @@ impl Parts {
             drill: StationDrill::new(station.clone(), Arc::clone(&clock), &init, state)?,
             clock,
             roster: directory.clone(),
-            pins: directory,
+            pins: system::pins(directory),
             capsules: station.clone(),
             gates: station.clone(),
             screen: station.clone(),
@@ -181,13 +189,13 @@ impl Parts {
             machine: station.clone(),
         };
         #[cfg(feature = "faults")]
-        let ports = crate::platform::linux::faults::plant(ports);
+        let ports = crate::platform::faults::plant(ports);
         Ok(Self { station, ports, sleep: sleep.ok() })
     }
 }
 
 /// Puts the sign-ins into the capability report, now and each time that more is found.
-fn report_sign_ins(revoker: &Revoker, station: &Arc<LinuxStation>, others: Vec<(String, String)>) {
+fn report_sign_ins(revoker: &Revoker, station: &Arc<Station>, others: Vec<(String, String)>) {
     station.report(others.iter().cloned().chain(revoker.capabilities()).collect());
     let station = Arc::clone(station);
     revoker.on_findings(Box::new(move |found| {
@@ -279,17 +287,9 @@ fn look(chosen: policy::Look) -> Look {
 }
 
 async fn stop_on_signals(wishes: mpsc::UnboundedSender<Wish>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return;
-    };
+    let Ok(mut order) = host::Orders::listen() else { return };
     loop {
-        let _ = tokio::select! {
-            got = terminate.recv() => got,
-            got = interrupt.recv() => got,
-        };
+        order.to_stop().await;
         let _ = wishes.send(Wish::Stop);
     }
 }
@@ -302,9 +302,7 @@ fn told(file: &Path) -> String {
     let text = String::from_utf8_lossy(&bytes).into_owned();
     match read {
         Ok(_) if !text.trim().is_empty() => text,
-        Ok(_) | Err(_) => {
-            "The station's shell does not stay up. For IT: journalctl -u cleanshift -b\n".to_owned()
-        }
+        Ok(_) | Err(_) => host::DOES_NOT_STAY_UP.to_owned(),
     }
 }
 
@@ -342,6 +340,7 @@ fn show(scene: Scene) {
     let Some((width, height)) = host::screen_size() else { return };
     let (keep, scenes) = watch::channel(scene);
     let (wishes, _) = mpsc::unbounded_channel();
-    let _ = ui::run(scenes, wishes, PinPad::default(), (f32::from(width), f32::from(height)));
+    let size = (f32::from(width), f32::from(height));
+    let _ = ui::run(scenes, wishes, PinPad::default(), size, display::window());
     drop(keep);
 }

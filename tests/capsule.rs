@@ -23,7 +23,7 @@ use cleanshift::platform::linux::capsule::{Capsule, News, Spec};
 use cleanshift::platform::linux::init::protocol::{Hold, Launch, Offer};
 use cleanshift::platform::linux::network::Network;
 use cleanshift::platform::linux::visit;
-use cleanshift::policy::CapsulePolicy;
+use cleanshift::policy::{CapsuleMode, CapsulePolicy};
 use cleanshift::ports::Secret;
 
 /// By this mark a test knows that it is the one that was started again, and where it may write.
@@ -84,6 +84,7 @@ impl Ground {
             cookie: dir.join("cookie"),
             display,
             policy: CapsulePolicy {
+                mode: CapsuleMode::Sweep,
                 home_bytes: 32 << 20,
                 tmp_bytes: 16 << 20,
                 processes: 500,

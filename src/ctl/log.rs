@@ -127,7 +127,7 @@ pub struct Station {
 
 impl Station {
     fn policy(&self) -> Result<Policy> {
-        let path = self.policy.clone().unwrap_or_else(crate::platform::linux::places::policy);
+        let path = self.policy.clone().unwrap_or_else(crate::platform::native::places::policy);
         Policy::read(&path).map_err(|problems| PortError::new(format!("read the policy:\n{problems}")))
     }
 }

@@ -1,11 +1,8 @@
 //! `cleanshiftctl`: what IT and auditors use. Exit codes: 0 good, 1 found wanting, 2 could not run.
 
 pub mod break_glass;
-pub mod demo;
 pub mod doctor;
-pub mod drill;
 pub mod export;
-pub mod kiosk;
 pub mod log;
 pub mod policy;
 pub mod roster;
@@ -18,12 +15,27 @@ use std::sync::Arc;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::platform::linux::clock::HostClock;
-use crate::platform::linux::{host, places};
+use self::system::SystemCommand;
+use crate::platform::native::clock::HostClock;
+use crate::platform::native::{host, places};
 use crate::policy::Policy;
 use crate::revoke::Vault;
 use crate::roster::Pepper;
 use crate::store::Store;
+
+crate::platform::on_linux! {
+    pub mod demo;
+    pub mod drill;
+    pub mod kiosk;
+    mod linux;
+
+    use self::linux as system;
+}
+crate::platform::on_windows! {
+    mod windows;
+
+    use self::windows as system;
+}
 
 /// Good.
 pub const GOOD: u8 = 0;
@@ -62,20 +74,14 @@ enum Command {
     Log(log::LogCommand),
     /// Look at this host: what is good, reduced or bad for a station, why it matters, and what mends it.
     Doctor(doctor::DoctorArguments),
-    /// Make this host start into the station, or put it back as it was.
-    #[command(subcommand)]
-    Kiosk(kiosk::KioskCommand),
     /// Look after how the station signs operators in at identity providers.
     #[command(subcommand)]
     SignIn(sign_in::SignInCommand),
     /// Look after the secrets of the policy's calls.
     #[command(subcommand)]
     Secret(sign_in::SecretCommand),
-    /// The demo on virtual badges.
-    #[command(subcommand)]
-    Demo(demo::DemoCommand),
-    /// Plant traces on purpose, and prove that the gates see them and a handoff removes them.
-    Drill(drill::DrillArguments),
+    #[command(flatten)]
+    System(SystemCommand),
     /// Say whether the station is vacant, or wait until it is; exit code 1 when it is not.
     Vacant(vacant::VacantArguments),
 }
@@ -92,7 +98,7 @@ pub fn main() -> ExitCode {
     host::log_to_stderr();
     let arguments = Arguments::parse();
     let state = arguments.state.clone().unwrap_or_else(places::state);
-    if !matches!(arguments.command, Command::Demo(_) | Command::Drill(_)) {
+    if !matches!(&arguments.command, Command::System(command) if command.starts_programs()) {
         // A reader that went away (`| head`) ends a listing quietly.
         host::end_with_its_reader();
     }
@@ -121,9 +127,9 @@ pub fn main() -> ExitCode {
         Command::Doctor(doctor) => {
             told(doctor::run(&doctor, arguments.policy.as_deref(), arguments.state.as_deref()))
         }
-        Command::Kiosk(command) => told(kiosk::run(&command, arguments.policy.as_deref())),
-        Command::Demo(command) => demo::run(&command),
-        Command::Drill(drill) => drill::run(&drill, arguments.policy.as_deref(), arguments.state.as_deref()),
+        Command::System(command) => {
+            system::run(&command, arguments.policy.as_deref(), arguments.state.as_deref())
+        }
         Command::Vacant(vacant) => told(vacant::run(&vacant, &state)),
     };
     ExitCode::from(code)

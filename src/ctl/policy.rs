@@ -1,11 +1,12 @@
 //! `cleanshiftctl policy`: check files, print the schema.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde_json::json;
 
 use super::{GOOD, WANTING, say};
+use crate::platform::native::places;
 use crate::policy::{Policy, schema};
 
 /// Check policy files, or print their JSON Schema.
@@ -81,7 +82,7 @@ fn notes(policy: &Policy) -> Vec<String> {
         notes.push("no app is permitted: there would be nothing to work with".to_owned());
     }
     for app in &policy.apps {
-        let program = Path::new("/usr/bin").join(&app.command);
+        let program = places::program(&app.command);
         // Programs under /session are put there with the capsule.
         if !program.starts_with("/session") && !program.exists() {
             notes.push(format!("app `{}`: there is no {} on this machine", app.name, program.display()));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{WANTING, say};
-use crate::platform::linux::clock::since_boot;
+use crate::platform::native::clock::since_boot;
 use crate::ports::Ledger as _;
 use crate::store::Store;
 

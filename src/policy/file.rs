@@ -55,7 +55,15 @@ pub struct File {
     pub revoke: Revoke,
     /// Settings of the host that must be as follows, or the station is barred: `swap` (none, or in
     /// memory alone), `hibernation` (not possible), `init-on-free` (freed memory is overwritten),
-    /// `core-pattern` (cores stay in the directory of the program that left them).
+    /// `core-pattern` (cores stay in the directory of the program that left them; on Windows: no crash dumps).
+    ///
+    /// On Windows, `swap` also holds where the page file is cleared when Windows stops, `init-on-free` never, and
+    /// these can be named as well; on Linux, where there is nothing of the kind, they hold: `card-certificates`
+    /// (a card's are not copied into the account), `clipboard-history` (it and the cloud clipboard are off by policy),
+    /// `event-logs` (they are told neither scripts nor command lines), `fast-startup` (off), `notifications` (no
+    /// notification centre), `printed-documents` (no printer keeps what it has printed), `recall` (off by policy),
+    /// `search-index` (off), `session-account` (every session has an account for itself), `spool-folder` (the station
+    /// may look into it).
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub require: Vec<Spanned<String>>,
@@ -219,6 +227,9 @@ impl Default for BreakGlass {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Capsule {
+    /// How a session on Windows is kept from what its account keeps: "sweep" or "account". On Linux every
+    /// session has namespaces of its own, and this changes nothing.
+    pub mode: CapsuleMode,
     /// Size limit of the home. Default "1 GiB".
     #[schemars(with = "Option<String>")]
     pub home: Option<Spanned<Size>>,
@@ -240,6 +251,17 @@ pub struct Capsule {
     /// Host directories that are bound writable into the capsule: named in every receipt, not checked.
     #[schemars(with = "Vec<String>")]
     pub shared: Vec<Spanned<String>>,
+}
+
+/// Under which account a session's apps run on Windows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CapsuleMode {
+    /// Under the station's own; what a session has left in it is swept away.
+    #[default]
+    Sweep,
+    /// Under an account that is made for the session and deleted after it, by Cleanshift's service.
+    Account,
 }
 
 /// What happens to a station that is not clean.

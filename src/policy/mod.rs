@@ -3,9 +3,10 @@
 pub mod file;
 pub mod problem;
 mod read;
+mod settings;
 mod web;
 
-pub use file::Look;
+pub use file::{CapsuleMode, Look};
 pub use problem::Problems;
 pub use read::apps::ICONS;
 pub use read::{hash, schema};
@@ -195,6 +196,8 @@ pub struct AppPolicy {
 /// The capsule's limits and openings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CapsulePolicy {
+    /// Under which account apps run on Windows.
+    pub mode: CapsuleMode,
     /// Size limit of the home tmpfs, bytes.
     pub home_bytes: u64,
     /// Size limit of each other tmpfs, bytes.

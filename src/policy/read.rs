@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{File, Many, Mode, Size, Time};
 use super::problem::{Problem, Problems};
-use super::{CapsulePolicy, LogPolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy};
+use super::{CapsulePolicy, LogPolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy, settings};
 use crate::handoff::{AppRule, BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
 
 /// How long any single step of a clean-up, look, write or build may take, milliseconds.
@@ -41,8 +41,6 @@ const MOST_REASONS: usize = 6;
 const MOST_BYTES: u64 = 1 << 20;
 /// The most roles: a set of them is 16 bits.
 const MOST_ROLES: usize = 16;
-/// The settings of the host that `require` may name. What each must be stands with its gate.
-const SETTINGS: [&str; 4] = ["swap", "hibernation", "init-on-free", "core-pattern"];
 
 impl Policy {
     /// Reads a policy file.
@@ -240,8 +238,8 @@ impl Check {
         let roles = self.roles(&file.roles);
         let supervisors = SupervisorPolicy { roles: self.known_roles(&file.supervisors.roles, &roles) };
         for name in &file.require {
-            if !SETTINGS.contains(&name.get_ref().as_str()) {
-                let help = format!("settings that can be required are: {}", SETTINGS.join(", "));
+            if !settings::ALL.contains(&name.get_ref().as_str()) {
+                let help = format!("settings that can be required are: {}", settings::ALL.join(", "));
                 self.wrong(name.span(), format!("`{}` is no setting of the host", name.get_ref()), help);
             }
         }
@@ -506,8 +504,9 @@ impl Check {
     }
 
     fn absolute(&mut self, path: &Spanned<String>) {
-        if !path.get_ref().starts_with('/') || path.get_ref().contains("/../") {
-            self.wrong(path.span(), format!("`{}` is no absolute path", path.get_ref()), "begin it with /");
+        if !apps::is_absolute(path.get_ref()) {
+            let help = "begin it with /, or with a drive on Windows";
+            self.wrong(path.span(), format!("`{}` is no absolute path", path.get_ref()), help);
         }
     }
 
@@ -564,6 +563,7 @@ impl Check {
             );
         }
         CapsulePolicy {
+            mode: capsule.mode,
             home_bytes: self.size(capsule.home.as_ref(), 1 << 30, "home"),
             tmp_bytes: self.size(capsule.tmp.as_ref(), 256 << 20, "tmp"),
             processes,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::ports::{PortError, Result};
+use crate::private;
 
 /// The name under which the host's keyring holds them.
 const SERVICE: &str = "cleanshift";
@@ -44,7 +45,7 @@ impl Home {
     pub fn report(self) -> &'static str {
         match self {
             Self::Keyring => "the host's keyring",
-            Self::File => "file of this account (0600)",
+            Self::File => private::OF_ACCOUNT,
         }
     }
 }
@@ -56,7 +57,11 @@ impl Vault {
     /// Whoever is not the owner of the state directory has another keyring than the station, and does not use it.
     #[must_use]
     pub fn of(state: &Path, station: &str, keyring: bool) -> Self {
-        Self { state: state.to_owned(), station: station.to_owned(), keyring: keyring && is_own(state) }
+        Self {
+            state: state.to_owned(),
+            station: station.to_owned(),
+            keyring: keyring && private::is_own(state),
+        }
     }
 
     /// What is kept under this name: a file first, else what the keyring has. May take as long as the keyring.
@@ -181,36 +186,18 @@ impl Vault {
     }
 }
 
-/// Whether this process runs as the owner of the state directory, or makes it.
-fn is_own(state: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let own = rustix::process::geteuid().as_raw();
-        fs::metadata(state).map_or(true, |data| data.uid() == own)
-    }
-    #[cfg(not(unix))]
-    {
-        state.exists()
-    }
-}
-
 fn read(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
     let failed = |error: std::io::Error| PortError(format!("read {}: {error}", file.display()));
     let source = match fs::File::open(file) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.map_err(failed)?,
     };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        if source.metadata().map_err(failed)?.mode() & 0o077 != 0 {
-            return Err(PortError(format!(
-                "trust {}: others may read it. Run: chmod 600 {}",
-                file.display(),
-                file.display()
-            )));
-        }
+    if private::is_open_to_others(&source).map_err(failed)? {
+        return Err(PortError(format!(
+            "trust {}: others may read it. Run: {}",
+            file.display(),
+            private::remedy(file)
+        )));
     }
     let mut secret = Zeroizing::default();
     let _ = source.take(MOST).read_to_end(&mut secret).map_err(failed)?;
@@ -220,38 +207,19 @@ fn read(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
 fn write(file: &Path, secret: &[u8]) -> Result<()> {
     let failed = |error: std::io::Error| PortError(format!("write {}: {error}", file.display()));
     let place = file.parent().unwrap_or(Path::new("."));
-    let mut builder = fs::DirBuilder::new();
-    let _ = builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        let _ = builder.mode(0o700);
-    }
-    builder.create(place).map_err(failed)?;
+    private::dir(place).map_err(failed)?;
     let new = file.with_extension("new");
     let _ = remove(&new)?;
-    let mut options = fs::OpenOptions::new();
-    let _ = options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-        let _ = options.mode(0o600);
-        fs::set_permissions(place, fs::Permissions::from_mode(0o700)).map_err(failed)?;
-    }
-    let mut target = options.open(&new).map_err(failed)?;
+    let mut target = private::new_file(&new).map_err(failed)?;
     target.write_all(secret).and_then(|()| target.sync_all()).map_err(failed)?;
-    #[cfg(unix)]
-    if let Some(Ok(above)) = place.parent().map(fs::metadata) {
-        use std::os::unix::fs::{MetadataExt, chown, fchown};
-        // Root makes it for the owner of the state directory, so that IT's first command does not lock the
-        // station out.
-        if target.metadata().map_err(failed)?.uid() == 0 && above.uid() != 0 {
-            fchown(&target, Some(above.uid()), Some(above.gid())).map_err(failed)?;
-            chown(place, Some(above.uid()), Some(above.gid())).map_err(failed)?;
-        }
+    if let Some(above) = place.parent() {
+        private::hand_over(&target, above)
+            .and_then(|()| private::hand_over_dir(place, above))
+            .map_err(failed)?;
     }
+    drop(target);
     fs::rename(&new, file).map_err(failed)?;
-    fs::File::open(place).and_then(|place| place.sync_all()).map_err(failed)
+    private::sync_dir(place).map_err(failed)
 }
 
 fn remove(file: &Path) -> Result<bool> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::ports::{PortError, Result};
+use crate::private;
 
 /// The name under which the host's keyring holds it.
 const SERVICE: &str = "cleanshift";
@@ -37,10 +38,10 @@ pub enum PepperHome {
 impl PepperHome {
     /// For the capability report.
     #[must_use]
-    pub fn report(self) -> &'static str {
+    pub fn report(self) -> String {
         match self {
-            Self::File => "file of this account (0600), apart from the database",
-            Self::Keyring => "the host's keyring",
+            Self::File => format!("{}, apart from the database", private::OF_ACCOUNT),
+            Self::Keyring => "the host's keyring".to_owned(),
         }
     }
 }
@@ -90,16 +91,12 @@ fn read(file: &Path) -> Result<Option<Pepper>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.map_err(failed)?,
     };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        if source.metadata().map_err(failed)?.mode() & 0o077 != 0 {
-            return Err(PortError(format!(
-                "trust the pepper {}: others may read it. Run: chmod 600 {}",
-                file.display(),
-                file.display()
-            )));
-        }
+    if private::is_open_to_others(&source).map_err(failed)? {
+        return Err(PortError(format!(
+            "trust the pepper {}: others may read it. Run: {}",
+            file.display(),
+            private::remedy(file)
+        )));
     }
     let mut bytes = [0; 32];
     source.read_exact(&mut bytes).map_err(failed)?;
@@ -109,23 +106,10 @@ fn read(file: &Path) -> Result<Option<Pepper>> {
 fn create(file: &Path) -> Result<Pepper> {
     let failed = |error: std::io::Error| PortError(format!("write the pepper {}: {error}", file.display()));
     let pepper = Pepper::fresh()?;
-    let mut options = fs::OpenOptions::new();
-    let _ = options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        let _ = options.mode(0o600);
-    }
-    let mut target = options.open(file).map_err(failed)?;
+    let mut target = private::new_file(file).map_err(failed)?;
     target.write_all(&pepper.0).and_then(|()| target.sync_all()).map_err(failed)?;
-    #[cfg(unix)]
-    if let Some(Ok(dir)) = file.parent().map(fs::metadata) {
-        use std::os::unix::fs::{MetadataExt, fchown};
-        // Root makes it for the owner of the directory, so that IT's first command does not lock the
-        // station out.
-        if target.metadata().map_err(failed)?.uid() == 0 && dir.uid() != 0 {
-            fchown(&target, Some(dir.uid()), Some(dir.gid())).map_err(failed)?;
-        }
+    if let Some(dir) = file.parent() {
+        private::hand_over(&target, dir).map_err(failed)?;
     }
     Ok(pepper)
 }

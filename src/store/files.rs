@@ -1,21 +1,17 @@
 //! Every file of the store is its owner's alone, whatever the umask, and is on the disk before
 //! anything relies on it.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
 use crate::ports::{PortError, Result};
+use crate::private;
 
-/// The mode of the state directory.
-const DIRECTORY: u32 = 0o700;
 /// No secret is longer than this, bytes.
 const SECRET: u64 = 4096;
-/// The mode of the files in it.
-const FILE: u32 = 0o600;
 
 /// Makes the directory where it is missing, and closes it to others where it is open to them.
 pub(super) fn private_dir(dir: &Path) -> Result<()> {
@@ -26,21 +22,14 @@ pub(super) fn private_dir(dir: &Path) -> Result<()> {
             dir.display()
         )));
     }
-    let made = DirBuilder::new().recursive(true).mode(DIRECTORY).create(dir);
-    made.map_err(|error| wrong("make the state directory", dir, &error))?;
-    let mode = std::fs::metadata(dir).map_err(|error| wrong("read", dir, &error))?.mode() & 0o7777;
-    if mode != DIRECTORY {
-        std::fs::set_permissions(dir, Permissions::from_mode(DIRECTORY))
-            .map_err(|error| wrong("close to others", dir, &error))?;
-    }
-    Ok(())
+    private::dir(dir).map_err(|error| wrong("make the state directory", dir, &error))
 }
 
 /// Whether a directory is somebody else's: it is open to others, and holds something, but nothing of a
 /// station's. What a file system has at its root by itself is nobody's.
 fn is_foreign(dir: &Path) -> bool {
     const OWN: [&str; 4] = ["station.", "pepper", "drill", "lost+found"];
-    if std::fs::metadata(dir).is_ok_and(|data| data.mode() & 0o7777 == DIRECTORY) {
+    if private::is_closed(dir).unwrap_or(false) {
         return false;
     }
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
@@ -52,17 +41,9 @@ fn is_foreign(dir: &Path) -> bool {
 /// it for the owner of the directory, so that IT's first command does not lock the station out.
 pub(super) fn private_file(path: &Path) -> Result<File> {
     let say = |error: std::io::Error| wrong("open", path, &error);
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE).open(path);
-    let file = file.map_err(say)?;
-    let meta = file.metadata().map_err(say)?;
-    if meta.mode() & 0o7777 != FILE {
-        file.set_permissions(Permissions::from_mode(FILE)).map_err(say)?;
-    }
-    if let Some(Ok(dir)) = path.parent().map(std::fs::metadata)
-        && (dir.uid(), dir.gid()) != (meta.uid(), meta.gid())
-        && meta.uid() == 0
-    {
-        std::os::unix::fs::fchown(&file, Some(dir.uid()), Some(dir.gid())).map_err(say)?;
+    let file = private::file(path).map_err(say)?;
+    if let Some(dir) = path.parent() {
+        private::hand_over(&file, dir).map_err(say)?;
     }
     Ok(file)
 }
@@ -146,7 +127,7 @@ pub(super) fn remove(path: &Path) -> Result<()> {
 /// Makes the names in a file's directory durable.
 pub(super) fn sync_dir(path: &Path) -> Result<()> {
     let Some(dir) = path.parent() else { return Ok(()) };
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| wrong("sync", dir, &error))
+    private::sync_dir(dir).map_err(|error| wrong("sync", dir, &error))
 }
 
 fn wrong(doing: &str, path: &Path, error: &std::io::Error) -> PortError {

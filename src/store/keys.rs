@@ -10,7 +10,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use zeroize::Zeroizing;
 
-use super::{Store, disk, files, held, ledger, schema, stamp_now};
+use super::{Store, disk, files, held, ledger, schema};
 use crate::evidence::{StationKey, StationSeal, checkpoint};
 use crate::ports::{PortError, Result, Stamp};
 
@@ -132,7 +132,7 @@ pub(super) fn make_store(dir: &Path, station: &str, db: &mut Connection) -> Resu
     files::write_secret(&new, &*seed)?;
     let seal = StationSeal::new(checkpoint::origin(station), &seed);
     schema::create(db)?;
-    ledger::begin(db, &seal, station, &stamp_now())?;
+    ledger::begin(db, &seal, station, &crate::now::stamp())?;
     // What is in the WAL alone goes with the WAL; the first entry shall not.
     db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(disk("make the store"))?;
     files::rename(&new, &path)?;

@@ -218,7 +218,7 @@ impl Store {
         };
         let store = Self::ready(dir, station, Writer { db, seal, trusted: None }, None)?;
         if make {
-            store.hash_codes(&stamp_now())?;
+            store.hash_codes(&crate::now::stamp())?;
         }
         Ok(store)
     }
@@ -354,20 +354,6 @@ fn needs_index(error: &rusqlite::Error) -> bool {
 
 fn escaped(path: &Path) -> String {
     path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
-}
-
-/// The time of the first entry: the store is made before there is a clock's port to ask.
-#[expect(clippy::disallowed_methods, reason = "the key's own entry is written while the store is opened")]
-fn stamp_now() -> Stamp {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let uptime = read("/proc/uptime");
-    let seconds: f64 = uptime.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or_default();
-    Stamp {
-        utc_ms: i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
-        boot_ms: u64::try_from(std::time::Duration::from_secs_f64(seconds.max(0.0)).as_millis()).unwrap_or(0),
-        boot_id: read("/proc/sys/kernel/random/boot_id").trim().to_owned(),
-    }
 }
 
 /// SQLite's file in the state directory.

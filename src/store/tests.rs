@@ -1,6 +1,5 @@
 //! The store does what its ports promise, and refuses what it must not open.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::*;
@@ -82,11 +81,12 @@ fn the_first_entry_names_the_key_and_the_files_are_private() {
     assert_eq!(kinds(&store), ["key"]);
     assert_eq!(store.verify().unwrap(), Ok(1));
     assert_eq!(store.public_key().unwrap().origin(), "cleanshift.station/Station%2012");
-    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
-    assert_eq!(mode(&state), 0o700);
+    let is_private =
+        |path: &Path| !crate::private::is_open_to_others(&std::fs::File::open(path).unwrap()).unwrap();
+    assert!(crate::private::is_closed(&state).unwrap());
     let mut names: Vec<_> = std::fs::read_dir(&state).unwrap().map(|file| file.unwrap().path()).collect();
     names.sort();
-    assert!(names.iter().all(|file| mode(file) == 0o600), "{names:?}");
+    assert!(names.iter().all(|file| is_private(file)), "{names:?}");
     assert!(names.contains(&state.join("station.key")) && !names.contains(&state.join("station.key.new")));
 }
 

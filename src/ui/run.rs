@@ -55,7 +55,7 @@ pub(super) fn now() -> Instant {
 }
 
 /// Opens the shell's one window at the origin of the display, without any window manager, and shows
-/// scenes in it until their source ends.
+/// scenes in it until their source ends. `system` is what the window needs of the system it is on.
 ///
 /// # Errors
 /// When no window can be opened on the display.
@@ -64,13 +64,14 @@ pub fn run(
     wishes: mpsc::UnboundedSender<Wish>,
     pad: PinPad,
     (width, height): (f32, f32),
+    system: window::settings::PlatformSpecific,
 ) -> iced::Result {
     let size = Size::new(width, height);
     let boot = move || {
         let scene = scenes.borrow().clone();
         let mut app = App::new(scene, now(), wishes.clone(), pad.clone(), size, TimeZone::system());
         app.scenes = Some(Scenes(scenes.clone()));
-        let (_, opened) = window::open(window_settings(size));
+        let (_, opened) = window::open(window_settings(size, system.clone()));
         (app, opened.map(Message::Opened))
     };
     let settings = iced::Settings {
@@ -101,18 +102,14 @@ impl App {
     }
 }
 
-fn window_settings(size: Size) -> window::Settings {
+fn window_settings(size: Size, system: window::settings::PlatformSpecific) -> window::Settings {
     window::Settings {
         size,
         position: window::Position::Specific(Point::ORIGIN),
         decorations: false,
         resizable: false,
         exit_on_close_request: false,
-        // Fullscreen alone does nothing where no window manager runs.
-        platform_specific: window::settings::PlatformSpecific {
-            override_redirect: true,
-            ..window::settings::PlatformSpecific::default()
-        },
+        platform_specific: system,
         ..window::Settings::default()
     }
 }

@@ -1,5 +1,6 @@
 //! What every day begins with: a roster, PINs that cost little to check, the rules of the house.
 
+use std::io::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use argon2::password_hash::{PasswordHasher as _, SaltString};
@@ -67,9 +68,7 @@ pub(crate) fn pepper() -> Pepper {
         .get_or_init(|| {
             let dir = tempfile::tempdir().unwrap();
             let file = dir.path().join("pepper");
-            std::fs::write(&file, [7; 32]).unwrap();
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-            std::fs::set_permissions(&file, mode).unwrap();
+            cleanshift::private::file(&file).unwrap().write_all(&[7; 32]).unwrap();
             Pepper::open(dir.path(), STATION, false, true).unwrap().0
         })
         .clone()

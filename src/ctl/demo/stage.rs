@@ -357,6 +357,15 @@ enum Surface {
     Window,
 }
 
+/// Starts a display that nobody sees, which picks its own number, with its cookie in `dir`/xauthority; answers the
+/// process, the number and the cookie.
+///
+/// # Errors
+/// When it does not come up.
+pub fn hidden_display(dir: &Path, account: Account, size: (u16, u16)) -> io::Result<(Part, u32, Vec<u8>)> {
+    start_display(Surface::Hidden, dir, account, size)
+}
+
 /// Starts a display that picks its own number; answers the process, the number and the cookie.
 fn start_display(
     surface: Surface,

@@ -4,23 +4,34 @@
 //! What can be tried is tried, as the station's account where root asks; what could not be looked at is told
 //! as such, and is never good. Exit codes: 0 nothing is bad, 1 something is, 2 it could not run.
 
-pub mod capsule;
-pub mod display;
-pub mod files;
-pub mod host;
-pub mod keys;
-pub mod memory;
-pub mod readers;
 pub mod report;
-pub mod state;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use self::host::Host;
 use self::report::{Report, State};
+pub use self::system::look;
 use super::{GOOD, WANTING, say};
+
+crate::platform::on_linux! {
+    pub mod capsule;
+    pub mod display;
+    pub mod files;
+    pub mod host;
+    pub mod keys;
+    mod linux;
+    pub mod memory;
+    pub mod readers;
+    pub mod state;
+
+    use self::linux as system;
+}
+crate::platform::on_windows! {
+    mod windows;
+
+    use self::windows as system;
+}
 
 /// Look at this host: what is good, reduced or bad for a station, why it matters, and what mends it.
 #[derive(Args)]
@@ -40,26 +51,20 @@ pub struct DoctorArguments {
     readers: bool,
 }
 
-/// What the screen shows where the shell fails on a host that is fit.
-const UNEXPLAINED: &str = concat!(
-    "The station's shell did not stay up, and the host is fit for it. For IT:\n\n",
-    "          $ journalctl -u cleanshift -b\n",
-    "          $ systemctl reset-failed cleanshift && systemctl start cleanshift\n"
-);
-
 /// Runs the command.
 ///
 /// # Errors
 /// When there is no such host, or nobody could be told.
 pub fn run(arguments: &DoctorArguments, policy: Option<&Path>, state: Option<&Path>) -> Result<u8, String> {
     if arguments.readers {
-        let names = readers::listed()?;
+        let names = listed()?;
         return say(&names.iter().map(|name| format!("{name}\n")).collect::<String>());
     }
-    let root = arguments.root.as_deref().unwrap_or_else(|| Path::new("/"));
+    let root = arguments.root.as_deref().unwrap_or_else(|| Path::new(std::path::MAIN_SEPARATOR_STR));
     let report = look(root, policy, state)?;
     if let Some(gate) = &arguments.gate {
-        let text = if report.verdict == State::Bad { report.screen() } else { UNEXPLAINED.to_owned() };
+        let text =
+            if report.verdict == State::Bad { report.screen() } else { system::UNEXPLAINED.to_owned() };
         std::fs::write(gate, &text)
             .map_err(|error| format!("failed to write {}: {error}", gate.display()))?;
         if report.verdict == State::Bad {
@@ -80,23 +85,15 @@ fn code(report: &Report) -> u8 {
     if report.verdict == State::Bad { WANTING } else { GOOD }
 }
 
-/// Looks at the host below `root`.
+/// The names of the readers, as this process sees them.
 ///
 /// # Errors
-/// When there is no such directory.
-pub fn look(root: &Path, policy: Option<&Path>, state: Option<&Path>) -> Result<Report, String> {
-    let host = Host::below(root, policy, state)
-        .map_err(|error| format!("failed to look at {}: {error}", root.display()))?;
-    let (own, policy) = state::all(&host);
-    let require = policy.as_ref().map_or(&[][..], |policy| &policy.require);
-    let allowed = policy.as_ref().map_or(&[][..], |policy| &policy.readers);
-    let mut all = capsule::all(&host);
-    all.extend(own);
-    all.extend(readers::all(&host, allowed));
-    all.push(readers::right(&host));
-    all.extend(keys::all(&host));
-    all.extend(display::all(&host, policy.as_ref()));
-    all.extend(memory::all(&host, require));
-    all.extend(files::all(&host));
-    Ok(Report::of(host.tried_as(), all))
+/// What the card service said.
+pub fn listed() -> Result<Vec<String>, String> {
+    let context = pcsc::Context::establish(pcsc::Scope::User).map_err(|error| error.to_string())?;
+    match context.list_readers_owned() {
+        Ok(names) => Ok(names.iter().map(|name| name.to_string_lossy().into_owned()).collect()),
+        Err(pcsc::Error::NoReadersAvailable) => Ok(Vec::new()),
+        Err(error) => Err(error.to_string()),
+    }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::host::{ACCOUNT, Host};
+use super::listed;
 use super::report::Requirement;
 use crate::badge::Readers;
 use crate::platform::linux::spawn;
@@ -98,19 +99,6 @@ fn names(host: &Host) -> Result<Vec<String>, String> {
         Some(Err(said)) => Err(said.trim_start_matches("cleanshiftctl: ").to_owned()),
         Some(Ok(text)) => Ok(text.lines().map(str::to_owned).collect()),
         None => listed(),
-    }
-}
-
-/// The names of the readers, as this process sees them.
-///
-/// # Errors
-/// What the card service said.
-pub fn listed() -> Result<Vec<String>, String> {
-    let context = pcsc::Context::establish(pcsc::Scope::User).map_err(|error| error.to_string())?;
-    match context.list_readers_owned() {
-        Ok(names) => Ok(names.iter().map(|name| name.to_string_lossy().into_owned()).collect()),
-        Err(pcsc::Error::NoReadersAvailable) => Ok(Vec::new()),
-        Err(error) => Err(error.to_string()),
     }
 }
 

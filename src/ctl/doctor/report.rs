@@ -197,10 +197,8 @@ impl Report {
     pub fn screen(&self) -> String {
         let mut text = "This machine is not fit for a station now. For IT:\n\n".to_owned();
         self.bad().for_each(|requirement| told(&mut text, requirement));
-        text.push_str(
-            "Then: systemctl reset-failed cleanshift && systemctl start cleanshift\n\
-             All of it: cleanshiftctl doctor\n",
-        );
+        text.push_str(super::system::AGAIN);
+        text.push_str("All of it: cleanshiftctl doctor\n");
         text
     }
 }

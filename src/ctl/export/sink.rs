@@ -1,13 +1,13 @@
 //! An export is there wholly or not at all, is its owner's alone, and replaces nothing unasked: it is
 //! written beside its place under a name of its own, and gets its name last.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::evidence::escape;
 use crate::ports::{PortError, Result};
+use crate::private;
 
 /// Where a stream goes.
 pub(super) enum Sink {
@@ -63,8 +63,7 @@ impl Sink {
 impl Pending {
     fn beside(place: &Path) -> Result<Self> {
         let new = new_name(place)?;
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
-        let file = file.map_err(|error| wrong(place, &error.to_string()))?;
+        let file = private::new_file(&new).map_err(|error| wrong(place, &error.to_string()))?;
         Ok(Self { out: BufWriter::new(file), new, place: place.to_owned(), named: false })
     }
 
@@ -99,7 +98,7 @@ impl Folder {
         let say = |error: std::io::Error| wrong(place, &error.to_string());
         if place.symlink_metadata().is_err() {
             let new = new_name(place)?;
-            DirBuilder::new().mode(0o700).create(&new).map_err(say)?;
+            private::new_dir(&new).map_err(say)?;
             return Ok(Self { new: Some(new), place: place.to_owned() });
         }
         if !place.is_dir() {
@@ -123,7 +122,7 @@ impl Folder {
     pub(super) fn finish(mut self) -> Result<()> {
         let say = |error: std::io::Error| wrong(&self.place, &error.to_string());
         let whole = self.new.as_deref().unwrap_or(&self.place);
-        File::open(whole).and_then(|dir| rustix::fs::syncfs(&dir).map_err(Into::into)).map_err(say)?;
+        private::sync_files(whole).map_err(say)?;
         if let Some(new) = self.new.take() {
             std::fs::rename(&new, &self.place).map_err(say)?;
         }
@@ -150,7 +149,7 @@ fn new_name(place: &Path) -> Result<PathBuf> {
 
 fn sync(place: &Path) -> Result<()> {
     let dir = place.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| wrong(place, &error.to_string()))
+    private::sync_dir(dir).map_err(|error| wrong(place, &error.to_string()))
 }
 
 fn wrong(place: &Path, what: &str) -> PortError {

@@ -138,7 +138,7 @@ fn broken(verdict: &mut Verdict, fault: Fault, what: String) {
 fn policy_beside(station: &Station, own: bool, verdict: &mut Verdict) -> Result<bool> {
     let path = match &station.policy {
         Some(path) => path.clone(),
-        None if own && !station.state_given => crate::platform::linux::places::policy(),
+        None if own && !station.state_given => crate::platform::native::places::policy(),
         None => return Ok(false),
     };
     let file = match std::fs::read(&path) {

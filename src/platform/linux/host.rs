@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::sync::OnceLock;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::display::outer::Outer;
 use super::spawn;
@@ -12,6 +13,13 @@ use crate::ports::{PortError, Result};
 
 /// Where the package puts the programs that nobody starts by hand.
 pub const INSTALLED: &str = "/usr/lib/cleanshift";
+
+/// What a screen says where nothing more is known of why the shell does not stay up.
+pub const DOES_NOT_STAY_UP: &str =
+    "The station's shell does not stay up. For IT: journalctl -u cleanshift -b\n";
+/// Whose rights the shell refuses to have, and what to do instead.
+pub const NOT_AS_ROOT: &str = "refuses to run as root: a session must not have the rights of the system.\n\
+     help: start it as an ordinary account of its own";
 
 /// Whether this process has the rights of the system.
 #[must_use]
@@ -54,6 +62,36 @@ pub fn end_with_its_reader() {
 #[expect(clippy::disallowed_methods, reason = "the host's session bus is named by the environment")]
 pub fn has_keyring() -> bool {
     std::env::var("DBUS_SESSION_BUS_ADDRESS").is_ok_and(|address| !address.is_empty())
+}
+
+/// What the system or an administrator tells the shell: to stop.
+pub struct Orders {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Orders {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next order to stop.
+    pub async fn to_stop(&mut self) {
+        let _ = tokio::select! {
+            got = self.terminate.recv() => got,
+            got = self.interrupt.recv() => got,
+        };
+    }
+}
+
+/// Ends this process at once, as a loss of power would.
+#[cfg(feature = "faults")]
+pub fn die() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }
 
 /// The account's name, for who did what.

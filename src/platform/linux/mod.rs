@@ -8,8 +8,6 @@ pub mod cgroup;
 pub mod clock;
 pub mod display;
 pub mod drill;
-#[cfg(feature = "faults")]
-pub mod faults;
 pub mod gates;
 pub mod heap;
 pub mod host;
@@ -19,11 +17,13 @@ pub mod medium;
 pub mod network;
 pub mod places;
 pub mod plant;
+pub mod private;
 pub mod reach;
 pub mod root;
-pub mod sabotage;
 pub mod setting;
 pub mod sleep;
 pub mod spawn;
 pub mod station;
 pub mod visit;
+
+pub use super::sabotage;

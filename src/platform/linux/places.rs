@@ -37,6 +37,12 @@ pub fn runtime(state: &Path) -> PathBuf {
     own().and_then(|own| Some(own.runtime_dir()?.to_owned())).unwrap_or_else(|| state.join("run"))
 }
 
+/// Where a program lies that a policy names.
+#[must_use]
+pub fn program(command: &str) -> PathBuf {
+    Path::new("/usr/bin").join(command)
+}
+
 fn own() -> Option<ProjectDirs> {
     ProjectDirs::from("", "", "cleanshift")
 }

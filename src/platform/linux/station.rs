@@ -17,7 +17,7 @@ use super::init::protocol::{Launch, Offer};
 use super::network::Network;
 use super::{browser, capability, clock, host, plant, root, sabotage, visit};
 use crate::handoff::{App, Window};
-use crate::policy::Policy;
+use crate::policy::{CapsuleMode, Policy};
 use crate::ports::{
     AppWindow, CapsuleNews, Capsules, Closing, Destroyed, GateAnswer, Gates, Grant, Idle, Machine, Page,
     PortError, Result, Screen,
@@ -50,6 +50,9 @@ pub struct LinuxStation {
     apps: Mutex<Apps>,
     apps_changed: Condvar,
 }
+
+/// The station of this system.
+pub type Station = LinuxStation;
 
 /// What stands for the session that is open or ready.
 #[derive(Default)]
@@ -125,6 +128,10 @@ impl LinuxStation {
         if delegated.is_err() && policy.capsule.memory_bytes.is_some() {
             let unheld = "the policy's `memory` is not held: there is no control group".to_owned();
             capabilities.push(("memory limit".to_owned(), unheld));
+        }
+        if policy.capsule.mode == CapsuleMode::Account {
+            capabilities
+                .push(("mode".to_owned(), "`account` is Windows' alone: namespaces in its place".to_owned()));
         }
         let lookout = Lookout::begin(&policy.require, &policy.capsule.shared);
         Ok(Arc::new_cyclic(|this| Self {

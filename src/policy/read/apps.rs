@@ -32,7 +32,7 @@ pub const ICONS: [&str; 18] = [
 impl Check {
     fn icon(&mut self, icon: &Spanned<String>) {
         let name = icon.get_ref().as_str();
-        if ICONS.contains(&name) || (name.starts_with('/') && name.ends_with(".svg")) {
+        if ICONS.contains(&name) || (is_absolute(name) && name.ends_with(".svg")) {
             return;
         }
         let help = match nearest(name, ICONS.into_iter()) {
@@ -88,5 +88,17 @@ impl Check {
             }
         });
         apps.collect()
+    }
+}
+
+/// Whether a path is absolute on one of the systems, and goes nowhere back: a policy is checked on any of them.
+pub(super) fn is_absolute(path: &str) -> bool {
+    let drive = path.split_once(":\\").is_some_and(|(drive, _)| {
+        drive.len() == 1 && drive.starts_with(|letter: char| letter.is_ascii_alphabetic())
+    });
+    if drive {
+        !path.split(['/', '\\']).any(|part| part == "..")
+    } else {
+        path.starts_with('/') && !path.contains("/../")
     }
 }

@@ -10,3 +10,12 @@ pub mod windows;
 
 /// The height of the shell's bar above the session, in pixels.
 pub const BAR_HEIGHT: u16 = 64;
+
+/// What the shell's own window needs here: fullscreen alone does nothing where no window manager runs.
+#[must_use]
+pub fn window() -> iced::window::settings::PlatformSpecific {
+    iced::window::settings::PlatformSpecific {
+        override_redirect: true,
+        ..iced::window::settings::PlatformSpecific::default()
+    }
+}

@@ -12,8 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use rustix::process::{Signal, getpid, kill_process};
-
 use crate::handoff::{App, DrillPart, Moment, Window};
 use crate::ports::{
     Body, CapsuleNews, Capsules, Clock, Closing, Destroyed, Drill, DrillRow, DrillSearch, Entry, GateAnswer,
@@ -68,7 +66,7 @@ fn reached(dir: &Path, step: &str) {
     }
     if fs::read_to_string(dir.join("at")).is_ok_and(|at| at == step) {
         let _ = fs::remove_file(dir.join("at"));
-        let _ = kill_process(getpid(), Signal::KILL);
+        super::native::host::die();
     }
 }
 

@@ -1,0 +1,60 @@
+//! Where the policy, the state and the runtime files of a station lie.
+
+use std::path::{Path, PathBuf};
+
+use directories::ProjectDirs;
+
+use super::registry;
+
+/// Where IT's own policies (ADMX) may name another policy file.
+pub const POLICIES: &str = r"SOFTWARE\Policies\Cleanshift";
+
+/// The directory of an installed station, for its policy and its state.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "Windows names its directories in the environment")]
+pub fn station() -> PathBuf {
+    let data = std::env::var_os("ProgramData").filter(|data| Path::new(data).is_absolute());
+    data.map_or_else(|| PathBuf::from(r"C:\ProgramData"), PathBuf::from).join("Cleanshift")
+}
+
+/// The policy file: the one that the machine's policies name, else the installed station's, else the account's own.
+#[must_use]
+pub fn policy() -> PathBuf {
+    let named = registry::machine_text(POLICIES, "Policy").filter(|named| !named.is_empty());
+    if let Some(named) = named {
+        return PathBuf::from(named);
+    }
+    let installed = station().join("policy.toml");
+    if installed.exists() {
+        return installed;
+    }
+    own().map_or(installed, |own| own.config_dir().join("policy.toml"))
+}
+
+/// The state directory: the installed station's where there is one, else this account's own.
+#[must_use]
+pub fn state() -> PathBuf {
+    let installed = station();
+    match own() {
+        Some(own) if !installed.is_dir() => own.data_local_dir().to_owned(),
+        Some(_) | None => installed.join("state"),
+    }
+}
+
+/// Where the directories of sessions lie: beside the state, since Windows keeps none in memory.
+#[must_use]
+pub fn runtime(state: &Path) -> PathBuf {
+    state.join("run")
+}
+
+/// Where a program lies that a policy names.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "Windows names its directories in the environment")]
+pub fn program(command: &str) -> PathBuf {
+    let windows = std::env::var_os("SystemRoot").map_or_else(|| PathBuf::from(r"C:\Windows"), PathBuf::from);
+    windows.join("System32").join(command)
+}
+
+fn own() -> Option<ProjectDirs> {
+    ProjectDirs::from("", "", "Cleanshift")
+}

@@ -1,0 +1,268 @@
+//! Files and directories that the station's account alone may read, by their access lists.
+//!
+//! A closed directory inherits nothing. Its list names the system, the machine's administrators and one account, the
+//! station's; what is made in it inherits that, whoever makes it, so that IT's first command does not lock the
+//! station out.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Error, ErrorKind, Result};
+use std::os::windows::fs::OpenOptionsExt as _;
+use std::os::windows::io::AsRawHandle as _;
+use std::path::Path;
+use std::ptr::null_mut;
+
+use windows_sys::Win32::Foundation::{ERROR_SUCCESS, GENERIC_READ, GENERIC_WRITE};
+use windows_sys::Win32::Security::Authorization::{GetSecurityInfo, SE_FILE_OBJECT};
+use windows_sys::Win32::Security::{
+    DACL_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION,
+    SetKernelObjectSecurity,
+};
+use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_BACKUP_SEMANTICS, READ_CONTROL, WRITE_DAC};
+
+use super::security::{self, Descriptor, Sid};
+
+/// What is said of a file that is closed to others.
+pub const OF_ACCOUNT: &str = "file of this account (its access list names no other)";
+
+/// What lets one read a file or list a directory: FILE_READ_DATA.
+const READ: u32 = 1;
+
+/// Makes a directory and those above it where they are missing, and closes it to others where it is open to them.
+///
+/// # Errors
+/// Those of the file system.
+pub fn dir(place: &Path) -> Result<()> {
+    let new = !place.exists();
+    DirBuilder::new().recursive(true).create(place)?;
+    if new || !is_closed(place)? { close(place) } else { Ok(()) }
+}
+
+/// Makes a directory that is not there yet.
+///
+/// # Errors
+/// Those of the file system; also where there is one already.
+pub fn new_dir(place: &Path) -> Result<()> {
+    DirBuilder::new().create(place)?;
+    close(place)
+}
+
+/// Whether a directory is closed to others.
+///
+/// # Errors
+/// Those of the file system.
+pub fn is_closed(place: &Path) -> Result<bool> {
+    let found = Found::of(&open_dir(place, READ_CONTROL)?)?;
+    // One account besides the system and its administrators is the station's.
+    Ok(found.readers.iter().filter(|reader| !reader.is_system()).count() <= 1)
+}
+
+/// Opens a file for reading and writing, makes it where it is missing, and closes it to others.
+///
+/// # Errors
+/// Those of the file system.
+pub fn file(place: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    let _ = options.read(true).write(true).create(true).truncate(false);
+    let _ = options.access_mode(GENERIC_READ | GENERIC_WRITE | READ_CONTROL);
+    let file = options.open(place)?;
+    if Found::of(&file)?.is_open(place) {
+        close_file(place)?;
+    }
+    Ok(file)
+}
+
+/// Makes a file that is not there yet, for writing.
+///
+/// # Errors
+/// Those of the file system; also where there is one already.
+pub fn new_file(place: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    let _ = options.write(true).create_new(true).access_mode(GENERIC_WRITE | READ_CONTROL);
+    let file = options.open(place)?;
+    if Found::of(&file)?.is_open(place) {
+        close_file(place)?;
+    }
+    Ok(file)
+}
+
+/// Does nothing: what is made in the station's directory inherits that the station's account may read it.
+///
+/// # Errors
+/// None.
+pub fn hand_over(_: &File, _: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// The same for a directory.
+///
+/// # Errors
+/// None.
+pub fn hand_over_dir(_: &Path, _: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// Whether others than the station's account, the system and its administrators may read an open file.
+///
+/// # Errors
+/// Those of the file system.
+pub fn is_open_to_others(file: &File) -> Result<bool> {
+    let found = Found::of(file)?;
+    let own = Sid::own()?;
+    // The station's account where IT looks, is the one that owns it or that alone is named besides.
+    let others = found.readers.iter().filter(|reader| !reader.is_system() && **reader != own);
+    Ok(others.filter(|reader| **reader != found.owner).count() > usize::from(own.is_system()))
+}
+
+/// The command that closes a file to others.
+#[must_use]
+pub fn remedy(place: &Path) -> String {
+    format!("icacls \"{}\" /reset", place.display())
+}
+
+/// Whether this process runs as the owner of a directory, or would make it.
+#[must_use]
+pub fn is_own(place: &Path) -> bool {
+    let found = open_dir(place, READ_CONTROL).and_then(|dir| Found::of(&dir));
+    match (found, Sid::own()) {
+        (Ok(found), Ok(own)) => found.owner == own || found.readers.contains(&own),
+        (Err(error), _) => error.kind() == ErrorKind::NotFound,
+        (Ok(_), Err(_)) => false,
+    }
+}
+
+/// Makes the names in a directory durable.
+///
+/// # Errors
+/// Those of the file system.
+pub fn sync_dir(place: &Path) -> Result<()> {
+    open_dir(place, GENERIC_WRITE)?.sync_all()
+}
+
+/// Makes all files of a directory durable, one after the other: only an administrator may flush a volume.
+///
+/// # Errors
+/// Those of the file system.
+pub fn sync_files(place: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(place)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            OpenOptions::new().write(true).open(entry.path())?.sync_all()?;
+        }
+    }
+    sync_dir(place)
+}
+
+fn open_dir(place: &Path, access: u32) -> Result<File> {
+    OpenOptions::new().access_mode(access).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(place)
+}
+
+/// Gives a directory the list of a closed one.
+fn close(place: &Path) -> Result<()> {
+    let own = Sid::own()?.text()?;
+    let list = format!("D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;{own})");
+    set(&open_dir(place, READ_CONTROL | WRITE_DAC)?, &list)
+}
+
+/// Gives a file the list of a closed one.
+fn close_file(place: &Path) -> Result<()> {
+    let own = Sid::own()?.text()?;
+    let file = OpenOptions::new().access_mode(READ_CONTROL | WRITE_DAC).open(place)?;
+    set(&file, &format!("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;{own})"))
+}
+
+/// Not SetSecurityInfo: it looks for what the list could inherit, and this one inherits nothing.
+#[expect(unsafe_code, reason = "access lists are set through the system's own calls")]
+fn set(file: &File, list: &str) -> Result<()> {
+    let wanted = Descriptor::parse(list)?;
+    let information = DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
+    // SAFETY: the handle and the descriptor outlive the call.
+    let done = unsafe { SetKernelObjectSecurity(file.as_raw_handle(), information, wanted.as_ptr()) };
+    if done == 0 { Err(Error::last_os_error()) } else { Ok(()) }
+}
+
+/// What a file's or directory's security says.
+struct Found {
+    owner: Sid,
+    /// Who may read it.
+    readers: Vec<Sid>,
+}
+
+impl Found {
+    #[expect(unsafe_code, reason = "access lists are read through the system's own calls")]
+    fn of(file: &File) -> Result<Self> {
+        let (mut owner, mut list, mut whole) = (null_mut(), null_mut(), null_mut());
+        // SAFETY: the handle outlives the call; the answers are written into pointers of ours.
+        let code = unsafe {
+            GetSecurityInfo(
+                file.as_raw_handle(),
+                SE_FILE_OBJECT,
+                OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION,
+                &raw mut owner,
+                null_mut(),
+                &raw mut list,
+                null_mut(),
+                &raw mut whole,
+            )
+        };
+        if code != ERROR_SUCCESS {
+            return Err(security::error(code));
+        }
+        // Owner and list lie in it.
+        let _whole = Descriptor::of(whole);
+        // SAFETY: owner and list point into the descriptor, which lives until the end of this function.
+        let (owner, readers) = unsafe { (Sid::copy(owner)?, security::allowed(list, READ)?) };
+        Ok(Self { owner, readers })
+    }
+
+    /// Whether a file in this place may be read by others than those that its directory is closed to.
+    fn is_open(&self, place: &Path) -> bool {
+        let above =
+            place.parent().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
+        let directory = above.and_then(|above| Self::of(&open_dir(above, READ_CONTROL).ok()?).ok());
+        let own = Sid::own().ok();
+        let known = |reader: &&Sid| {
+            reader.is_system()
+                || Some(*reader) == own.as_ref()
+                || directory.as_ref().is_some_and(|directory| {
+                    directory.readers.iter().filter(|named| !named.is_system()).count() == 1
+                        && directory.readers.contains(reader)
+                })
+        };
+        !self.readers.iter().all(|reader| known(&reader))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_closed_names_no_other_account() {
+        let place = tempfile::tempdir().unwrap();
+        let state = place.path().join("state");
+        dir(&state).unwrap();
+        assert!(is_closed(&state).unwrap() && is_own(&state));
+        let path = state.join("secret");
+        let made = file(&path).unwrap();
+        assert!(!is_open_to_others(&made).unwrap());
+        // A list that names everybody is seen, and taken back.
+        let open = OpenOptions::new().access_mode(READ_CONTROL | WRITE_DAC).open(&path).unwrap();
+        set(&open, "D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;WD)").unwrap();
+        assert!(is_open_to_others(&open).unwrap(), "everybody was not seen");
+        assert!(!is_open_to_others(&file(&path).unwrap()).unwrap());
+        let others = open_dir(&state, READ_CONTROL | WRITE_DAC).unwrap();
+        set(&others, "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;WD)(A;OICI;FA;;;OW)").unwrap();
+        assert!(!is_closed(&state).unwrap(), "everybody was not seen");
+        dir(&state).unwrap();
+        assert!(is_closed(&state).unwrap());
+    }
+
+    #[test]
+    fn names_and_files_can_be_made_durable() {
+        let place = tempfile::tempdir().unwrap();
+        drop(new_file(&place.path().join("a")).unwrap());
+        assert!(new_file(&place.path().join("a")).is_err());
+        sync_files(place.path()).unwrap();
+        sync_dir(place.path()).unwrap();
+    }
+}

@@ -1,0 +1,6 @@
+# What programs under Wine are to be given, for the prefix $1: to be read by other scripts (.).
+export WINEPREFIX=$(realpath -m "$1")
+export WINEARCH=win64
+# Loader errors are hidden too: whoever tests looks for what a program says, never for silence.
+export WINEDEBUG=-all
+export WINEDLLOVERRIDES="mscoree=;mshtml="

@@ -5,6 +5,7 @@
 #
 # Use: packaging/setup.sh [run|test|bench]      each has what the ones before it have; default: bench
 #      packaging/setup.sh deb                   what it takes to make the package and to try it
+#      packaging/setup.sh image                 and the disk image
 set -euo pipefail
 
 build="gcc libc6-dev libpcsclite-dev make pkg-config"
@@ -15,6 +16,7 @@ test="at chromium cron cups-client cups-daemon firefox-esr git gpg gpg-agent gpg
       openssh-client openssh-server passwd postgresql python3 python3-venv sudo systemd vsmartcard-vpcd x11-apps x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
       xserver-xorg-video-dummy xterm xvfb"
 deb="debhelper dpkg-dev iproute2 lintian mmdebstrap python3"
+image="dosfstools fdisk git mtools ovmf qemu-system-x86 qemu-utils tesseract-ocr tesseract-ocr-eng"
 bench="i3lock systemd-journal-remote xsecurelock"
 
 # One that came from elsewhere than Debian brings npm along, and does not stand beside Debian's.
@@ -27,8 +29,9 @@ case "${1:-bench}" in
   test) wanted="$build $run $test" ;;
   bench) wanted="$build $run $test $bench" ;;
   deb) wanted="$build $deb" ;;
+  image) wanted="$build $deb $image" ;;
   *)
-    echo "setup: there is no part called $1: use run, test, bench or deb" >&2
+    echo "setup: there is no part called $1: use run, test, bench, deb or image" >&2
     exit 2
     ;;
 esac

@@ -63,6 +63,7 @@
 //! | where a test can let the shell fail (feature `faults`) | `platform/linux/faults.rs` |
 //! | what a host must have, and what IT is told of it | [`ctl::doctor`], one file for a group of requirements |
 //! | how a host becomes a kiosk and back, its units and settings | [`ctl::kiosk`], `packaging/systemd/`, `packaging/host/` |
+//! | the disk image: how it is made, starts, is seeded and updates itself | `packaging/image/`; `tests/image/` starts it |
 //! | a command of `cleanshiftctl`, the demo | [`ctl`] |
 //!
 //! # Invariants

@@ -46,7 +46,7 @@ boot_mib=96
 # What the package depends on, as it says itself, is fetched with the rest, once.
 depends=$(dpkg-deb -f "$deb" Depends | tr ',' '\n' | sed 's/([^)]*)//; s/|.*//; s/[[:space:]]//g' | sort -u)
 system="ca-certificates cryptsetup-bin dbus dosfstools e2fsprogs grub-common grub-efi-amd64-signed initramfs-tools iproute2
-  kmod libtss2-esys-3.0.2-0t64 libtss2-mu-4.0.1-0t64 libtss2-rc0t64 libtss2-tcti-device0t64 linux-image-amd64 netbase
+  kmod libtss2-esys-3.0.2-0t64 libtss2-mu-4.0.1-0t64 libtss2-rc0t64 libtss2-tcti-device0t64 linux-image-amd64 netbase openssh-server
   procps shim-signed systemd-cryptsetup systemd-repart systemd-resolved systemd-sysv systemd-timesyncd tpm-udev
   tzdata udev zstd"
 tools="dosfstools e2fsprogs fdisk grub-common grub-pc-bin libarchive13t64 mtools"
@@ -76,7 +76,7 @@ trap 'rm -rf "$work"' EXIT
 tar -C "$work/root" --numeric-owner --xattrs -xpf "$into/base.tar" --exclude='./dev/*'
 cp "$deb" "$work/root/tmp/cleanshift.deb"
 cp -r --no-preserve=mode,ownership packaging/image/root "$work/overlay"
-chmod 755 "$work/overlay"/usr/lib/cleanshift/station/{disk,seed,ready,update,good,no-shell}
+chmod 755 "$work/overlay"/usr/lib/cleanshift/station/{disk,seed,ready,host-key,update,good,no-shell}
 # Twice what is in it and the programs of one more kernel: what updates need until the next image.
 root_mib=$(($(du -sm "$work/root" | cut -f1) * 5 / 4 + 512))
 for file in $(grep -rl '@[A-Z_]*@' "$work/overlay") ; do

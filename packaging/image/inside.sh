@@ -23,12 +23,12 @@ cleanshiftctl kiosk enable --root /mnt --anyway >/tmp/log 2>&1 || { cat /tmp/log
 umount /mnt
 
 systemctl --quiet enable cleanshift-disk.service cleanshift-seed.service cleanshift-update.timer cleanshift-good.timer \
-  systemd-networkd.service systemd-resolved.service systemd-timesyncd.service
+  systemd-networkd.service systemd-resolved.service systemd-timesyncd.service ssh.service
 # No shells but the station's own, and no updates but its own.
 systemctl --quiet mask debug-shell.service console-getty.service serial-getty@.service container-getty@.service \
   systemd-firstboot.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer
 systemctl --quiet disable systemd-networkd-wait-online.service
-usermod --lock --expiredate 1 root
+usermod --lock root
 mkdir -p /state
 printf '%s\n' '/dev/root / ext4 ro 0 0' 'tmpfs /tmp tmpfs nosuid,nodev,mode=1777,size=50% 0 0' \
   'tmpfs /var/tmp tmpfs nosuid,nodev,mode=1777,size=25% 0 0' >/etc/fstab
@@ -48,5 +48,5 @@ ls /vmlinuz /initrd.img >/dev/null
 apt-get clean
 rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old \
   /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid- /var/lib/systemd/* /tmp/* /root/.cache \
-  /var/cache/man /etc/ssl/private/* /var/lib/sgml-base /usr/share/info/dir.old
+  /var/cache/man /etc/ssl/private/* /etc/ssh/ssh_host_* /var/lib/sgml-base /usr/share/info/dir.old
 INSIDE

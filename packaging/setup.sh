@@ -16,7 +16,7 @@ test="at chromium cron cups-client cups-daemon firefox-esr git gpg gpg-agent gpg
       openssh-client openssh-server passwd postgresql python3 python3-venv sudo systemd vsmartcard-vpcd x11-apps x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
       xserver-xorg-video-dummy xterm xvfb"
 deb="debhelper dpkg-dev iproute2 lintian mmdebstrap python3"
-image="dosfstools fdisk git mtools ovmf qemu-system-x86 qemu-utils tesseract-ocr tesseract-ocr-eng"
+image="dosfstools fdisk git mtools openssh-client ovmf qemu-system-x86 qemu-utils tesseract-ocr tesseract-ocr-eng"
 bench="i3lock systemd-journal-remote xsecurelock"
 
 # One that came from elsewhere than Debian brings npm along, and does not stand beside Debian's.

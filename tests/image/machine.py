@@ -36,7 +36,9 @@ class Machine:
             "-device", "qemu-xhci,id=usb", "-device", "usb-tablet,bus=usb.0",
             "-chardev", f"socket,id=card,path={run}/badge",
             "-device", "usb-ccid,bus=usb.0", "-device", "ccid-card-passthru,chardev=card",
-            "-nic", "user,model=virtio-net-pci,restrict=on", "-rtc", "base=utc",
+            # The station reaches nothing, and is reached by SSH from this host alone.
+            "-netdev", "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:22",
+            "-device", "virtio-net-pci,netdev=net,romfile=", "-rtc", "base=utc",
             "-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng", *more,
         ]
         if firmware == "uefi":
@@ -73,6 +75,21 @@ class Machine:
                 raise RuntimeError(f"QEMU refused {what}: {answer['error']['desc']}")
             if "return" in answer:
                 return answer["return"]
+
+    def inside(self, key, *command, seconds=600):
+        """Runs a command in the station as root, by SSH, and answers its exit code and what it printed."""
+        ports = self.ask("human-monitor-command", **{"command-line": "info usernet"})
+        port = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)", ports)[1]
+        last = time.monotonic() + seconds
+        while True:
+            done = subprocess.run(
+                ["ssh", "-F", "none", "-i", key, "-p", port, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+                 "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=60", "-o", "BatchMode=yes", "root@127.0.0.1", *command],
+                capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+            # 255: the server is not there yet.
+            if done.returncode != 255 or time.monotonic() > last:
+                return done.returncode, done.stdout + done.stderr
+            time.sleep(5)
 
     def shot(self, name):
         """Keeps a picture of the screen."""

@@ -36,7 +36,12 @@ def seed(place):
     with open(stick, "wb") as file:
         file.truncate(64 << 20)
     run("mkfs.fat", "-n", "CLEANSHIFT", stick)
-    run("mcopy", "-i", stick, f"{HERE}/seed/policy.toml", f"{HERE}/seed/roster.csv", "::/")
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{place}/key")
+    shutil.copy(f"{place}/key.pub", f"{place}/authorized_keys")
+    with open(f"{place}/hostname", "w") as file:
+        file.write("station-12\n")
+    run("mcopy", "-i", stick, f"{HERE}/seed/policy.toml", f"{HERE}/seed/roster.csv", f"{place}/authorized_keys",
+        f"{place}/hostname", "::/")
     return stick
 
 
@@ -99,6 +104,32 @@ def works(machine, name):
     machine.until("ward-4", STEP, f"{name}-typed", TROUBLE)
 
 
+def looked(machine, place):
+    """What IT sees who comes in: the doctor finds nothing bad, no root can be written to, the units are hardened."""
+    key = f"{place}/key"
+    code, doctor = machine.inside(key, "cleanshiftctl", "doctor")
+    with open(f"{place}/doctor.txt", "w") as kept:
+        kept.write(doctor)
+    if code != 0:
+        raise AssertionError(f"doctor finds something bad, or SSH does not lead in: {code}\n{doctor}")
+    if machine.inside(key, "touch", "/usr/here")[0] == 0:
+        raise AssertionError("the root can be written to")
+    wanted = {
+        "disk.txt": ("journalctl -b -u cleanshift-disk -u cleanshift-seed --no-pager; findmnt; lsblk -o NAME,SIZE,PARTLABEL,FSTYPE",
+                     "the station's partition is"),
+        "security.txt": ("systemd-analyze security --no-pager | grep -E 'UNIT|cleanshift'", "cleanshift.service"),
+        "failed.txt": ("systemctl --failed --no-pager; systemd-analyze time; systemctl list-timers --no-pager", "cleanshift-update"),
+        "account.txt": ("passwd -S root; cat /proc/cmdline; systemctl is-enabled emergency.service debug-shell.service", "root L"),
+    }
+    for name, (command, holds) in wanted.items():
+        said = machine.inside(key, command)[1]
+        with open(f"{place}/{name}", "w") as kept:
+            kept.write(said)
+        if holds not in said:
+            raise AssertionError(f"{name} does not say {holds}: {said}")
+    print(f"  {machine.age():6.0f} s: SSH, doctor: {doctor.strip().splitlines()[-1]}", flush=True)
+
+
 def main():
     image, ctl = sys.argv[1:]
     place = os.path.abspath(f"{image}/test")
@@ -117,6 +148,7 @@ def main():
         machine.plug(stick)
         machine.until("Tap your badge", START, "2-vacant")
         machine.unplug()
+        looked(machine, place)
 
         print("test-image: a badge, a PIN, an app, a handoff")
         come(machine, ANA, "3-ana", one_time(place, ANA))

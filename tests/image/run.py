@@ -136,7 +136,7 @@ def main():
     shutil.rmtree(place, ignore_errors=True)
     os.makedirs(place)
     disk = f"{place}/disk.qcow2"
-    run("qemu-img", "create", "-f", "qcow2", "-b", os.path.abspath(f"{image}/cleanshift.qcow2"), "-F", "qcow2", disk, SIZE)
+    run("qemu-img", "create", "-f", "qcow2", "-b", os.path.abspath(f"{image}/cleanshift.raw"), "-F", "raw", disk, SIZE)
     stick = seed(place)
     times = {}
 

@@ -1,7 +1,8 @@
 # Each target installs what it misses through packaging/setup.sh, which says so.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test test-faults test-kiosk test-sabotage test-windows soak bench deb test-deb msi test-msi
+.PHONY: demo test test-faults test-kiosk test-sabotage test-windows soak bench deb test-deb image test-image
+.PHONY: compare-image msi test-msi
 
 # The main job on virtual badges and real apps. With a display it opens a window; without one it runs
 # a scripted shift and leaves pictures and the verified log in target/demo.
@@ -75,6 +76,29 @@ SUITES ?= bookworm trixie
 test-deb:
 	$(MAKE) deb
 	tests/deb/run.sh $(SUITES)
+
+# A disk image of a station, of Debian 13 and the package: target/image/cleanshift.raw and .qcow2, as root. What
+# operators work with is named: make image APPS="chromium firefox-esr"
+image: export APPS ?= chromium
+image:
+	packaging/setup.sh image
+	$(MAKE) deb
+	packaging/image/build.sh $(TARGET)/debian/cleanshift_$(VERSION)_$(shell dpkg --print-architecture).deb $(TARGET)/image
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+
+# Starts the image in QEMU without KVM and works there: a seed, a badge, a PIN, an app, a power cut, the log. It is
+# slow; its pictures are kept in target/image/test.
+test-image: export APPS ?= xterm
+test-image:
+	$(MAKE) image
+	cargo build --bin cleanshiftctl
+	tests/image/run.sh $(TARGET)/image $(TARGET)/debug/cleanshiftctl
+
+# Makes the image a second time, and lists what differs.
+compare-image: export APPS ?= chromium
+compare-image:
+	$(MAKE) image
+	packaging/image/again.sh $(TARGET)/debian/cleanshift_$(VERSION)_$(shell dpkg --print-architecture).deb $(TARGET)/image
 
 # The package for Windows: target/msi/cleanshift-VERSION-x64.msi, unsigned unless CLEANSHIFT_SIGN_CERT and
 # CLEANSHIFT_SIGN_KEY name a certificate and its key. PROFILE=dev packs the programs of a development build.

@@ -5,6 +5,7 @@
 #
 # Use: packaging/setup.sh [run|test|bench]      each has what the ones before it have; default: bench
 #      packaging/setup.sh deb                   what it takes to make the package and to try it
+#      packaging/setup.sh image                 and the disk image
 #      packaging/setup.sh windows               what it takes to build for Windows and to test that under Wine
 #      packaging/setup.sh msi                   the same, and what it takes to make the package for Windows and to try it
 set -euo pipefail
@@ -17,6 +18,7 @@ test="at chromium cron cups-client cups-daemon firefox-esr git gpg gpg-agent gpg
       openssh-client openssh-server passwd postgresql python3 python3-venv sudo systemd vsmartcard-vpcd x11-apps x11-utils x11-xserver-utils xauth xclip xdotool xinput xserver-xorg-core
       xserver-xorg-video-dummy xterm xvfb"
 deb="debhelper dpkg-dev iproute2 lintian mmdebstrap python3"
+image="dosfstools fdisk git mtools openssh-client ovmf qemu-system-x86 qemu-utils tesseract-ocr tesseract-ocr-eng"
 windows="cargo-web binutils-mingw-w64-x86-64 fonts-dejavu-core g++-mingw-w64-x86-64-win32 gcc-mingw-w64-x86-64-win32
          iproute2 libpcsclite1 libwine-dev pcscd python3 rust-web-src rustc-web util-linux vsmartcard-vpcd wine wine64
          wine64-tools xauth xdotool xvfb"
@@ -33,10 +35,11 @@ case "${1:-bench}" in
   test) wanted="$build $run $test" ;;
   bench) wanted="$build $run $test $bench" ;;
   deb) wanted="$build $deb" ;;
+  image) wanted="$build $deb $image" ;;
   windows) wanted="$build $windows" ;;
   msi) wanted="$build $windows $msi" ;;
   *)
-    echo "setup: there is no part called $1: use run, test, bench, deb, windows or msi" >&2
+    echo "setup: there is no part called $1: use run, test, bench, deb, image, windows or msi" >&2
     exit 2
     ;;
 esac

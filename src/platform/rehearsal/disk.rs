@@ -9,9 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::dice::Dice;
 
-/// Between the parts of a name: each system joins them in its own way.
-const SEPARATORS: [char; 2] = ['/', '\\'];
-
 /// What a power cut leaves whole: of a write that was not synced, any of its sectors may be there.
 const SECTOR: usize = 512;
 
@@ -151,7 +148,7 @@ impl Disk {
         };
         let files = &self.inner().files;
         let files = files.iter().filter(|(_, file)| file.live.is_some());
-        let files = files.map(|(name, file)| (name.rsplit(SEPARATORS).next().unwrap_or(name), file));
+        let files = files.map(|(name, file)| (name.rsplit('/').next().unwrap_or(name), file));
         let files: Vec<_> = files.map(|(name, file)| (name.to_owned(), synced(file))).collect();
         let copy = Self::with(BTreeMap::new(), seed);
         let dir = copy.dir();
@@ -167,7 +164,7 @@ impl Disk {
 
     /// The disk on which this file lies.
     pub(super) fn of(path: &str) -> Option<Arc<Self>> {
-        let number = path.split(SEPARATORS).nth(1)?.parse().ok()?;
+        let number = path.split('/').nth(1)?.parse().ok()?;
         let disks = DISKS.lock().unwrap_or_else(PoisonError::into_inner);
         disks.1.get(&number)?.upgrade()
     }

@@ -415,7 +415,8 @@ unsafe extern "C" fn full_path(
     room: c_int,
     out: *mut c_char,
 ) -> c_int {
-    let Some(path) = text(path) else { return ffi::SQLITE_CANTOPEN };
+    // Windows joins names with another sign; the disk knows one.
+    let Some(path) = text(path).map(|path| path.replace('\\', "/")) else { return ffi::SQLITE_CANTOPEN };
     if path.len() >= usize::try_from(room).unwrap_or(0) {
         return ffi::SQLITE_CANTOPEN;
     }

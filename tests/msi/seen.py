@@ -25,8 +25,8 @@ for line in text.splitlines():
     elif "=" in line:
         if re.search(r"\\Installer\\(UserData|Products|Features|UpgradeCodes|Folders)\b", key):
             continue
-        # Wine's notes on the graphics card.
-        if re.search(r"\\Control\\(Class|Video)\\", key):
+        # Wine's notes on the graphics card, and how many services it has ever started.
+        if re.search(r"\\Control\\(Class|Video)\\|\\Control\\ServiceCurrent$", key):
             continue
         place = re.sub(r"\\Uninstall\\\{[0-9A-Fa-f-]{36}\}", r"\\Uninstall\\{PRODUCT}", key)
         if place != key:

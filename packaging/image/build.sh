@@ -95,7 +95,7 @@ say "making the disk"
 tar -C "$work/root" --sort=name --numeric-owner --xattrs --xattrs-include='security.*' --format=posix \
   --pax-option=delete=atime,delete=ctime --mtime="@$SOURCE_DATE_EPOCH" --clamp-mtime -cf "$work/root.tar" .
 python3 packaging/image/files.py "$work/root.tar" >"$into/cleanshift.files"
-made=$into/tools/work
+made=$into/tools/make
 rm -rf "$made"
 mkdir "$made"
 mv "$work/root.tar" "$made/root.tar"
@@ -104,7 +104,7 @@ cp "$work/root"/usr/lib/shim/{shimx64.efi.signed,mmx64.efi.signed} "$work/root/u
 printf '%s\n' "SLOT_A=$slot_a" "BOOT_ID=${boot:0:8}" "ROOT_MIB=$root_mib" "BOOT_MIB=$boot_mib" >"$made/sizes"
 cp packaging/image/disk.sh "$made/"
 chroot "$into/tools" env SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" LC_ALL=C.UTF-8 TZ=UTC PATH=/usr/sbin:/usr/bin \
-  bash /work/disk.sh
+  bash /make/disk.sh
 rm -f "$into/cleanshift.raw"
 truncate -s "$((boot_mib + root_mib + 4))M" "$into/cleanshift.raw"
 # GPT: 1 for BIOS, 2 for both loaders, 3 the root. The station makes 4, the other root, and 5, its own.
@@ -113,14 +113,14 @@ printf '%s\n' "label: gpt" "label-id: $disk" "first-lba: 2048" \
   "start=1MiB, size=1MiB, type=21686148-6449-6E6F-744E-656564454649, uuid=$bios, name=cleanshift-bios" \
   "start=2MiB, size=${boot_mib}MiB, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, uuid=$boot, name=cleanshift-boot" \
   "start=$((boot_mib + 2))MiB, size=${root_mib}MiB, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, uuid=$slot_a, name=cleanshift-a" |
-  chroot "$into/tools" sfdisk --quiet /work/disk
+  chroot "$into/tools" sfdisk --quiet /make/disk
 python3 packaging/image/bios.py "$into/cleanshift.raw" "$into/tools/usr/lib/grub/i386-pc/boot.img" "$made/core.img" 2048
 dd if="$made/boot.fat" of="$into/cleanshift.raw" bs=1M seek=2 conv=notrunc,sparse status=none
 dd if="$made/root.ext4" of="$into/cleanshift.raw" bs=1M seek=$((boot_mib + 2)) conv=notrunc,sparse status=none
 qemu-img convert -O qcow2 "$into/cleanshift.raw" "$into/cleanshift.qcow2"
 (cd "$into" && {
   sha256sum cleanshift.raw cleanshift.packages cleanshift.files
-  for part in boot.fat core.img root.ext4; do echo "$(sha256sum <"tools/work/$part" | cut -c1-64)  $part"; done
+  for part in boot.fat core.img root.ext4; do echo "$(sha256sum <"tools/make/$part" | cut -c1-64)  $part"; done
 }) >"$into/cleanshift.sums"
 rm -rf "$made"
 say "$into/cleanshift.raw, $(((boot_mib + root_mib + 4))) MiB; $(wc -l <"$into/cleanshift.packages") packages"

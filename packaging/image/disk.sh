@@ -1,7 +1,7 @@
 #!/bin/bash
-# Makes the file systems and the loader for BIOS, with Debian 13's own tools. Runs in their root; /work has what goes in.
+# Makes the file systems and the loader for BIOS, with Debian 13's own tools. Runs in their root; /make has what goes in.
 set -euo pipefail
-cd /work
+cd /make
 . ./sizes
 truncate -s "${ROOT_MIB}M" root.ext4
 mke2fs -q -t ext4 -b 4096 -m 0 -L cleanshift-a -U "$SLOT_A" -E "hash_seed=$SLOT_A,lazy_itable_init=0,lazy_journal_init=0,nodiscard" \

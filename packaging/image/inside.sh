@@ -47,6 +47,6 @@ ls /vmlinuz /initrd.img >/dev/null
 # What differs from one making to the next, and what nobody needs.
 apt-get clean
 rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old \
-  /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid- /var/lib/systemd/* /tmp/* /root/.cache \
+  /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid- /var/lib/systemd/* /tmp/* ~root/.cache \
   /var/cache/man /etc/ssl/private/* /etc/ssh/ssh_host_* /var/lib/sgml-base /usr/share/info/dir.old
 INSIDE

@@ -20,7 +20,7 @@ test="at chromium cron cups-client cups-daemon firefox-esr git gpg gpg-agent gpg
 deb="debhelper dpkg-dev iproute2 lintian mmdebstrap python3"
 image="dosfstools fdisk git mtools openssh-client ovmf qemu-system-x86 qemu-utils tesseract-ocr tesseract-ocr-eng"
 windows="cargo-web binutils-mingw-w64-x86-64 fonts-dejavu-core g++-mingw-w64-x86-64-win32 gcc-mingw-w64-x86-64-win32
-         iproute2 libpcsclite1 libwine-dev pcscd python3 rust-web-src rustc-web util-linux vsmartcard-vpcd wine wine64
+         iproute2 libgssapi-krb5-2 libkrb5-3 libpcsclite1 libwine-dev pcscd python3 rust-web-src rustc-web util-linux vsmartcard-vpcd wine wine64
          wine64-tools xauth xdotool xvfb"
 msi="msitools openssl osslsigncode wixl"
 bench="i3lock systemd-journal-remote xsecurelock"

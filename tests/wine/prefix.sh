@@ -25,7 +25,14 @@ wine wineboot -i
 wine winecfg -v win10
 system=$WINEPREFIX/drive_c/windows/system32
 cp "$shims/bcryptprimitives.dll" "$shims/winscard.dll" "$shims/pcscbridge.dll" "$system/"
+cp "$shims/network.dll" "$system/cleanshift-network.dll"
 wine reg add 'HKCU\Software\Wine\DllOverrides' /v winscard /d native,builtin /f
+services='HKLM\System\CurrentControlSet\Services\Cleanshift network\NetworkProvider'
+wine reg add "$services" /v Name /d 'Cleanshift network' /f
+wine reg add "$services" /v ProviderPath /d 'C:\windows\system32\cleanshift-network.dll' /f
+wine reg add 'HKLM\System\CurrentControlSet\Control\NetworkProvider\Order' /v ProviderOrder /d 'Cleanshift network' /f
+# Windows has this key in every account, and Wine fails to list what is remembered without it.
+wine reg add 'HKCU\Network' /f
 # An account's folders are its own: Wine lets them lead to those of whoever runs it, so that what is swept would be hers.
 find "$WINEPREFIX/drive_c/users" -maxdepth 2 -type l | while read -r folder; do # leads elsewhere
   rm "$folder"

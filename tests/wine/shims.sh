@@ -1,6 +1,7 @@
 #!/bin/bash
-# Builds what Wine 8 lacks for Cleanshift's programs to run into <target>/wine/: a source of random bytes, and a
-# bridge from Windows' card calls to this machine's libpcsclite. For tests alone: nothing of it is shipped.
+# Builds what Wine 8 lacks for Cleanshift's programs to run into <target>/wine/: a source of random bytes, a bridge
+# from Windows' card calls to this machine's libpcsclite, and a network whose connections can be remembered and ended.
+# For tests alone: nothing of it is shipped.
 #
 # Use: tests/wine/shims.sh        prints the directory; builds only what is older than its source
 set -euo pipefail
@@ -38,6 +39,10 @@ if older "$into/pcscbridge.dll" pcscbridge.c pcscbridge.spec; then
   winegcc -shared -m64 -o "$into/new/pcscbridge.dll.so" "$into/new/pcscbridge.o" pcscbridge.spec -lpcsclite
   # By this name alone Wine takes it for a library of the program's.
   mv "$into/new/pcscbridge.dll.so" "$into/pcscbridge.dll"
+fi
+if older "$into/network.dll" network.c network.def; then
+  x86_64-w64-mingw32-gcc -shared -O1 -s -Wall -Werror -o "$into/new/network.dll" network.c network.def -ladvapi32
+  mv "$into/new/network.dll" "$into/"
 fi
 if older "$into/ordinary.exe" ordinary.c; then
   x86_64-w64-mingw32-gcc -O1 -s -Wall -Werror -municode -o "$into/new/ordinary.exe" ordinary.c

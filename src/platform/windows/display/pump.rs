@@ -18,8 +18,8 @@ use windows_sys::Win32::System::LibraryLoader::GetModuleHandleW;
 use windows_sys::Win32::System::Threading::{CreateEventW, SetEvent};
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     CreateWindowExW, DefWindowProcW, DestroyWindow, DispatchMessageW, IDC_ARROW, LoadCursorW, MA_NOACTIVATE,
-    MSG, MWMO_INPUTAVAILABLE, MsgWaitForMultipleObjectsEx, PM_REMOVE, PeekMessageW, QS_ALLINPUT,
-    RegisterClassExW, WM_CLOSE, WM_DISPLAYCHANGE, WM_MOUSEACTIVATE, WM_SETTINGCHANGE, WNDCLASSEXW,
+    MSG, MWMO_INPUTAVAILABLE, MsgWaitForMultipleObjectsEx, PM_NOREMOVE, PM_REMOVE, PeekMessageW, QS_ALLINPUT,
+    RegisterClassExW, WM_CLOSE, WM_DISPLAYCHANGE, WM_MOUSEACTIVATE, WM_SETTINGCHANGE, WM_USER, WNDCLASSEXW,
     WS_EX_NOACTIVATE, WS_EX_TOOLWINDOW, WS_EX_TOPMOST, WS_POPUP,
 };
 
@@ -92,7 +92,10 @@ impl<T: Hands + 'static> Pump<T> {
         let woken = Arc::clone(&wake);
         let there = Arc::clone(&desktop);
         let thread = std::thread::spawn(move || {
-            let made = there.take_thread().and_then(|()| make());
+            let made = there.take_thread().and_then(|()| {
+                have_queue();
+                make()
+            });
             // The one that is dropped last must not be this one, while its thread is there.
             drop(there);
             match made {
@@ -168,6 +171,14 @@ impl<T> Drop for Pump<T> {
             }
         }
     }
+}
+
+/// From here on the thread has a queue for messages. A hook of a thread without one would not be called until its
+/// first wait, and what comes meanwhile would pass it by.
+fn have_queue() {
+    let mut message = MSG::default();
+    // SAFETY: the message is a plain structure of this frame; nothing is taken from the queue.
+    let _ = unsafe { PeekMessageW(&mut message, std::ptr::null_mut(), WM_USER, WM_USER, PM_NOREMOVE) };
 }
 
 fn wake(event: &OwnedHandle) {

@@ -1,14 +1,18 @@
-//! Class 8: the clipboard, which all desktops and accounts of one sign-in share, and whether Windows keeps a history of
-//! it. A history that is on cannot be emptied from here, and is told as unknown: never passed over.
+//! Class 8: the clipboard, which all desktops and accounts of one sign-in share, and the history that Windows keeps of it.
+//! A history that is on is emptied and looked at once more by Windows' own calls; where they do not answer, it is
+//! unknown, and never passed over.
 
 use std::time::Duration;
 
+use windows::ApplicationModel::DataTransfer::{
+    Clipboard, ClipboardHistoryItem, ClipboardHistoryItemsResultStatus,
+};
 use windows_sys::Win32::System::DataExchange::{
     CloseClipboard, CountClipboardFormats, EmptyClipboard, GetClipboardSequenceNumber, OpenClipboard,
 };
 
 use super::{Gate, Ground, Look, Trace};
-use crate::platform::windows::setting;
+use crate::platform::windows::setting::{self, Setting};
 
 pub(super) const GATES: [Gate; 3] = [
     Gate {
@@ -24,12 +28,12 @@ pub(super) const GATES: [Gate; 3] = [
     Gate {
         class: 8,
         name: "clipboard history",
-        what: "",
-        method: "AllowClipboardHistory, EnableClipboardHistory",
-        inside: false,
+        what: "items",
+        method: "AllowClipboardHistory, EnableClipboardHistory, then the history's own list",
+        inside: true,
         partial: None,
         look: history,
-        clear: None,
+        clear: Some(clear_history),
     },
     Gate {
         class: 8,
@@ -96,15 +100,59 @@ fn clear(_: &Ground, _: &[Trace]) {
     let _ = opened(|| unsafe { EmptyClipboard() });
 }
 
+/// What is in the history is never the station's. It is known and shown by its number: what it says is a person's.
 fn history(ground: &Ground) -> Look {
     let found = setting::clipboard_history();
-    if found.on {
-        return Look::unknown(format!(
-            "{}: it cannot be emptied from here. For IT: set the policy AllowClipboardHistory = 0",
-            found.saw
-        ));
+    let required = ground.require.iter().any(|name| name == "clipboard-history");
+    if required || !found.on {
+        return Look::setting(ground, "clipboard-history", found.kept, found.saw);
     }
-    Look::setting(ground, "clipboard-history", found.kept, found.saw)
+    match kept() {
+        Ok(items) => {
+            let numbers = 1..=items.len();
+            Look::Anew(numbers.map(|number| Trace::shown(format!("item {number}"), "in its list")).collect())
+        }
+        Err(why) => Look::unknown(format!(
+            "{}, and {why}. For IT: set the policy AllowClipboardHistory = 0",
+            found.saw
+        )),
+    }
+}
+
+/// How the history is set and, where it is on, whether Windows lets the station empty it.
+#[must_use]
+pub fn clipboard_history() -> Setting {
+    let found = setting::clipboard_history();
+    match found.on.then(kept) {
+        None => found,
+        Some(Ok(_)) => Setting { on: false, saw: format!("{}: the station empties it", found.saw), ..found },
+        Some(Err(why)) => Setting { saw: format!("{}, and {why}", found.saw), ..found },
+    }
+}
+
+/// What Windows keeps in the clipboard's history.
+fn kept() -> Result<Vec<ClipboardHistoryItem>, String> {
+    // The calls are Windows' own runtime's, which is asked for them when they are called: one that has none says so.
+    let silent = |error: windows::core::Error| {
+        format!("what is in it was not told (error 0x{:08x})", error.code().0.cast_unsigned())
+    };
+    let answer = Clipboard::GetHistoryItemsAsync().and_then(|asked| asked.join()).map_err(silent)?;
+    match answer.Status().map_err(silent)? {
+        ClipboardHistoryItemsResultStatus::Success => {
+            Ok(answer.Items().map_err(silent)?.into_iter().collect())
+        }
+        ClipboardHistoryItemsResultStatus::ClipboardHistoryDisabled => Ok(Vec::new()),
+        _ => Err("Windows lets only the program in front look into it".to_owned()),
+    }
+}
+
+/// Empties it. What somebody has pinned stays when all is cleared, and is deleted by itself.
+fn clear_history(_: &Ground, _: &[Trace]) {
+    // Whether it worked is for the second look to tell.
+    let _ = Clipboard::ClearHistory();
+    for item in kept().unwrap_or_default() {
+        let _ = Clipboard::DeleteItemFromHistory(&item);
+    }
 }
 
 fn cloud(ground: &Ground) -> Look {

@@ -40,6 +40,7 @@ use crate::ports::{Answer, GateAnswer};
 
 pub use self::account::{is_administrator, own_sid};
 pub use self::ask::{Ours, heard, program, windows as windows_dir};
+pub use self::clipboard::clipboard_history;
 pub use self::hive::has_machine_key;
 pub use self::lookout::{CLASSES, Lookout};
 

@@ -74,6 +74,29 @@
 //!
 //! In all 30 minutes, of which the restarts of 3, 15 and 16 take most on slow machines.
 //!
+//! # Gates that Wine shows nothing to
+//!
+//! The unit tests plant something for every other gate, which it sees, and of which it sees that it has gone. For these
+//! Wine has nothing that could be planted: each is seen here alone, in the receipt of the step that is named
+//! (`cleanshiftctl log show --json`), once with what is to be found and once without. They are done once for every
+//! version of Windows that is new, beside the half hour.
+//!
+//! | gate | step | why not under Wine | what to plant, and what the gate must say |
+//! |---|---|---|---|
+//! | Windows sessions | 13 | it has one session | the second sign-in that stays: *present*, number of the session |
+//! | WMI consumers | 7 | it keeps no repository | nothing can be planted without an administrator's rights: *absent, unreachable*; as `it`, a consumer of PowerShell's `Set-WmiInstance`: `doctor`'s account row is bad then |
+//! | primary refresh token | 9 | it has no `dsregcmd` | a sign-in at a machine that is joined: *present*, or the baseline's |
+//! | print jobs | 7 | its `EnumJobs` does nothing: the gate is unknown there | a job on a paused printer in the session: *1 cleared* |
+//! | dialled networks | 7 | it has no remote access | `rasdial` of a VPN in the session: *present*, for people to end |
+//! | Recall | 7 | its Windows is older | without the policy *setting*, told as not switched off; with it *off by policy* |
+//! | volume | 7 | it has no output | the volume turned down in the session: *1 cleared*, and it is as before |
+//!
+//! Also by hand alone, because Wine does half of it: that Kerberos tickets are purged (9: the count is seen, `klist` says
+//! none afterwards), that the clipboard's history is emptied (7: with `AllowClipboardHistory` unset and the history on,
+//! `Win+V` after the handoff is empty, and the receipt says *cleared*, also of an item that was pinned; an answer of
+//! *unknown* keeps the station barred, and is written down), what a junction's target is spared (7: `mklink /J` in the
+//! profile's folder, from *Prompt*; its target is untouched), and that mapped drives of a real server go (7: `net use`).
+//!
 //! # What is shown by neither this nor the tests
 //!
 //! * That Microsoft's own brokers (WAM, the search index, Recall) keep nothing in a form that nobody has described.

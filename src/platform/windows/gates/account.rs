@@ -13,7 +13,7 @@ use windows_sys::Win32::Security::{
 };
 use windows_sys::Win32::System::Com::CoTaskMemFree;
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
-use windows_sys::Win32::UI::Shell::SHGetKnownFolderPath;
+use windows_sys::Win32::UI::Shell::{KF_FLAG_DONT_VERIFY, SHGetKnownFolderPath};
 use windows_sys::core::{GUID, PWSTR};
 
 /// The text that a pointer of Windows' leads to.
@@ -100,12 +100,14 @@ pub fn is_administrator() -> Option<bool> {
     asked.then_some(member != 0)
 }
 
-/// Where Windows keeps one of this account's folders.
+/// Where Windows keeps one of this account's folders, whether or not it is there: one that a session has taken away can
+/// come back, and is looked for all the same.
 #[expect(unsafe_code, reason = "Windows is asked by pointers")]
 pub(super) fn folder(id: &GUID) -> Option<PathBuf> {
     let mut path: PWSTR = std::ptr::null_mut();
+    let flags = KF_FLAG_DONT_VERIFY.cast_unsigned();
     // SAFETY: the id is a known one; the place for the path outlives the call.
-    let code = unsafe { SHGetKnownFolderPath(id, 0, std::ptr::null_mut(), &raw mut path) };
+    let code = unsafe { SHGetKnownFolderPath(id, flags, std::ptr::null_mut(), &raw mut path) };
     let found = (code >= 0 && !path.is_null()).then(|| {
         // SAFETY: Windows has made a text that ends with a zero.
         let text = unsafe { text_at(path) };

@@ -57,22 +57,35 @@ const STARTS: [&str; 6] = [
 const OF_WINLOGON: [&str; 5] = ["AppInit_DLLs", "LoadAppInit_DLLs", "Shell", "Userinit", "Taskman"];
 
 fn tasks(_: &Ground) -> Look {
-    let place = ask::windows().join(r"System32\Tasks");
+    let place = tasks_folder();
     if !place.exists() {
         return Look::not_here("this Windows has no scheduled tasks");
     }
     let asked = ask::program("schtasks.exe")
         .ok_or_else(|| "there is no schtasks".to_owned())
         .and_then(|program| ask::heard(&program, &["/query", "/fo", "csv", "/nh"], PATIENCE));
-    match asked {
-        // The first column is a task's whole name; the others are when it runs.
-        Ok(text) => {
-            Look::These(text.lines().filter_map(name).map(|name| Trace::shown(name, "one by name")).collect())
+    // An ordinary account may not list the folder. Where it may, a task that schtasks does not name is found by its file.
+    let files = std::fs::read_dir(&place).is_ok().then(|| folders::look(&[&place]));
+    match (asked, files) {
+        (Err(why), None) => Look::unknown(why),
+        // The files can convict; that schtasks failed leaves the rest unknown.
+        (Err(why), Some(Look::These(found) | Look::Partly(found, _))) => Look::Partly(found, why),
+        (Ok(text), None) => Look::These(named(&text).collect()),
+        (Ok(text), Some(Look::These(found))) => Look::These(found.into_iter().chain(named(&text)).collect()),
+        (Ok(text), Some(Look::Partly(found, why))) => {
+            Look::Partly(found.into_iter().chain(named(&text)).collect(), why)
         }
-        // What may be listed of the folder can convict; that schtasks failed leaves the rest unknown.
-        Err(why) if std::fs::read_dir(&place).is_err() => Look::unknown(why),
-        Err(_) => folders::look(&[&place]),
+        (_, Some(other)) => other,
     }
+}
+
+fn tasks_folder() -> PathBuf {
+    ask::windows().join(r"System32\Tasks")
+}
+
+/// The tasks that schtasks lists: the first column is a task's whole name; the others are when it runs.
+fn named(text: &str) -> impl Iterator<Item = Trace> + '_ {
+    text.lines().filter_map(name).map(|name| Trace::shown(name, "one by name"))
 }
 
 /// The name in a line of schtasks.
@@ -82,12 +95,22 @@ fn name(line: &str) -> Option<&str> {
 }
 
 fn clear_tasks(ground: &Ground, traces: &[Trace]) {
-    folders::delete(ground, traces);
-    let Some(program) = ask::program("schtasks.exe") else { return };
-    for task in traces.iter().filter(|trace| trace.path.is_none()) {
-        // Whether it went is for the second look to tell.
-        let _ = ask::heard(&program, &["/delete", "/f", "/tn", &task.key], PATIENCE);
+    if let Some(program) = ask::program("schtasks.exe") {
+        let place = tasks_folder();
+        for task in traces {
+            let name = match &task.path {
+                None => task.key.clone(),
+                Some(path) => match path.strip_prefix(&place) {
+                    Ok(below) => format!("\\{}", below.display()),
+                    Err(_) => continue,
+                },
+            };
+            // Whether it went is for the second look to tell.
+            let _ = ask::heard(&program, &["/delete", "/f", "/tn", &name], PATIENCE);
+        }
     }
+    // A file that is no task of Windows' own any more.
+    folders::delete(ground, traces);
 }
 
 fn startup(_: &Ground) -> Look {

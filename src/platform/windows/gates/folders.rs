@@ -253,8 +253,9 @@ const KEPT: [&str; 16] = [
     "WER",
 ];
 
+/// Windows takes names for the same whatever their case, and writes some of these in more than one.
 fn is_kept(folder: &Path) -> bool {
-    KEPT.iter().any(|kept| folder.ends_with(kept))
+    folder.file_name().is_some_and(|name| KEPT.iter().any(|kept| name.eq_ignore_ascii_case(kept)))
 }
 
 fn is_empty(folder: &Path) -> bool {

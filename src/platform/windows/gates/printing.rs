@@ -255,3 +255,46 @@ fn kept(ground: &Ground) -> Look {
         Err(code) => Look::unknown(format!("the spooler did not list its printers (error {code})")),
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use windows_sys::Win32::Graphics::Printing::{AddPrinterW, DeletePrinter, PRINTER_INFO_2W};
+
+    use super::*;
+
+    /// Has a printer of this name, which keeps what it prints, for as long as this lives.
+    pub(in crate::platform::windows::gates) struct Printer(PRINTER_HANDLE);
+
+    impl Printer {
+        /// By the driver that the registry was told of.
+        #[expect(unsafe_code, reason = "the spooler is told by pointers")]
+        pub(in crate::platform::windows::gates) fn add(name: &str, driver: &str) -> Self {
+            let [mut name, mut driver, mut port, mut how, mut kind] =
+                [name, driver, "FILE:", "WinPrint", "RAW"].map(wide);
+            let printer = PRINTER_INFO_2W {
+                pPrinterName: name.as_mut_ptr(),
+                pPortName: port.as_mut_ptr(),
+                pDriverName: driver.as_mut_ptr(),
+                pPrintProcessor: how.as_mut_ptr(),
+                pDatatype: kind.as_mut_ptr(),
+                Attributes: PRINTER_ATTRIBUTE_KEEPPRINTEDJOBS,
+                ..Default::default()
+            };
+            // SAFETY: every text ends with a zero and outlives the call.
+            let handle = unsafe { AddPrinterW(std::ptr::null(), 2, (&raw const printer).cast()) };
+            assert!(!handle.is_null(), "the printer was not taken");
+            Self(PRINTER_HANDLE { Value: handle })
+        }
+    }
+
+    impl Drop for Printer {
+        #[expect(unsafe_code, reason = "the spooler is told by pointers")]
+        fn drop(&mut self) {
+            // SAFETY: it was added by this value, and is not used any more.
+            unsafe {
+                let _ = DeletePrinter(self.0);
+                let _ = ClosePrinter(self.0);
+            }
+        }
+    }
+}

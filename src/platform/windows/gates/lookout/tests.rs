@@ -7,6 +7,8 @@ use std::time::SystemTime;
 
 use super::*;
 
+mod planted;
+
 const SOUND: Gate = Gate {
     class: 1,
     name: "sound",
@@ -261,6 +263,8 @@ fn file(gate: &str, folder: &windows_sys::core::GUID, below: &str) {
         fs::write(&path, "Mrs. Example, ward 4").unwrap();
     });
     assert!(!path.exists());
+    let there = crate::platform::windows::gates::account::folder(folder);
+    assert!(there.is_some_and(|there| there.is_dir()), "a folder of Windows' own went with it");
     assert!(!cleared.saw.contains("Example"), "a file's name left the station: {cleared:?}");
 }
 

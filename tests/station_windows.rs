@@ -9,6 +9,8 @@
 
 #[path = "station_windows/ground.rs"]
 mod ground;
+#[path = "station_windows/hostile.rs"]
+mod hostile;
 
 use cleanshift::ctl::demo::stage::wait_for;
 

@@ -1,9 +1,11 @@
 //! A program of a session that wants to outlive it: detached children, an attempt to leave the job, files held
-//! open, traps laid in the profile. It tells what came of each in a file, so that a test can see
-//! that it was tried.
+//! open, traps laid in the profile, something on the clipboard and in Credential Manager. It tells what came of each in a
+//! file, so that a test can see that it was tried.
 //!
 //! `adversary WORDS…`, or the words in the variable `ADVERSARY`:
-//! `stay` · `children COUNT REPORT` · `breakaway REPORT` · `hold FILE REPORT` · `traps PLACE OUTSIDE REPORT` · `exit CODE`
+//! `stay` · `children COUNT REPORT` · `breakaway REPORT` · `hold FILE REPORT` · `traps PLACE OUTSIDE REPORT` ·
+//! `copy TEXT REPORT` · `keep NAME REPORT` · `all PLACE` (each of these, with its report in that place) · `exit CODE`;
+//! for who looks from outside of the session: `paste` · `kept NAME`
 
 fn main() {
     #[cfg(windows)]
@@ -109,6 +111,34 @@ pub(crate) mod adversary {
                 say(report, traps(Path::new(place), Path::new(outside)));
                 stay();
             }
+            ["copy", text, report] => {
+                say(report, left::copy(text));
+                stay();
+            }
+            ["keep", name, report] => {
+                say(report, left::keep(name));
+                stay();
+            }
+            // Without a ready end: a look from outside prints what there is.
+            ["paste"] => println!("{}", left::paste()),
+            ["kept", name] => println!("{}", if left::kept(name) { "kept" } else { "none" }),
+            ["all", place] => {
+                let to = |name: &str| format!("{place}\\{name}.txt");
+                let own = std::env::temp_dir().display().to_string();
+                let all = [
+                    vec!["children".to_owned(), "2".to_owned(), to("children")],
+                    vec!["breakaway".to_owned(), to("breakaway")],
+                    vec!["hold".to_owned(), format!("{own}\\held.txt"), to("hold")],
+                    vec!["traps".to_owned(), own.clone(), format!("{place}\\outside"), to("traps")],
+                    vec!["copy".to_owned(), "Mrs. Example, ward 4".to_owned(), to("copy")],
+                    vec!["keep".to_owned(), "portal of Mrs. Example".to_owned(), to("keep")],
+                ];
+                for words in all {
+                    drop(again(&words).spawn().must("a part of it"));
+                }
+                say(&to("where"), own);
+                stay();
+            }
             ["exit", code] => std::process::exit(code.parse().must("a number")),
             _ => stay(),
         }
@@ -141,6 +171,158 @@ pub(crate) mod adversary {
     fn stay() -> ! {
         loop {
             std::thread::sleep(Duration::from_secs(60));
+        }
+    }
+
+    /// What outlives a program in Windows' own keeping.
+    mod left {
+        use std::ptr::{null, null_mut};
+
+        /// CF_UNICODETEXT.
+        const TEXT: u32 = 13;
+        /// GMEM_MOVEABLE.
+        const MOVEABLE: u32 = 2;
+        /// CRED_TYPE_GENERIC.
+        const GENERIC: u32 = 1;
+        /// CRED_PERSIST_LOCAL_MACHINE.
+        const MACHINE: u32 = 2;
+        type Handle = *mut core::ffi::c_void;
+
+        /// CREDENTIALW.
+        #[repr(C)]
+        struct Credential {
+            flags: u32,
+            kind: u32,
+            name: *mut u16,
+            comment: *mut u16,
+            written: [u32; 2],
+            length: u32,
+            secret: *mut u8,
+            persist: u32,
+            attributes: u32,
+            list: Handle,
+            alias: *mut u16,
+            whose: *mut u16,
+        }
+
+        #[link(name = "user32")]
+        #[expect(unsafe_code, reason = "the clipboard is the system's own")]
+        unsafe extern "system" {
+            fn OpenClipboard(window: Handle) -> i32;
+            fn EmptyClipboard() -> i32;
+            fn SetClipboardData(format: u32, data: Handle) -> Handle;
+            fn GetClipboardData(format: u32) -> Handle;
+            fn CloseClipboard() -> i32;
+        }
+
+        #[link(name = "kernel32")]
+        #[expect(unsafe_code, reason = "the clipboard's memory is the system's own")]
+        unsafe extern "system" {
+            fn GlobalAlloc(flags: u32, bytes: usize) -> Handle;
+            fn GlobalLock(memory: Handle) -> Handle;
+            fn GlobalUnlock(memory: Handle) -> i32;
+            fn GlobalSize(memory: Handle) -> usize;
+        }
+
+        #[link(name = "advapi32")]
+        #[expect(unsafe_code, reason = "Credential Manager is the system's own")]
+        unsafe extern "system" {
+            fn CredWriteW(credential: *const Credential, flags: u32) -> i32;
+            fn CredReadW(name: *const u16, kind: u32, flags: u32, found: *mut *mut Credential) -> i32;
+            fn CredFree(found: Handle);
+        }
+
+        fn wide(text: &str) -> Vec<u16> {
+            text.encode_utf16().chain([0]).collect()
+        }
+
+        fn came_of(done: bool) -> String {
+            if done { "left".to_owned() } else { format!("refused: {}", std::io::Error::last_os_error()) }
+        }
+
+        /// Does something with the clipboard open; others have it open for a moment now and then.
+        #[expect(unsafe_code, reason = "the clipboard is the system's own")]
+        fn opened<T>(deed: impl FnOnce() -> T) -> Option<T> {
+            for _ in 0..100 {
+                // SAFETY: without a window it is opened for this thread.
+                if unsafe { OpenClipboard(null_mut()) } != 0 {
+                    let done = deed();
+                    // SAFETY: this thread has it open.
+                    let _ = unsafe { CloseClipboard() };
+                    return Some(done);
+                }
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            None
+        }
+
+        #[expect(unsafe_code, reason = "the clipboard is the system's own")]
+        pub(super) fn copy(text: &str) -> String {
+            let units = wide(text);
+            // SAFETY: the memory is as large as what is copied into it, and is the clipboard's afterwards.
+            let done = opened(|| unsafe {
+                let _ = EmptyClipboard();
+                let memory = GlobalAlloc(MOVEABLE, units.len() * 2);
+                GlobalLock(memory).cast::<u16>().copy_from_nonoverlapping(units.as_ptr(), units.len());
+                let _ = GlobalUnlock(memory);
+                !SetClipboardData(TEXT, memory).is_null()
+            });
+            came_of(done == Some(true))
+        }
+
+        /// The text on the clipboard; nothing where there is none.
+        #[expect(unsafe_code, reason = "the clipboard is the system's own")]
+        pub(super) fn paste() -> String {
+            // SAFETY: the memory is the clipboard's, which is open, and is as large as it says.
+            let text = opened(|| unsafe {
+                let memory = GetClipboardData(TEXT);
+                if memory.is_null() {
+                    return String::new();
+                }
+                let place = GlobalLock(memory).cast::<u16>();
+                let units = std::slice::from_raw_parts(place, GlobalSize(memory) / 2);
+                let end = units.iter().position(|unit| *unit == 0).unwrap_or(units.len());
+                let text = String::from_utf16_lossy(units.get(..end).unwrap_or_default());
+                let _ = GlobalUnlock(memory);
+                text
+            });
+            text.unwrap_or_else(|| "the clipboard does not open".to_owned())
+        }
+
+        #[expect(unsafe_code, reason = "Credential Manager is the system's own")]
+        pub(super) fn keep(name: &str) -> String {
+            let mut name = wide(name);
+            let mut secret = *b"secret";
+            let credential = Credential {
+                flags: 0,
+                kind: GENERIC,
+                name: name.as_mut_ptr(),
+                comment: null_mut(),
+                written: [0; 2],
+                length: 6,
+                secret: secret.as_mut_ptr(),
+                persist: MACHINE,
+                attributes: 0,
+                list: null_mut(),
+                alias: null_mut(),
+                whose: null_mut(),
+            };
+            // SAFETY: the name ends with a zero; the secret is as long as is said.
+            came_of(unsafe { CredWriteW(&raw const credential, 0) } != 0)
+        }
+
+        #[expect(unsafe_code, reason = "Credential Manager is the system's own")]
+        pub(super) fn kept(name: &str) -> bool {
+            let name = wide(name);
+            let mut found = null::<Credential>().cast_mut();
+            // SAFETY: the name ends with a zero; the place for the answer outlives the call, and is given back.
+            unsafe {
+                let there = CredReadW(name.as_ptr(), GENERIC, 0, &raw mut found) != 0;
+                if there {
+                    CredFree(found.cast());
+                }
+                there
+            }
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) struct Ground {
 }
 
 /// A path as Windows programs name it: Wine shows them the whole tree as a drive.
-fn windows(path: &Path) -> String {
+pub(crate) fn windows(path: &Path) -> String {
     format!("Z:{}", path.display().to_string().replace('/', "\\"))
 }
 
@@ -197,6 +197,22 @@ impl Ground {
             own && String::from_utf8_lossy(&line).to_lowercase().contains(name)
         })
         .collect()
+    }
+
+    /// The files of this name in the station's own directories, a session's among them.
+    pub(crate) fn files(&self, name: &str) -> Vec<PathBuf> {
+        let (mut found, mut places) = (Vec::new(), vec![self.dir.join("state")]);
+        while let Some(place) = places.pop() {
+            for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    places.push(path);
+                } else if path.ends_with(name) {
+                    found.push(path);
+                }
+            }
+        }
+        found
     }
 
     /// Leaves a picture of the screen in `<target>/station_windows/`.

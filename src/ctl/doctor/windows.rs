@@ -58,15 +58,17 @@ fn readers(allowed: &[String]) -> Vec<Requirement> {
                 }
             };
             match names.iter().filter(counts).count() {
-                0 if names.is_empty() => {
-                    asked.bad("there is no reader", "plug in a PC/SC reader, then: cleanshiftctl doctor")
-                }
+                0 if names.is_empty() => asked
+                    .bad("there is no reader", "cleanshiftctl doctor   # once a PC/SC reader is plugged in"),
                 0 => asked.bad(
                     format!("none of {} readers counts: {}", names.len(), names.join(", ")),
-                    "name it under [badge] readers in the policy, then: cleanshiftctl policy check",
+                    "cleanshiftctl policy check   # once it is named under [badge] readers in the policy",
                 ),
                 count => asked.good(format!("{count} of {} readers count", names.len())),
             }
         }
     }]
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,15 +2,19 @@
 //! capability report tells it with every receipt, `cleanshiftctl doctor` before the first session.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use windows_sys::Win32::System::Registry::HKEY_CURRENT_USER;
 use windows_sys::Win32::System::SystemInformation::{
     GetPhysicallyInstalledSystemMemory, GlobalMemoryStatusEx, MEMORYSTATUSEX,
 };
 
+use super::display::desktop::{self, SessionDesktop};
 use super::gates::{has_machine_key, windows_dir};
+use super::job::{Job, Limits};
 use super::registry::{self, machine_number, machine_text};
 use super::setting::service;
+use super::spawn::{self, Program};
 
 const VERSION: &str = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion";
 const FILTER: &str = r"SOFTWARE\Microsoft\Windows Embedded\KeyboardFilter";
@@ -22,6 +26,8 @@ const EXPLORER: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\Expl
 const DISABLED: u32 = 4;
 /// The beginnings of the editions that have Keyboard Filter, Shell Launcher and UWF, by EditionID.
 const FULL: [&str; 3] = ["Enterprise", "Education", "IoTEnterprise"];
+/// How long the end of a program that was only tried may take.
+const TRY: Duration = Duration::from_secs(5);
 /// The first build that calls itself Windows 11.
 const ELEVEN: u32 = 22_000;
 
@@ -212,10 +218,35 @@ pub fn above() -> Above {
     }
 }
 
-/// Whether Windows refuses programs that nobody has allowed: by AppLocker, or by a policy of code integrity (requirement
-/// W-08). `None` where it does not.
+/// What decides which programs may run (requirement W-08).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllowList {
+    /// AppLocker.
+    AppLocker,
+    /// There are policies of code integrity (WDAC). Windows brings some of its own, against drivers: one alone is no
+    /// allow-list, and which is which needs an administrator to ask.
+    Integrity,
+    /// Nothing.
+    None,
+}
+
+impl AllowList {
+    /// What people are told.
+    #[must_use]
+    pub fn report(self) -> &'static str {
+        match self {
+            Self::AppLocker => "AppLocker enforces rules for programs",
+            Self::Integrity => {
+                "there are policies of code integrity (WDAC); whether one is an allow-list is not looked at"
+            }
+            Self::None => "any program that a session can write may run",
+        }
+    }
+}
+
+/// Whether Windows refuses programs that nobody has allowed: by AppLocker, or by a policy of code integrity.
 #[must_use]
-pub fn allow_list() -> Option<&'static str> {
+pub fn allow_list() -> AllowList {
     const RULES: &str = r"SOFTWARE\Policies\Microsoft\Windows\SrpV2\Exe";
     let active: PathBuf = windows_dir().join(r"System32\CodeIntegrity\CiPolicies\Active");
     let integrity = std::fs::read_dir(active).is_ok_and(|entries| {
@@ -226,13 +257,48 @@ pub fn allow_list() -> Option<&'static str> {
     if machine_number(RULES, "EnforcementMode") == Some(1)
         && service("AppIDSvc").is_some_and(|start| start != DISABLED)
     {
-        return Some("AppLocker enforces rules for programs");
+        AllowList::AppLocker
+    } else if integrity {
+        AllowList::Integrity
+    } else {
+        AllowList::None
     }
-    // Windows has policies of its own there (against drivers): one alone is no allow-list, and which is which needs an
-    // administrator to ask.
-    integrity.then_some(
-        "there are policies of code integrity (WDAC); whether one is an allow-list is not looked at",
-    )
+}
+
+/// Holds a program of Windows' own in a job object and ends it with it (requirement W-09).
+///
+/// # Errors
+/// A fragment: what did not work.
+pub fn try_job() -> Result<(), String> {
+    let failed = |what: &'static str| move |error: std::io::Error| format!("{what}: {error}");
+    let job = Job::new(None, Limits::default()).map_err(failed("make a job object"))?;
+    let own = Job::new(None, Limits::default()).map_err(failed("make a job object"))?;
+    let directory = spawn::system_directory();
+    // It waits for words that nobody says.
+    let program = Program {
+        path: &directory.join("cmd.exe"),
+        arguments: &["/k".to_owned()],
+        environment: &spawn::environment(&directory),
+        directory: &directory,
+        desktop: None,
+    };
+    let started = spawn::start(&program, &job, &own).map_err(failed("start a program in a job object"))?;
+    let held = job.processes().map_err(failed("list a job object's programs"))?;
+    if !held.contains(&started.pid) {
+        started.end();
+        return Err("find a program in the job object that it was put into".to_owned());
+    }
+    let _ = job.end(TRY).map_err(failed("end a job object"))?;
+    if started.ended(TRY) { Ok(()) } else { Err("end a program with its job object".to_owned()) }
+}
+
+/// Makes a desktop object; answers whether this system keeps desktops apart (requirement W-09).
+///
+/// # Errors
+/// A fragment: why none could be made.
+pub fn try_desktop() -> Result<bool, String> {
+    let _made = SessionDesktop::make(None).map_err(|error| error.to_string())?;
+    Ok(desktop::keeps_apart())
 }
 
 /// Whether the write filter (UWF) is there and on, so that a restart undoes what was written.

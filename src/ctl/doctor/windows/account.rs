@@ -27,7 +27,7 @@ fn rights(found: lockdown::Account) -> Requirement {
         "what an administrator starts can undo every gate; the shell refuses to open with such rights",
     );
     let mend =
-        "run this as the station's account; for it: net localgroup Administrators STATION-ACCOUNT /delete";
+        "net localgroup Administrators STATION-ACCOUNT /delete   # then run this as the station's account";
     match found.administrator {
         Some(false) => asked.good("an ordinary account"),
         Some(true) => asked.bad("this account has an administrator's rights", mend),
@@ -44,7 +44,7 @@ fn local(found: lockdown::Account) -> Requirement {
     if found.domain {
         return asked.reduced(
             "it is an account of a domain",
-            "net user cleanshift * /add   # and have the machine sign in to that one",
+            "net user STATION-ACCOUNT * /add   # and have the machine sign in to that one",
         );
     }
     asked.good("an account of this machine")
@@ -56,7 +56,7 @@ fn signs_in(found: lockdown::Account) -> Requirement {
         "signing in to Windows",
         "after a restart the station must come back without somebody who knows a password",
     );
-    let mend = "Autologon64.exe cleanshift . PASSWORD   # of Sysinternals: keeps the password as a secret of the system";
+    let mend = "Autologon64.exe STATION-ACCOUNT . PASSWORD   # of Sysinternals: keeps the password as a secret of the system";
     match (found.signs_in, found.password_readable) {
         (true, false) => asked.good("Windows signs in by itself, and the password is not readable"),
         (true, true) => asked.bad("the password lies readable in the registry (DefaultPassword)", mend),
@@ -103,7 +103,7 @@ fn session_account(required: bool) -> Requirement {
         None => asked.bad_if(
             required,
             "the service that makes them is not there: sessions share the station's account, which is swept",
-            "msiexec /i Cleanshift.msi ADDLOCAL=Main,Service /qn   # then in the policy: [capsule] mode = \"account\"",
+            "msiexec /i cleanshift-VERSION-x64.msi STATIONACCOUNT=STATION-ACCOUNT /qn   # then in the policy: [capsule] mode = \"account\"",
         ),
     }
 }

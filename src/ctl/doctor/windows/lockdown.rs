@@ -1,7 +1,8 @@
 //! Edition, keys, shell, what stands above the lock, and what may run (requirements W-01 to W-05, W-07 to W-09).
 
 use crate::ctl::doctor::report::Requirement;
-use crate::platform::native::lockdown::{self, Shell};
+use crate::platform::native::display::desktop;
+use crate::platform::native::lockdown::{self, AllowList, Shell};
 
 /// The command that sets a number of the machine's registry.
 pub(super) fn set(key: &str, name: &str, number: u32) -> String {
@@ -25,6 +26,8 @@ pub(super) fn all() -> Vec<Requirement> {
         updates(),
         power(),
         programs(),
+        jobs(),
+        desktops(),
     ]
 }
 
@@ -55,9 +58,13 @@ fn keys() -> Requirement {
     }
     match lockdown::edition().full {
         Some(true) => asked.reduced("its service is not there or off", mend),
-        Some(false) | None => {
-            asked.reduced("this edition has none: the shell's own hook holds the keys", "see `edition`")
+        Some(false) => {
+            asked.reduced("this edition has none: the shell's own hook holds the keys", "# see `edition`")
         }
+        None => asked.reduced(
+            "its service is not there or off, and this edition may have none: the shell's own hook holds the keys",
+            mend,
+        ),
     }
 }
 
@@ -69,7 +76,7 @@ fn filter() -> Requirement {
     );
     let found = lockdown::keyboard_filter();
     if !found.starts {
-        return asked.reduced("there is no Keyboard Filter to be set", "see `keyboard-filter`");
+        return asked.reduced("there is no Keyboard Filter to be set", "# see `keyboard-filter`");
     }
     let wmi = |name: &str, value: &str| {
         format!(
@@ -108,10 +115,13 @@ fn shell() -> Requirement {
     );
     match lockdown::shell() {
         Shell::Station => asked.good("the station, by Winlogon"),
-        Shell::Launcher => asked.good("Shell Launcher; that it names the station for its account is not looked at"),
+        Shell::Launcher => asked.unseen(
+            "Shell Launcher; which shell it starts for whom, only an administrator may ask",
+            "powershell -Command \"Get-CimInstance -Namespace root/standardcimv2/embedded WESL_UserSetting\"",
+        ),
         Shell::Other(command) => asked.reduced(
             format!("{command}"),
-            "msiexec /i Cleanshift.msi ADDLOCAL=Main,Kiosk /qn   # then sign in to the station's account anew",
+            "msiexec /i cleanshift-VERSION-x64.msi ADDLOCAL=Main,Kiosk /qn   # then sign in to the station's account anew",
         ),
     }
 }
@@ -213,11 +223,41 @@ fn programs() -> Requirement {
         "which programs may run",
         "a file dialog of any app starts any program that this account can read, and one that a session saves",
     );
+    let mend = "Get-AppLockerPolicy -Local   # set AppLocker or WDAC to allow the policy's apps alone, see the manual";
     match lockdown::allow_list() {
-        Some(saw) => asked.good(saw),
-        None => asked.reduced(
-            "every program may run",
-            "Get-AppLockerPolicy -Local   # set AppLocker or WDAC to allow the policy's apps alone, see the manual",
-        ),
+        AllowList::AppLocker => asked.good(AllowList::AppLocker.report()),
+        // Windows brings some of its own, against drivers: one that is there is no list of programs yet.
+        AllowList::Integrity => {
+            asked.unseen(AllowList::Integrity.report(), "CiTool.exe --list-policies   # as an administrator")
+        }
+        AllowList::None => asked.reduced(AllowList::None.report(), mend),
+    }
+}
+
+/// Tried, because a job that this process is in can forbid others below it.
+fn jobs() -> Requirement {
+    let asked = Requirement::of(
+        "job-object",
+        "job objects",
+        "all programs of a session are ended as one: without it some outlive the handoff",
+    );
+    let mend = "# run this and the station outside of other job objects: from the station's account, not from a remote prompt";
+    match lockdown::try_job() {
+        Ok(()) => asked.good("a program was held by one, and ended with it"),
+        Err(why) => asked.bad(format!("failed to {why}"), mend),
+    }
+}
+
+fn desktops() -> Requirement {
+    let asked = Requirement::of(
+        "desktops",
+        "desktop objects",
+        "the PIN is typed on a desktop of the shell's own, where no app of a session can read keys",
+    );
+    match lockdown::try_desktop() {
+        Ok(true) => asked.good(desktop::report()),
+        Ok(false) => asked.reduced(desktop::report(), "# use Windows itself, not Wine"),
+        Err(why) => asked
+            .bad(format!("failed to {why}"), "# run this as the station's account, signed in at the screen"),
     }
 }

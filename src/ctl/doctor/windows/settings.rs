@@ -2,15 +2,17 @@
 
 use super::lockdown::set;
 use crate::ctl::doctor::report::Requirement;
-use crate::platform::native::lockdown;
 use crate::platform::native::setting::{self, Setting};
+use crate::platform::native::{gates, lockdown};
 
 /// Tells a setting; where the policy requires it otherwise, it is bad.
 fn told(require: &[String], asked: Requirement, found: Setting, mend: &str) -> Requirement {
     if found.kept {
         return asked.good(found.saw);
     }
-    let required = require.contains(&asked.id);
+    // The policy has one name for both.
+    let name = if asked.id == "cloud-clipboard" { "clipboard-history" } else { &asked.id };
+    let required = require.iter().any(|required| required == name);
     let saw = if required { format!("{}, and the policy requires otherwise", found.saw) } else { found.saw };
     asked.bad_if(required || found.on, saw, mend)
 }
@@ -67,9 +69,9 @@ pub(super) fn all(require: &[String]) -> Vec<Requirement> {
             of(
                 "clipboard-history",
                 "clipboard history",
-                "it shows the next operator what was copied before, and cannot be emptied by the station",
+                "it shows the next operator what was copied before, where the station cannot empty it",
             ),
-            setting::clipboard_history(),
+            gates::clipboard_history(),
             &set(SYSTEM, "AllowClipboardHistory", 0),
         ),
         told(

@@ -54,8 +54,8 @@ fn state_at(place: &Path) -> Requirement {
         Ok(false) => asked.bad(format!("{shown} is open to other accounts"), private::remedy(place)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => asked.reduced(
             format!("there is no {shown} yet; the shell makes it when it starts"),
-            "start the station",
+            "# start the station",
         ),
-        Err(error) => asked.unseen(format!("{shown}: {error}"), "run this as the station's account"),
+        Err(error) => asked.unseen(format!("{shown}: {error}"), "# run this as the station's account"),
     }
 }

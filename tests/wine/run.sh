@@ -21,8 +21,9 @@ mkdir -p "$(dirname "$prefix")"
 # Wine keeps of an access list what fits into a mode, and inherits nothing: what is made is closed from the start, as
 # it is in a closed directory of Windows.
 umask 077
-# A prefix is one Windows: one clipboard, one registry, one screen and one list of processes for all tests of a program.
-export RUST_TEST_THREADS=${RUST_TEST_THREADS:-1}
+# A prefix is one Windows: one clipboard, one registry, one screen and one list of processes for all unit tests. Others
+# plant nothing in it.
+case ${1##*[/\\]} in cleanshift-*.exe) export RUST_TEST_THREADS=${RUST_TEST_THREADS:-1} ;; esac
 [ -z "${DISPLAY:-}" ] || exec wine "$@"
 
 # The display is this program's: another waits for its turn, and whatever it leaves behind ends with it.

@@ -51,7 +51,7 @@ test-windows-parts:
 	packaging/cargo-windows.sh test --no-run $(WINE_TESTED) --test shift
 	tests/wine/check.sh
 	packaging/cargo-windows.sh test $(WINE_TESTED)
-	SEEDS=20 packaging/cargo-windows.sh test --test shift
+	SEEDS=10 packaging/cargo-windows.sh test --test shift
 	packaging/msi/msi.sh $(TARGET)/windows/x86_64-pc-windows-gnu/debug
 	tests/msi/run.sh $(TARGET)/windows/x86_64-pc-windows-gnu/debug
 

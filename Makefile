@@ -45,7 +45,8 @@ test-kiosk:
 test-windows: test-windows-parts test-windows-station
 
 # The programs come from the build of the tests: another would take the same time again.
-WINE_TESTED = --lib --test handoff_walk --test log_index --test log_pending --test log_verify --test policies
+WINE_TESTED = --lib --test handoff_walk --test log_index --test log_pending --test log_verify --test policies \
+  --test screens
 test-windows-parts:
 	packaging/setup.sh msi
 	packaging/cargo-windows.sh test --no-run $(WINE_TESTED) --test shift

@@ -47,7 +47,7 @@ make_base() {
     exit 2
   fi
   say "making a root file system of $suite"
-  mmdebstrap --quiet --variant=minbase "$suite" "$place/$suite.new" "deb $mirror $suite main"
+  mmdebstrap --quiet --format=tar --variant=minbase "$suite" "$place/$suite.new" "deb $mirror $suite main"
   mv "$place/$suite.new" "$place/$suite.tar"
 }
 
@@ -72,6 +72,20 @@ phase() {
     unshare "${apart[@]}" --fork --kill-child -- bash tests/deb/enter.sh "$root" "$net" "$name" "$version" </dev/null
 }
 
+# Takes the package as it is after the installation through its life under a systemd that runs, on a copy of the root
+# file system whose owners are those of a machine.
+boot() {
+  local root=$1 code=0
+  echo boot
+  rm -rf "$place/boot"
+  mkdir "$place/boot"
+  inside tar -c --numeric-owner --exclude='./debs/*' --exclude='./tmp/*' --exclude='./var/cache/apt/*' -C "$root" . |
+    tar -x --numeric-owner -p -C "$place/boot"
+  tests/deb/boot.sh "$place/boot" "$root/debs" "$version" </dev/null || code=$?
+  rm -rf "$place/boot"
+  return $code
+}
+
 ended=0
 holder=
 trap '[ -z "$holder" ] || kill "$holder" 2>/dev/null || true' EXIT
@@ -92,8 +106,9 @@ for suite in "$@"; do
   inside sh -c "cat >'$root/debs/inside.sh'" <tests/deb/inside.sh
   say "$suite: $version"
   good=yes
-  for step in host:install own:look own:shift own:upgrade own:downgrade own:remove; do
-    if ! phase "$root" "${step%:*}" "${step#*:}"; then
+  for step in host:install own:look own:cycle boot own:shift own:upgrade own:downgrade own:remove; do
+    if [ "$step" = boot ]; then take=(boot "$root"); else take=(phase "$root" "${step%:*}" "${step#*:}"); fi
+    if ! "${take[@]}"; then
       say "$suite: ${step#*:} FAILED"
       good=no
       ended=1

@@ -49,7 +49,7 @@ journal() { journalctl --no-pager -u cleanshift -o cat; }
 mark() { mark=$(journal | wc -l); }
 was() { journal | tail -n "+$((mark + 1))" | grep -qF "station: $1"; }
 comes() { until_holds was "$1"; }
-open_() { cleanshiftctl vacant | grep -q 'not vacant: a session was open'; }
+open_() { grep -q 'not vacant: a session was open' <(cleanshiftctl vacant); }
 vacant() { cleanshiftctl vacant >/dev/null; }
 whole() { cleanshiftctl log verify >/dev/null; }
 version() { dpkg-query -W -f '${Status} ${Version}' cleanshift; }
@@ -75,6 +75,8 @@ lay() { # A badge on the reader of vsmartcard-vpcd, until it is taken away.
 types() { xdotool type --delay 40 "$1" && xdotool key Return; }
 tap() { mark; lay; comes 'challenge, PIN'; }
 opens() { mark; types 482915; comes attended; }
+# ended N TRIGGER: so many of her sessions have ended because of that, each with a receipt.
+ended() { cleanshiftctl log list --json >/mnt/out/log.json && [ "$(grep 'Ana Ruiz' /mnt/out/log.json | grep -cE "\"trigger\": ?\"$2\"")" = "$1" ]; }
 gone() { [ "$(systemctl is-active "$1" 2>/dev/null)" != active ]; }
 
 for _ in $(seq 40); do [ -S /run/systemd/private ] && break; sleep 0.25; done
@@ -115,8 +117,8 @@ holds "the version is new" [ "$(version)" = "install ok installed $3" ]
 holds "the station is back" until_is cleanshift active
 holds "as another shell" [ "$(pid cleanshift)" != "$shell" ]
 holds "the ledger is whole" whole
-holds "her badge's going has ended her session" grep -q '"trigger": "badge-out"' <(cleanshiftctl log list --json)
-holds "no upgrade has" [ "$(cleanshiftctl log list --json | grep -c '"trigger": "maintenance"')" = 0 ]
+holds "her badge's going has ended her session" ended 1 badge-out
+holds "no upgrade has" ended 0 maintenance
 
 # Forced.
 holds "the station is vacant again" until_holds was 'vacant, ready'
@@ -128,8 +130,9 @@ holds "the version is the older" [ "$(version)" = 'install ok installed 0.0.1' ]
 kill $card
 holds "the station is back again" until_is cleanshift active
 holds "and vacant" until_holds vacant
-cleanshiftctl log list --json >/mnt/out/log.json
-holds "her session ended as a handoff, with a receipt" [ "$(grep -c '"trigger": "maintenance"' /mnt/out/log.json)" = 1 ]
+holds "her session ended as a handoff, with a receipt" ended 1 maintenance
+holds "and not by her badge" ended 1 badge-out
+holds "the receipt says where the pepper is" grep -q '"pepper": \?"file of this account (0600), apart from the database"' /mnt/out/log.json
 holds "the ledger is whole after it" whole
 
 # Fails half-way.
@@ -146,10 +149,11 @@ holds "it was stopped for it" [ "$(pid cleanshift)" != "$shell" ]
 holds "with what was there before" [ "$(version)" = 'install ok installed 0.0.1' ]
 
 # Out of service: an upgrade may be what mends it.
-mv /etc/cleanshift/policy.toml /etc/cleanshift/policy.kept
+printf '[Service]\nExecStartPre=/bin/false\n' >/etc/systemd/system/cleanshift.service.d/unfit.conf
+systemctl daemon-reload
 systemctl restart cleanshift || true
-holds "a station without a policy is out of service" until_is cleanshift-out-of-service active
-mv /etc/cleanshift/policy.kept /etc/cleanshift/policy.toml
+holds "a shell that does not stay up is out of service" until_is cleanshift-out-of-service active
+rm /etc/systemd/system/cleanshift.service.d/unfit.conf
 dpkg -i "$new" >"$said" 2>&1 || cat "$said"
 holds "an upgrade tries it anew" until_is cleanshift active
 holds "the ledger is whole then" whole

@@ -41,6 +41,7 @@ fi
 # Inside.
 status() { grep -q "^$2" "/proc/$(pid "$1")/status"; }
 verdict() { cleanshiftctl --state /var/lib/cleanshift log verify >/dev/null; }
+scores() { systemd-analyze security --no-pager --threshold="$2" "$1.service" >/dev/null; }
 no_abstract_socket() { ! grep -q '@/tmp/.X11-unix/X0' /proc/net/unix && [ -S /tmp/.X11-unix/X0 ]; }
 
 for _ in $(seq 40); do [ -S /run/systemd/private ] && break; sleep 0.25; done
@@ -51,6 +52,10 @@ holds "the display has no abstract socket" no_abstract_socket
 holds "the shell has no capability to gain" status cleanshift $'CapBnd:\t0000000000000000'
 holds "a capsule stands in a group of its own" stands
 holds "the looker was asked by its socket" [ "$(systemctl show -p NAccepted --value cleanshift-looker.socket)" -gt 0 ]
+# As low as each can be: why not lower, the units say.
+for unit in cleanshift:61 cleanshift-display:15 cleanshift-out-of-service:8 cleanshift-looker@0:12; do
+  holds "$(systemd-analyze security --no-pager "${unit%:*}.service" | tail -n 1)" scores "${unit%:*}" "${unit#*:}"
+done
 before=$(pid cleanshift)
 kill -9 "$before"
 sleep 1.5

@@ -72,6 +72,8 @@ lay() { # A badge on the reader of vsmartcard-vpcd, until it is taken away.
     }' &
   card=$!
 }
+number() { grep -q '04 A1 B2 C3 90 00' <(scriptor <<<'FF CA 00 00 00' 2>&1); }
+absent() { ! number; }
 types() { xdotool type --delay 40 "$1" && xdotool key Return; }
 tap() { mark; lay; comes 'challenge, PIN'; }
 opens() { mark; types 482915; comes attended; }
@@ -83,6 +85,11 @@ for _ in $(seq 40); do [ -S /run/systemd/private ] && break; sleep 0.25; done
 holds "the packaged station starts" until_is cleanshift active
 mark=0
 holds "and is vacant" comes 'vacant, ready'
+# How IT learns a badge's number.
+lay
+holds "scriptor tells a badge's number" until_holds number
+kill $card
+until_holds absent || true
 one_time=$(cleanshiftctl roster add ana.ruiz --name "Ana Ruiz" --role nurse --badge 04A1B2C3 --json |
   sed -n 's/.*"one_time_pin": "\([0-9]*\)".*/\1/p')
 holds "a badge is seen by the account" tap

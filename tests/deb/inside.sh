@@ -58,7 +58,7 @@ install() {
   # shellcheck disable=SC2086 -- several words.
   installs $needed
   # What the shift takes beside the package: displays, a virtual reader, apps and a look at the store.
-  installs xvfb xserver-xorg-video-dummy vsmartcard-vpcd chromium firefox-esr xterm libsecret-tools xdotool sqlite3 iproute2 procps
+  installs xvfb xserver-xorg-video-dummy vsmartcard-vpcd chromium firefox-esr xterm libsecret-tools xdotool sqlite3 iproute2 pcsc-tools procps
   fingerprint >/tmp/before
   installs "$older"
   cp "$out" /tmp/installed.log
@@ -321,8 +321,43 @@ remove() {
   good "purged with the ledger, when told so: nothing is left"
 }
 
+# The README's lines for IT, as they stand there.
+page() {
+  local block line code
+  rm -f /etc/reader.conf.d/vpcd
+  apt-get remove -y vsmartcard-vpcd >/dev/null
+  # What a person would answer, and no network.
+  printf '%s\n' 'APT::Get::Assume-Yes "true";' 'APT::Install-Recommends "false";' >/etc/apt/apt.conf.d/person
+  mkdir -p /tmp/page
+  cd /tmp/page
+  cp "$new" .
+  cp "$new" "cleanshift_0.1.0_amd64.deb"
+  sed -n '/^## A station of your own: the package/,/^## A station of your own: the image/p' /debs/README.md >section
+  sed -n '/^On the station, as root/,/^`make test-deb` runs these lines/p' section |
+    sed -n '/^```sh$/,/^```$/p' | sed '/^```/d; /^reboot$/d' >lines
+  [ "$(wc -l <lines)" -ge 14 ] || fail "the README has too few lines"
+  while read -r line; do
+    code=0
+    DEBIAN_FRONTEND=noninteractive bash -c "$line" >"$out" 2>&1 </dev/null || code=$?
+    case "$line:$code" in
+      *:0) ;;
+      # Namespaces are no machine: what the doctor finds here is told.
+      "cleanshiftctl doctor"*:1) sed -n '/^bad /p' "$out" | sed 's/^/  doctor: /' ;;
+      "cleanshiftctl kiosk enable"*:1)
+        says 'nothing was changed'
+        expect 0 cleanshiftctl kiosk enable --policy policy.toml --anyway
+        good "enabled anyway"
+        ;;
+      # No systemd runs here; tests/deb/boot.sh has one.
+      "systemctl status"*:[134]) ;;
+      *) fail "$line: ended with $code" ;;
+    esac
+  done <lines
+  good "the README's $(wc -l <lines) lines for IT, as they stand there"
+}
+
 echo "$1"
 case "$1" in
-  install | look | cycle | upgrade | downgrade | remove) "$1" ;;
+  install | look | cycle | upgrade | downgrade | remove | page) "$1" ;;
   shift) shift_ ;;
 esac

@@ -98,14 +98,17 @@ for suite in "$@"; do
   chmod 755 "$root"
   chown $first:$first "$root"
   inside tar -x --numeric-owner -p -C "$root" --exclude='./dev/*' <"$place/$suite.tar"
+  # What is lost in a power cut is made anew.
+  echo force-unsafe-io | inside sh -c "cat >'$root/etc/dpkg/dpkg.cfg.d/unsafe-io'"
   inside mkdir "$root/debs"
   for deb in "$new" "$older/cleanshift_0.0.1.deb"; do
     inside sh -c "cat >'$root/debs/$(basename "$deb")'" <"$deb"
   done
   inside sh -c "cat >'$root/debs/inside.sh'" <tests/deb/inside.sh
+  inside sh -c "cat >'$root/debs/README.md'" <README.md
   say "$suite: $version"
   good=yes
-  for step in host:install own:look own:cycle boot own:shift own:upgrade own:downgrade own:remove; do
+  for step in host:install own:look own:cycle boot own:shift own:upgrade own:downgrade own:remove own:page; do
     if [ "$step" = boot ]; then take=(boot "$root"); else take=(phase "$root" "${step%:*}" "${step#*:}"); fi
     if ! "${take[@]}"; then
       say "$suite: ${step#*:} FAILED"

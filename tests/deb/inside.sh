@@ -41,10 +41,13 @@ entries() { account cleanshiftctl log verify --json | sed -n 's/^  "entries": \(
 version_of() { dpkg-query -W -f '${Version}' cleanshift; }
 installs() { expect 0 apt-get install -y --no-install-recommends "$@"; }
 
-# Everything that lies here but what lives: path, kind, mode, owner, and size, or the bytes with their time.
+# Everything that lies here but what lives: path, kind, mode, owner, and size, or the bytes with their time. Accounts
+# have no time: their files are written anew with each.
 fingerprint() {
-  find / -xdev \( -path /debs -o -path /tmp -o -path /root -o -path /var/cache -o -path /var/log -o -path /var/lib/dpkg \
-    -o -path /var/lib/apt -o -path /var/lib/systemd -o -path '/etc/*-' -o -path /etc/.pwd.lock -o -path /etc/ld.so.cache \) -prune \
+  find / -xdev \( -path /debs -o -path /tmp -o -path /sys -o -path /root -o -path /var/cache -o -path /var/log \
+    -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/systemd -o -path '/etc/*-' -o -path /etc/.pwd.lock \
+    -o -path /etc/ld.so.cache -o -path /etc/hosts -o -path /etc/resolv.conf \) -prune \
+    -o \( -path /etc/passwd -o -path /etc/group -o -path /etc/shadow -o -path /etc/gshadow \) -printf '%p %y %m %U:%G ' -exec sha256sum -z '{}' ';' -printf '\n' \
     -o -type f \( -path '/etc/*' -o -path '/var/*' \) -printf '%p %y %m %U:%G %s at %T@ ' -exec sha256sum -z '{}' ';' -printf '\n' \
     -o -type f -printf '%p %y %m %U:%G %s\n' -o -printf '%p %y %m %U:%G %l\n' | tr -d '\0' | sort
 }

@@ -89,7 +89,11 @@ enter() {
 
 # start SCRIPT ARGUMENTS…: starts systemd as the first process, and the script with STAGE=inside beside it.
 start() {
-  (STAGE=inside "$@" >/mnt/out/log 2>&1; echo $? >/mnt/out/ended) &
+  (
+    code=0
+    STAGE=inside "$@" >/mnt/out/log 2>&1 || code=$?
+    echo $code >/mnt/out/ended
+  ) &
   export container=cleanshift-test
   unset STAGE PLACE
   exec /lib/systemd/systemd --unit=boot-test.target --show-status=no

@@ -11,27 +11,18 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/world.sh" 2>/dev/null || . "$here/../kiosk/world.sh"
 
 if [ "${STAGE:-}" = "" ]; then
-  world 540 --net "$here/boot.sh" "$(realpath "$1")" "$(realpath "$2")" "$3"
+  world 540 "$here/boot.sh" "$(realpath "$1")" "$(realpath "$2")" "$3"
 fi
 
 if [ "$STAGE" = root ]; then
   furnish "$1"
   cp "$here/../../policies/demo.toml" "$PLACE/out/policy.toml"
   cp "$2"/*.deb "$here/boot.sh" "$here/../kiosk/world.sh" "$PLACE/out/"
-  printf '127.0.0.1 localhost station\n' >"$PLACE/root/etc/hosts"
   mkdir -p "$PLACE/root/etc/systemd/system/cleanshift.service.d"
   printf '%s\n' '[Service]' 'Environment=CLEANSHIFT_LOG=info' 'ExecStartPre=' \
     'ExecStartPre=/usr/bin/cleanshiftctl kiosk wait' 'ExecStart=' \
     'ExecStart=/usr/bin/cleanshift --demo --policy /etc/cleanshift/policy.toml --state /var/lib/cleanshift' \
     >"$PLACE/root/etc/systemd/system/cleanshift.service.d/badges.conf"
-  hostname station
-  # An address and a way out that lead nowhere: what gives apps a network of their own wants to see them.
-  ip link set lo up
-  ip link add out type veth peer name beyond
-  ip link set beyond up
-  ip address add 192.0.2.2/24 dev out
-  ip link set out up
-  ip route add default via 192.0.2.1
   enter
   systemd-machine-id-setup >/dev/null
   cleanshiftctl --policy /mnt/out/policy.toml kiosk enable --anyway

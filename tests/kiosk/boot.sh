@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 if [ "${STAGE:-}" = "" ]; then
   programs=$(cd "${1:-$here/../../target/debug}" && pwd)
-  world 180 "" "$here/boot.sh" "$programs"
+  world 180 "$here/boot.sh" "$programs"
 fi
 
 if [ "$STAGE" = root ]; then

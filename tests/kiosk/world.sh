@@ -1,11 +1,11 @@
 # Boots a systemd of its own in namespaces and lets a script look from inside; sourced by what does so.
 # Touches nothing of the host but a control group, which goes with it.
 
-# world SCRIPT ARGUMENTS…: runs the script again in namespaces, with STAGE=root and a PLACE that goes with it, and
-# ends with the code that is in PLACE/out/ended. What the inside has said is printed.
+# world SECONDS SCRIPT ARGUMENTS…: runs the script again in namespaces, for so long at most, with STAGE=root and a PLACE
+# that goes with it, and ends with the code that is in PLACE/out/ended. What the inside has said is printed.
 world() {
-  local patience=$1 apart=$2 mount
-  shift 2
+  local patience=$1 mount
+  shift
   [ "$(id -u)" = 0 ] || { echo "boot: needs root" >&2; exit 2; }
   # There is one first terminal, and each display would hang up the other's.
   exec 9>/run/lock/cleanshift-boot && flock 9
@@ -26,8 +26,7 @@ world() {
   trap clean EXIT
   (
     echo "$BASHPID" >"$group/cgroup.procs"
-    # shellcheck disable=SC2086 -- several words.
-    STAGE=root PLACE=$place exec timeout "$patience" unshare -C -m -p -f -u -i $apart --propagation private "$@"
+    STAGE=root PLACE=$place exec timeout "$patience" unshare -C -m -p -f -u -i -n --propagation private "$@"
   ) >"$place/out/boot" 2>&1 9>&- &
   disown
   for _ in $(seq "$patience"); do
@@ -65,6 +64,16 @@ furnish() {
   mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
   mkdir -p "$root/mnt/out" "$root/mnt/old" "$root/usr/lib/cleanshift"
   mount --bind "$PLACE/out" "$root/mnt/out"
+
+  # An address and a way out that lead nowhere: what gives apps a network of their own wants to see them.
+  hostname station
+  printf '127.0.0.1 localhost station\n' >"$root/etc/hosts"
+  ip link set lo up
+  ip link add out type veth peer name beyond
+  ip link set beyond up
+  ip address add 192.0.2.2/24 dev out
+  ip link set out up
+  ip route add default via 192.0.2.1
 
   printf '%s\n' 'Section "Device"' 'Identifier "d"' 'Driver "dummy"' 'EndSection' \
     'Section "Screen"' 'Identifier "s"' 'Device "d"' 'DefaultDepth 24' 'EndSection' >"$PLACE/out/dummy.conf"

@@ -119,9 +119,11 @@ fn pepper(host: &Host) -> Requirement {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             if std::fs::metadata(host.state.join("station.db")).is_ok() {
                 // The kiosk's units give the account no session bus, and so no keyring.
-                let kept = host.account.as_ref().map(|account| account.ids.0) == owner(&host.state).ok().map(|of| of.0);
-                let elsewhere = if kept {
-                    format!("the account {ACCOUNT} has no keyring where else it could be: if PINs were issued, it was lost")
+                let of = owner(&host.state).ok().map(|(uid, _)| uid);
+                let elsewhere = if host.account.as_ref().is_some_and(|account| of == Some(account.ids.0)) {
+                    format!(
+                        "the account {ACCOUNT} has no keyring where else it could be: if PINs were issued, it was lost"
+                    )
                 } else {
                     "it is in a keyring of this host's, or was lost".to_owned()
                 };

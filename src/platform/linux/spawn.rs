@@ -69,6 +69,8 @@ pub fn heard(account: Option<(u32, u32)>, words: &[&str], patience: Duration) ->
     let pipes = io::pipe().and_then(|out| Ok((out, io::pipe()?)));
     let ((out, print), (complaints, complain)) = pipes.map_err(|error| error.to_string())?;
     let mut command = command(program);
+    // Some programs keep a log of their own at home, even to tell their version: below no directory they cannot.
+    let _ = command.env("HOME", "/dev/null");
     let _ = command.args(arguments).stdin(Stdio::null()).stdout(print).stderr(complain);
     if let Some((user, group)) = account {
         let _ = command.uid(user).gid(group).current_dir("/");

@@ -82,10 +82,24 @@ def log_of(place, ctl, name):
     return verdict, json.loads(rows)
 
 
+def tap(machine, badge, name):
+    """Lays a badge on the reader; takes it and lays it down again when nothing came of it, as people do."""
+    for last in (False, False, True):
+        machine.badge.insert(badge)
+        try:
+            machine.until("Type your PIN", STEP // 4, name, TROUBLE)
+            return
+        except AssertionError:
+            if last:
+                raise
+            print(f"  {machine.age():6.0f} s: nothing came of the tap: once more", flush=True)
+            machine.badge.remove()
+            time.sleep(10)
+
+
 def come(machine, badge, name, first=None):
     """Lays a badge on the reader and types the PIN; with a one-time PIN, an own one twice after it."""
-    machine.badge.insert(badge)
-    machine.until("Type your PIN", STEP, f"{name}-challenge", TROUBLE)
+    tap(machine, badge, f"{name}-challenge")
     if first:
         machine.type(first + "\n")
         machine.until("Choose your own PIN", STEP, f"{name}-own-pin", TROUBLE)

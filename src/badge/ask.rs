@@ -27,13 +27,7 @@ pub(super) fn who(name: &CStr, reader: String, patience: Duration, told: &Arc<To
     }
 }
 
-fn begin(
-    name: CString,
-    reader: String,
-    turn: u64,
-    patience: Duration,
-    told: Arc<Told>,
-) -> io::Result<()> {
+fn begin(name: CString, reader: String, turn: u64, patience: Duration, told: Arc<Told>) -> io::Result<()> {
     let (answer, answered) = channel();
     drop(Builder::new().name("card".to_owned()).spawn(move || {
         let _ = answer.send(uid(&name, patience));

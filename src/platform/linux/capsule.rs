@@ -312,7 +312,9 @@ impl Capsule {
             return Ok(Destroyed { proof: "init pidfd".to_owned(), took, ..Destroyed::default() });
         };
         // A second proof, over the programs around the namespace too.
-        group.end(pace::patience(GONE)).map_err(|error| PortError(format!("end the capsule's control group: {error}")))?;
+        group
+            .end(pace::patience(GONE))
+            .map_err(|error| PortError(format!("end the capsule's control group: {error}")))?;
         Ok(Destroyed { proof: "init pidfd, control group removed".to_owned(), took, ..Destroyed::default() })
     }
 

@@ -194,7 +194,9 @@ pub fn ask(path: &Path) -> Option<Counts> {
     let mut child = spawn::start(command).ok()?;
     let mut stdout = child.stdout.take()?;
     let mut text = [0; 1024];
-    let told = super::capsule::readable(&stdout, pace::patience(PATIENCE)).then(|| stdout.read(&mut text).ok()).flatten();
+    let told = super::capsule::readable(&stdout, pace::patience(PATIENCE))
+        .then(|| stdout.read(&mut text).ok())
+        .flatten();
     // It is root's: a kill from here fails, and it ends by itself when nobody reads.
     drop(stdout);
     drop(std::thread::spawn(move || child.wait()));

@@ -15,7 +15,11 @@ static TIMES: AtomicU32 = AtomicU32::new(1);
 
 /// Takes the pace from the time that a step is granted, in milliseconds.
 pub fn take(step: u64) {
-    set(u32::try_from(step / ORDINARY).unwrap_or(u32::MAX));
+    set(of(step));
+}
+
+fn of(step: u64) -> u32 {
+    u32::try_from(step / ORDINARY).unwrap_or(u32::MAX)
 }
 
 /// Takes the pace that somebody else took.
@@ -34,4 +38,17 @@ pub fn times() -> u32 {
 #[must_use]
 pub fn patience(ordinary: Duration) -> Duration {
     ordinary.saturating_mul(times())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_inside_a_step_never_gets_more_than_its_share() {
+        for (step, times) in [(12_000, 1), (23_999, 1), (24_000, 2), (300_000, 25)] {
+            assert_eq!(of(step), times);
+            assert!(u64::from(times) * ORDINARY <= step, "a wait would outlive its step");
+        }
+    }
 }

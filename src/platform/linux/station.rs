@@ -257,9 +257,10 @@ impl LinuxStation {
 
     /// Waits for the shell's own window, in which the session's display will be shown.
     fn container(&self) -> Result<u32> {
+        let patience = pace::patience(WINDOW);
         let (container, _) = self
             .attached
-            .wait_timeout_while(lock(&self.container), pace::patience(WINDOW), |container| container.is_none())
+            .wait_timeout_while(lock(&self.container), patience, |container| container.is_none())
             .unwrap_or_else(PoisonError::into_inner);
         container.ok_or_else(|| PortError::new("see the shell's own window in time"))
     }

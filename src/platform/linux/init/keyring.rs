@@ -78,6 +78,7 @@ pub(super) fn find(audience: &str) -> Result<Option<Found>, String> {
 
 /// Plain between the keyring and here: both, and the bus, are the session's own.
 fn open() -> Result<SecretService<'static>, Error> {
-    let bus = zbus::blocking::connection::Builder::session()?.method_timeout(pace::patience(PATIENCE)).build()?;
+    let bus =
+        zbus::blocking::connection::Builder::session()?.method_timeout(pace::patience(PATIENCE)).build()?;
     SecretService::connect_with_existing(EncryptionType::Plain, bus)
 }

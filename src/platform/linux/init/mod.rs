@@ -21,9 +21,9 @@ use std::time::Duration;
 use rustix::fs::MemfdFlags;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
+use super::pace;
 use protocol::{Begin, Launch, Order, Word};
 use redirect::Redirect;
-use super::pace;
 use tokens::Granted;
 
 /// Where the private bus's configuration is bound.

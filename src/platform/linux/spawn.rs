@@ -11,6 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::clock::monotonic;
+use super::pace;
 
 type Request = (Command, Sender<io::Result<Child>>);
 
@@ -118,7 +119,7 @@ fn bounded(words: &[&str], out: Stdio) {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR");
     let _ = command.envs(runtime.map(|runtime| ("XDG_RUNTIME_DIR", runtime)));
     let Ok(mut child) = start(command) else { return };
-    let until = monotonic().saturating_add(PATIENCE);
+    let until = monotonic().saturating_add(pace::patience(PATIENCE));
     while matches!(child.try_wait(), Ok(None)) {
         if monotonic() >= until {
             let _ = child.kill();

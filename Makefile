@@ -2,7 +2,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: demo test test-faults test-kiosk test-sabotage test-windows soak bench deb test-deb image test-image
-.PHONY: compare-image msi test-msi
+.PHONY: compare-image msi test-msi test-windows-parts test-windows-station
 
 # The main job on virtual badges and real apps. With a display it opens a window; without one it runs
 # a scripted shift and leaves pictures and the verified log in target/demo.
@@ -11,27 +11,27 @@ demo:
 	cargo build --bins
 	$(TARGET)/debug/cleanshiftctl demo $(if $(DISPLAY),window,shift)
 
+# Built once more, with bugs to plant, places to fail in and gates to switch off, which no release has; what was
+# built so is built over afterwards, however it ends.
+FAULTY := --features planted-bugs,faults,sabotage
+over = ; ended=$$?; cargo build --bins && exit $$ended
+
 test:
 	packaging/setup.sh test
-	cargo build --bins
 	cargo test
-	cargo test --features planted-bugs --test handoff_walk --test shift --test log_verify planted
+	cargo test $(FAULTY) --test handoff_walk --test shift --test log_verify planted $(over)
 	$(MAKE) test-faults
 	$(MAKE) test-sabotage
 
-# The real station, killed at every step of a handoff, with a full disk, a clock that jumps and more. The
-# shell is built anew for it, with places to fail in, which no release has.
+# The real station, killed at every step of a handoff, with a full disk, a clock that jumps and more.
 test-faults:
 	packaging/setup.sh test
-	cargo test --features faults --test faults
+	cargo test $(FAULTY) --test faults $(over)
 
-# Switches off every gate and every step of the clean-up, one at a time: each must be reported. The
-# programs that can be switched off are built over afterwards, however it ends.
+# Switches off every gate and every step of the clean-up, one at a time: each must be reported.
 test-sabotage:
 	packaging/setup.sh test
-	cargo build --bins --features sabotage
-	cargo test --features sabotage --test sabotage -- --test-threads=1; \
-	  ended=$$?; cargo build --bins && exit $$ended
+	cargo test $(FAULTY) --test sabotage -- --test-threads=1 $(over)
 
 # The kiosk's units on this machine's own systemd, booted in namespaces. As root.
 test-kiosk:
@@ -39,15 +39,27 @@ test-kiosk:
 	cargo build --bins
 	tests/kiosk/boot.sh $(TARGET)/debug
 
-# The programs for Windows, built here and run under Wine: the parts that both systems share, and the station with
-# a real window and a virtual badge. Fewer simulated days than on Linux, since Wine is slower.
-test-windows:
-	packaging/setup.sh windows
-	packaging/cargo-windows.sh test --lib --test handoff_walk --test log_index --test log_pending --test log_verify --test policies
-	SEEDS=200 packaging/cargo-windows.sh test --test shift
+# The programs for Windows, built here and run under Wine: the parts that both systems share, the package's life, and
+# the station with a real window and a virtual badge, from where it was built and installed by the package. Fewer
+# simulated days than on Linux, since Wine is slower.
+test-windows: test-windows-parts test-windows-station
+
+# The programs come from the build of the tests: another would take the same time again.
+WINE_TESTED = --lib --test handoff_walk --test log_index --test log_pending --test log_verify --test policies \
+  --test screens
+test-windows-parts:
+	packaging/setup.sh msi
+	packaging/cargo-windows.sh test --no-run $(WINE_TESTED) --test shift --example adversary
 	tests/wine/check.sh
-	cargo test --features wine --test station_windows -- --test-threads=1
-	$(MAKE) test-msi PROFILE=dev
+	packaging/cargo-windows.sh test $(WINE_TESTED)
+	SEEDS=10 packaging/cargo-windows.sh test --test shift
+	packaging/msi/msi.sh $(TARGET)/windows/x86_64-pc-windows-gnu/debug
+	tests/msi/run.sh $(TARGET)/windows/x86_64-pc-windows-gnu/debug
+
+# What test-windows-parts has built, driven and looked at from Linux.
+test-windows-station:
+	packaging/setup.sh test
+	cargo test --test station_windows -- --ignored --test-threads=1
 
 # More days of the simulated ward than `make test` runs: make soak SEEDS=1000000 FIRST=10001
 SEEDS ?= 100000
@@ -102,7 +114,7 @@ compare-image:
 
 # The package for Windows: target/msi/cleanshift-VERSION-x64.msi, unsigned unless CLEANSHIFT_SIGN_CERT and
 # CLEANSHIFT_SIGN_KEY name a certificate and its key. PROFILE=dev packs the programs of a development build.
-WINDOWS := $(TARGET)/x86_64-pc-windows-gnu/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+WINDOWS := $(TARGET)/windows/x86_64-pc-windows-gnu/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 msi:
 	packaging/setup.sh msi
 	packaging/cargo-windows.sh build --locked --profile $(PROFILE) --bins

@@ -1,6 +1,6 @@
 #!/bin/bash
 # cargo for Windows: Debian's Rust with the sources of its library, and mingw. The programs come into
-# <target>/x86_64-pc-windows-gnu/; tests run under Wine where tests/wine/run.sh finds a prefix.
+# <target>/windows/x86_64-pc-windows-gnu/; tests run under Wine where tests/wine/run.sh finds a prefix.
 #
 # Use: packaging/cargo-windows.sh build|test|clippy|run ...
 set -euo pipefail
@@ -12,7 +12,9 @@ shift
 export RUSTC=/usr/bin/rustc
 # Debian has no library that was built for Windows: it is built here, from its own sources.
 export RUSTC_BOOTSTRAP=1
+# A place of its own, so that builds for the two systems do not wait for each other.
+target=$(realpath -m "${CARGO_TARGET_DIR:-$here/../target}")
 export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=$here/../tests/wine/run.sh
 # What an optimised build takes twice as long for is not needed to test.
-exec /usr/bin/cargo "$command" -Z build-std=std,panic_abort --target x86_64-pc-windows-gnu \
+CARGO_TARGET_DIR=$target/windows exec /usr/bin/cargo "$command" -Z build-std=std,panic_abort --target x86_64-pc-windows-gnu \
   --config 'profile.dev.package."*".opt-level=1' "$@"

@@ -22,6 +22,10 @@ rm -rf "$tree"
 mkdir -p "$tree/programs"
 cp -r packaging/debian "$tree/debian"
 rm "$tree/debian/changelog.py"
+# A package of an older version refuses to be put over a newer store.
+known=$(sed -n 's/^const VERSION: i32 = \([0-9]*\);$/\1/p' src/store/schema.rs)
+[ -n "$known" ] || { echo "deb: src/store/schema.rs does not say the store's version" >&2; exit 1; }
+sed -i "s/@STORE_VERSION@/$known/" "$tree/debian/cleanshift.preinst"
 for program in cleanshift cleanshiftctl cleanshift-init cleanshift-looker; do
   cp "$programs/$program" "$tree/programs/"
 done

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::{CommandFactory as _, Parser};
 use tokio::sync::{mpsc, watch};
 
-use crate::badge::Readers;
+use crate::badge::{CARD, Readers};
 use crate::driver::scene::{Look, Phase, Scene, StationFacts};
 use crate::driver::{Driver, Settings, Wish};
 use crate::pin::PinPad;
@@ -111,7 +111,9 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         show_names: policy.log.show_names,
     };
     let (driver, ends) = Driver::new(settings, parts.ports.clone());
-    let readers = Readers { allowed: policy.readers.clone(), allow_virtual: arguments.demo };
+    // A card is asked within a step's time: where that is more than the least, the machine is a slow one.
+    let patience = CARD.max(std::time::Duration::from_millis(policy.rules.step_limit / 6));
+    let readers = Readers { allowed: policy.readers.clone(), allow_virtual: arguments.demo, patience };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

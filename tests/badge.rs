@@ -137,7 +137,7 @@ fn open(dir: &Path) {
 
 /// The process that watches.
 fn watch(allow_virtual: bool) {
-    let readers = Readers { allowed: vec!["Virtual PCD".to_owned()], allow_virtual };
+    let readers = Readers { allowed: vec!["Virtual PCD".to_owned()], allow_virtual, ..Readers::default() };
     let slot = |reader: String| reader.chars().last().unwrap_or('?');
     let watch = readers.watch(move |event| {
         let event = match event {

@@ -35,6 +35,14 @@ fn every_sample_is_a_policy() {
 }
 
 #[test]
+fn a_slow_machine_is_granted_longer_steps() {
+    let text = include_str!("../policies/ward.toml");
+    assert_eq!(Policy::parse(text, "ward.toml").unwrap().rules.step_limit, 12_000);
+    let slow = text.replace("[times]", "[times]\nstep = \"5 min\"");
+    assert_eq!(Policy::parse(&slow, "ward.toml").unwrap().rules.step_limit, 300_000);
+}
+
+#[test]
 fn the_schema_is_fresh() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/policy.schema.json");
     let stored: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();

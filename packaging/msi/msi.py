@@ -14,6 +14,7 @@ import re
 import struct
 import subprocess
 import sys
+import tempfile
 import uuid
 import xml.etree.ElementTree as tree
 
@@ -38,7 +39,7 @@ def write(into, name, elements):
 
 def make(into, from_tree, version, package):
     properties, components, refs, statements = [], [], [], []
-    secure = ["KIOSKWAS", "PURGE", "SERVICEWAS", "STATIONACCOUNT", "WIX_DOWNGRADE_DETECTED", "WIX_UPGRADE_DETECTED"]
+    secure = ["ACCOUNTWAS", "KIOSKWAS", "PURGE", "SERVICEWAS", "STATIONACCOUNT", "WIX_DOWNGRADE_DETECTED", "WIX_UPGRADE_DETECTED"]
     for name, key, value, number in kiosk():
         there, ours = f"THERE_{name.upper()}", f"OURS_{name.upper()}"
         for prop, at, of in ((there, key, value), (ours, MARKS, name)):
@@ -87,7 +88,9 @@ def make(into, from_tree, version, package):
 
 
 def said(*command):
-    ended = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
+    # `msiinfo export` lays the icons that a table holds where it is started.
+    with tempfile.TemporaryDirectory() as place:
+        ended = subprocess.run(command, cwd=place, capture_output=True, text=True, encoding="utf-8", errors="replace")
     if ended.returncode or ended.stderr:
         sys.exit(f"msi: {' '.join(command)} failed: {ended.stderr}")
     return ended.stdout

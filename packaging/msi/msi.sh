@@ -75,9 +75,9 @@ python3 "$here/msi.py" make "$tree" "$into" "$own.0" "$version"
 # wixl looks for sources beside the description alone.
 cp "$wxs" "$into/cleanshift.wxs"
 strict wixl -a x64 -I "$into" "${define[@]}" -o "$msi" "$into/cleanshift.wxs"
-while IFS= read -r statement; do
-  strict msibuild "$msi" -q "$statement"
-done <"$into/statements.sql"
+# All at once: for each by itself the whole package would be written anew.
+mapfile -t statements <"$into/statements.sql"
+strict msibuild "$msi" -q "${statements[@]}"
 
 wixl -E -a x64 -I "$into" "${define[@]}" "$into/cleanshift.wxs" >"$into/asked.wxs"
 python3 "$here/msi.py" asked "$into/asked.wxs" "$msi" || fail "the package lacks what its description asks for"

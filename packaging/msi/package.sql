@@ -40,8 +40,11 @@ INSERT INTO `RemoveFile` (`FileKey`, `Component_`, `FileName`, `DirProperty`, `I
 -- with the accounts that it made; one that cannot be deleted does not hold up the rest. Before RemoveFiles, at 3500.
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceMade', 3106, 'System64Folder', '"[System64Folder]cmd.exe" /c ""[System64Folder]sc.exe" query CleanshiftService >nul & if errorlevel 1 "[INSTALLDIR]cleanshift-service.exe" install "[STATIONACCOUNT]""')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceMade', 'STATIONACCOUNT AND NOT REMOVE="ALL"', 5901)
+-- What goes for a newer package takes the service along where it is not told what it goes for: it is made again, for the same account.
+INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceKept', 3106, 'System64Folder', '"[System64Folder]cmd.exe" /c ""[System64Folder]sc.exe" query CleanshiftService >nul & if errorlevel 1 "[INSTALLDIR]cleanshift-service.exe" install "[ACCOUNTWAS]""')
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceKept', 'ACCOUNTWAS AND NOT STATIONACCOUNT AND NOT REMOVE="ALL"', 5902)
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceAgain', 3170, 'System64Folder', '"[System64Folder]sc.exe" start CleanshiftService')
-INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceAgain', 'SERVICEWAS AND NOT REMOVE="ALL"', 5902)
+INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceAgain', 'SERVICEWAS AND NOT REMOVE="ALL"', 5903)
 INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('ServiceGone', 3170, 'System64Folder', '"[INSTALLDIR]cleanshift-service.exe" remove')
 INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('ServiceGone', 'SERVICEWAS AND REMOVE="ALL" AND NOT UPGRADINGPRODUCTCODE', 3490)
 -- Removing a value leaves none, and Windows would start without any shell.

@@ -14,37 +14,34 @@ use super::told::Told;
 use super::{apdu, identity};
 use crate::ports::BadgeUid;
 
-/// How long a card may take to say who it is.
-const CARD: Duration = Duration::from_secs(2);
 /// How long to wait before a card is asked again that somebody else was speaking to.
 const BUSY: Duration = Duration::from_millis(50);
-/// How often it is asked again: all in all about as long as [`CARD`].
-const TRIES: u8 = 40;
 
 /// Asks the card that lies on the reader of this name, on a thread and a context of its own, and
 /// tells the answer. The thread of a mute card ends when the card is pulled.
-pub(super) fn who(name: &CStr, reader: String, told: &Arc<Told>) {
+pub(super) fn who(name: &CStr, reader: String, patience: Duration, told: &Arc<Told>) {
     let turn = told.lies(&reader);
-    if begin(name.to_owned(), reader.clone(), turn, Arc::clone(told)).is_err() {
+    if begin(name.to_owned(), reader.clone(), turn, patience, Arc::clone(told)).is_err() {
         // The system gives no more threads.
         told.answered(&reader, turn, None);
     }
 }
 
-fn begin(name: CString, reader: String, turn: u64, told: Arc<Told>) -> io::Result<()> {
+fn begin(name: CString, reader: String, turn: u64, patience: Duration, told: Arc<Told>) -> io::Result<()> {
     let (answer, answered) = channel();
     drop(Builder::new().name("card".to_owned()).spawn(move || {
-        let _ = answer.send(uid(&name));
+        let _ = answer.send(uid(&name, patience));
     })?);
     drop(Builder::new().name("card deadline".to_owned()).spawn(move || {
-        told.answered(&reader, turn, answered.recv_timeout(CARD).ok().flatten());
+        told.answered(&reader, turn, answered.recv_timeout(patience).ok().flatten());
     })?);
     Ok(())
 }
 
-fn uid(name: &CStr) -> Option<BadgeUid> {
+fn uid(name: &CStr, patience: Duration) -> Option<BadgeUid> {
     let context = Context::establish(Scope::System).ok()?;
-    for _ in 0..TRIES {
+    // All in all about as long as somebody waits for the answer.
+    for _ in 0..patience.as_millis() / BUSY.as_millis() {
         match once(&context, name) {
             Ok(uid) => return uid,
             // Another program of the host has the card, or has just reset it.

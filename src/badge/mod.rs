@@ -14,16 +14,29 @@ mod watch;
 
 pub use watch::Watch;
 
+use std::time::Duration;
+
 use crate::ports::ReaderEvent;
 
+/// How long a card may take to say who it is, on a machine that is not slower than others.
+pub const CARD: Duration = Duration::from_secs(2);
+
 /// Which readers count.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Readers {
     /// Beginnings of names of readers that count. Empty: every reader that is not virtual.
     pub allowed: Vec<String>,
     /// Whether a virtual reader may count: in a demo and in tests only, because anybody who reaches
     /// its port can insert a badge.
     pub allow_virtual: bool,
+    /// How long a card may take to say who it is.
+    pub patience: Duration,
+}
+
+impl Default for Readers {
+    fn default() -> Self {
+        Self { allowed: Vec::new(), allow_virtual: false, patience: CARD }
+    }
 }
 
 impl Readers {
@@ -55,10 +68,10 @@ mod tests {
 
     #[test]
     fn a_virtual_reader_counts_only_where_it_is_allowed() {
-        let real = Readers { allowed: vec!["OMNIKEY".to_owned()], allow_virtual: false };
+        let real = Readers { allowed: vec!["OMNIKEY".to_owned()], ..Readers::default() };
         assert!(real.admit("OMNIKEY CardMan 5x21 00 00"));
         assert!(!real.admit("ACS ACR122U 00 00"));
-        let named = Readers { allowed: vec!["Virtual PCD".to_owned()], allow_virtual: false };
+        let named = Readers { allowed: vec!["Virtual PCD".to_owned()], ..Readers::default() };
         assert!(!named.admit("Virtual PCD 00 00"));
         assert!(Readers { allow_virtual: true, ..named }.admit("Virtual PCD 00 00"));
         assert!(Readers::default().admit("ACS ACR122U 00 00"));

@@ -148,7 +148,7 @@ impl Seen {
             }
             for state in &mut states {
                 if state.event_state().contains(State::CHANGED) && state.name() != PNP_NOTIFICATION() {
-                    self.changed(state, &shared.told);
+                    self.changed(state, readers.patience, &shared.told);
                 }
                 // With its counter, which shows a quick swap, and for the reader of plugging in and
                 // out how many readers there were.
@@ -195,7 +195,7 @@ impl Seen {
         Ok(())
     }
 
-    fn changed(&mut self, now: &ReaderState, told: &Arc<Told>) {
+    fn changed(&mut self, now: &ReaderState, patience: Duration, told: &Arc<Told>) {
         let Some(place) = self.places.get_mut(now.name()) else { return };
         let was = *place;
         *place = Place { occupied: now.event_state().contains(State::PRESENT), count: now.event_count() };
@@ -206,7 +206,7 @@ impl Seen {
             told.went(&reader);
         }
         if place.occupied && (!was.occupied || swapped) {
-            ask::who(now.name(), reader, told);
+            ask::who(now.name(), reader, patience, told);
         }
     }
 }

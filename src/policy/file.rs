@@ -156,6 +156,10 @@ pub struct Times {
     /// How long apps are given to close by themselves. Default "3 s"; "0 s" asks none.
     #[schemars(with = "Option<String>")]
     pub close_grace: Option<Spanned<Time>>,
+    /// How long a step (to build a session's world, to destroy it, to look, to write) may take before it counts
+    /// as failed. Default "12 s"; more on a machine that is slower than others.
+    #[schemars(with = "Option<String>")]
+    pub step: Option<Spanned<Time>>,
 }
 
 /// What a PIN must be.

@@ -18,8 +18,11 @@ use super::problem::{Problem, Problems};
 use super::{CapsulePolicy, LogPolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy, settings};
 use crate::handoff::{AppRule, BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
 
-/// How long any single step of a clean-up, look, write or build may take, milliseconds.
+/// How long any single step of a clean-up, look, write or build may take, milliseconds, where the policy does not
+/// grant more: on a slow machine slowness is no fault.
 const STEP_LIMIT: u64 = 12_000;
+/// The most that the policy may grant.
+const LONGEST_STEP: u64 = 300_000;
 /// How often an unclean result is tried again before quarantine.
 const RETRIES: u8 = 1;
 /// The longest that an emergency session may last, milliseconds (requirement A-11).
@@ -344,6 +347,7 @@ impl Check {
         let patience = self.time(times.patience.as_ref(), 30_000, (10_000, 300_000), "patience");
         let log_idle = self.time(times.log_idle.as_ref(), 60_000, (10_000, 3_600_000), "log_idle");
         let grace = self.time(times.close_grace.as_ref(), 3_000, (0, 30_000), "close_grace");
+        let step = self.time(times.step.as_ref(), STEP_LIMIT, (STEP_LIMIT, LONGEST_STEP), "step");
         if warning >= idle
             && let Some(place) = times.warning.as_ref().or(times.idle.as_ref())
         {
@@ -389,7 +393,7 @@ impl Check {
             log_idle,
             patience,
             grace,
-            step_limit: STEP_LIMIT,
+            step_limit: step,
             retries: RETRIES,
             quarantine_retries: retries.as_ref().map_or(2, |retries| *retries.get_ref()),
             quarantine_pause: pause,

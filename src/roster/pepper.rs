@@ -53,6 +53,9 @@ impl Pepper {
     /// can be reached. `in_use` says that the roster holds PINs: then a missing pepper is an error,
     /// because a new one would silently lock everybody out.
     ///
+    /// Whoever is not the owner of the state directory has another keyring than the station, and does not use it:
+    /// what root puts into a keyring of its own, the station's account would never find.
+    ///
     /// # Errors
     /// A fragment with the remedy.
     pub fn open(state: &Path, account: &str, keyring: bool, in_use: bool) -> Result<(Self, PepperHome)> {
@@ -60,9 +63,21 @@ impl Pepper {
         if let Some(pepper) = read(&file)? {
             return Ok((pepper, PepperHome::File));
         }
+        let own = private::is_own(state);
         let account = account.to_owned();
-        if keyring && let Some(pepper) = bounded(move || from_keyring(&account, in_use)) {
+        if keyring
+            && own
+            && let Some(pepper) = bounded(move || from_keyring(&account, in_use))
+        {
             return Ok((pepper, PepperHome::Keyring));
+        }
+        if in_use && !own {
+            return Err(PortError(format!(
+                "find the pepper: {} is missing. Where it is in a keyring, only the account that owns {} has that: run \
+                 this as that account. Else restore it from the backup, or reset every PIN after making a new one",
+                file.display(),
+                state.display()
+            )));
         }
         if in_use {
             return Err(PortError(format!(

@@ -41,17 +41,32 @@ entries() { account cleanshiftctl log verify --json | sed -n 's/^  "entries": \(
 version_of() { dpkg-query -W -f '${Version}' cleanshift; }
 installs() { expect 0 apt-get install -y --no-install-recommends "$@"; }
 
+# Everything that lies here but what lives: path, kind, mode, owner, and size, or the bytes with their time. Accounts
+# have no time: their files are written anew with each.
+fingerprint() {
+  find / -xdev \( -path /debs -o -path /tmp -o -path /sys -o -path /root -o -path /var/cache -o -path /var/log \
+    -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/systemd -o -path '/etc/*-' -o -path /etc/.pwd.lock \
+    -o -path /etc/ld.so.cache -o -path /etc/hosts -o -path /etc/resolv.conf \) -prune \
+    -o \( -path /etc/passwd -o -path /etc/group -o -path /etc/shadow -o -path /etc/gshadow \) -printf '%p %y %m %U:%G ' -exec sha256sum -z '{}' ';' -printf '\n' \
+    -o -type f \( -path '/etc/*' -o -path '/var/*' \) -printf '%p %y %m %U:%G %s at %T@ ' -exec sha256sum -z '{}' ';' -printf '\n' \
+    -o -type f -printf '%p %y %m %U:%G %s\n' -o -printf '%p %y %m %U:%G %l\n' | tr -d '\0' | sort
+}
+
 install() {
   expect 0 apt-get update
-  dpkg-query -W -f '${Package}\n' | sort >/tmp/packages.before
   [ -z "$(find / -xdev -path /debs -prune -o -name '*cleanshift*' -print -quit)" ] || fail "it is here already"
+  expect 0 apt-get install -s --no-install-recommends "$older"
+  local needed
+  needed=$(awk '$1 == "Inst" && $2 != "cleanshift" { print $2 }' "$out")
+  # shellcheck disable=SC2086 -- several words.
+  installs $needed
+  # What the shift takes beside the package: displays, a virtual reader, apps and a look at the store.
+  installs xvfb xserver-xorg-video-dummy vsmartcard-vpcd chromium firefox-esr xterm libsecret-tools xdotool sqlite3 iproute2 pcsc-tools procps
+  fingerprint >/tmp/before
   installs "$older"
   cp "$out" /tmp/installed.log
   [ "$(version_of)" = 0.0.1 ] || fail "the older version is not installed"
-  dpkg-query -W -f '${Package}\n' | sort >/tmp/packages.after
-  good "installed $(version_of) with $(comm -13 /tmp/packages.before /tmp/packages.after | wc -l) packages that it needs"
-  # What the shift takes beside the package: a display, a virtual reader, apps and a look at the store.
-  installs xvfb vsmartcard-vpcd chromium firefox-esr xterm libsecret-tools xdotool sqlite3
+  good "installed $(version_of) with $(wc -w <<<"$needed") packages that it needs"
 }
 
 look() {
@@ -108,6 +123,84 @@ look() {
     grep -q 'cleanshiftctl doctor. tells all of it' /tmp/installed.log || fail "the installation has not told what doctor says"
     good "doctor ran here and when it was installed: exit code $code"
   fi
+}
+
+# What differs between two fingerprints, as paths.
+differs() { { diff "$1" "$2" || true; } | sed -n 's/^[<>] \([^ ]*\) .*/\1/p' | sort -u; }
+
+cycle() {
+  # Secrets, where root works from a desktop with a keyring of its own: the station's account would not find them there.
+  mkdir -m 700 /tmp/desk
+  expect 0 env HOME=/tmp/desk XDG_RUNTIME_DIR=/tmp/desk dbus-run-session -- bash -c '
+    printf open | gnome-keyring-daemon --unlock --components=secrets >/dev/null
+    printf canary | secret-tool store --label=canary service canary
+    echo "the keyring has: $(secret-tool lookup service canary)"
+    cleanshiftctl --policy /usr/share/cleanshift/policies/ward.toml roster add ana.ruiz --name "Ana Ruiz" --role nurse --badge 04A1B2C3
+    echo "and of the station: $(secret-tool lookup service cleanshift | wc -c)"'
+  says 'the keyring has: canary'
+  says 'added: ana.ruiz'
+  says 'and of the station: 0'
+  is $state/pepper 'cleanshift cleanshift 600'
+  cleanshiftctl doctor --json >"$out" 2>&1 || true
+  says "a file, $state/pepper, its account's alone"
+  mv $state/pepper /tmp/pepper
+  expect 2 cleanshiftctl --policy /usr/share/cleanshift/policies/ward.toml roster reset-pin ana.ruiz
+  says 'only the account that owns'
+  cleanshiftctl doctor --json >"$out" 2>&1 || true
+  says 'the account cleanshift has no keyring where else it could be'
+  mv /tmp/pepper $state/pepper
+  [ -z "$(find $state -perm /077 -print)" ] || fail "others may read the state"
+  good "secrets are in files of the account, although root has a keyring; a lost one is told"
+
+  # What was there before the kiosk, of every kind that it replaces.
+  mkdir -p /etc/systemd/logind.conf.d
+  echo 'kernel.sysrq = 438' >/etc/sysctl.d/60-cleanshift.conf
+  chown games:games /etc/sysctl.d/60-cleanshift.conf
+  chmod 640 /etc/sysctl.d/60-cleanshift.conf
+  touch -d '2005-03-18 01:58:31.222222222' /etc/sysctl.d/60-cleanshift.conf
+  ln -sfn /lib/systemd/system/lightdm.service /etc/systemd/system/display-manager.service
+  echo '[Unit]' >/etc/systemd/system/ctrl-alt-del.target
+  fingerprint >/tmp/kiosk.before
+  expect 0 cleanshiftctl kiosk enable --anyway --policy /usr/share/cleanshift/policies/ward.toml
+  says 'enabled: from the next start on'
+  expect 0 cleanshiftctl kiosk status
+  fingerprint >/tmp/kiosk.during
+  local touched
+  touched=$(differs /tmp/kiosk.before /tmp/kiosk.during | wc -l)
+  [ "$touched" -ge 14 ] || fail "only $touched paths are others than before"
+  expect 0 cleanshiftctl kiosk disable
+  fingerprint >/tmp/kiosk.after
+  differs /tmp/kiosk.before /tmp/kiosk.after >"$out"
+  [ ! -s "$out" ] || fail "disabling has not put these back"
+  # One byte, one mode and one time would have been seen.
+  echo 'kernel.sysrq = 439' >/etc/sysctl.d/60-cleanshift.conf
+  chmod 600 /etc/systemd/system/ctrl-alt-del.target
+  fingerprint >/tmp/kiosk.after
+  [ "$(differs /tmp/kiosk.before /tmp/kiosk.after | wc -l)" = 2 ] || fail "the look does not see what is planted"
+  echo 'kernel.sysrq = 438' >/etc/sysctl.d/60-cleanshift.conf
+  touch -d '2005-03-18 01:58:31.222222222' /etc/sysctl.d/60-cleanshift.conf
+  chmod 644 /etc/systemd/system/ctrl-alt-del.target
+  good "the kiosk touched $touched paths, and put back every byte, owner, mode and time"
+  # Removing the package puts them back too.
+  expect 0 cleanshiftctl kiosk enable --anyway --policy /usr/share/cleanshift/policies/ward.toml
+  expect 0 apt-get remove -y cleanshift
+  fingerprint >/tmp/kiosk.after
+  dpkg-deb -c "$older" | awk '{ print substr($6, 2) }' | sed 's,/$,,' | sort >/tmp/packaged
+  differs /tmp/kiosk.before /tmp/kiosk.after | comm -23 - /tmp/packaged | grep -vxF /usr/share/bash-completion >"$out" || true
+  [ ! -s "$out" ] || fail "removing has not put these back"
+  rm /etc/sysctl.d/60-cleanshift.conf /etc/systemd/system/display-manager.service /etc/systemd/system/ctrl-alt-del.target
+  rmdir --ignore-fail-on-non-empty /etc/systemd/logind.conf.d
+  good "so does removing the package"
+
+  # Somebody is there who can be asked for the ledger.
+  script -qec 'DEBIAN_FRONTEND=teletype dpkg --purge cleanshift' /dev/null <<<yes >"$out" 2>&1 || fail "the purge failed"
+  says "Remove the station's ledger too?"
+  [ ! -e $state ] || fail "the ledger was kept, although told otherwise"
+  fingerprint >/tmp/after
+  differs /tmp/before /tmp/after >"$out"
+  [ ! -s "$out" ] || fail "the purge has left these, or others than before"
+  good "a purge asks for the ledger; told to take it, it leaves the $(wc -l </tmp/after) paths as they were"
+  expect 0 dpkg -i "$older"
 }
 
 # Waits a bounded time until the command holds.
@@ -184,11 +277,27 @@ downgrade() {
   says 'a newer Cleanshift wrote it (store version 1000'
   expect 2 account cleanshiftctl log list
   says 'install that version again'
+  refused 1000
   expect 0 sha256sum --check --quiet /tmp/store
-  account sqlite3 $state/station.db "PRAGMA user_version = $schema" >/dev/null
+  # And so where a power cut has left it beside the file alone.
+  account sqlite3 $state/station.db "PRAGMA user_version = $schema; PRAGMA wal_checkpoint(TRUNCATE)" >/dev/null
+  account bash -c "sqlite3 $state/station.db 'PRAGMA user_version = 1001' '.shell kill -9 \$PPID'" >/dev/null 2>&1 || true
+  [ -s $state/station.db-wal ] && [ "$(od -An -tu4 --endian=big -j60 -N4 $state/station.db | tr -d ' ')" = "$schema" ] ||
+    fail "what was written beside the store is in it already"
+  refused 1001
+  account sqlite3 $state/station.db "PRAGMA user_version = $schema; PRAGMA wal_checkpoint(TRUNCATE)" >/dev/null
   whole
   [ "$(entries)" = "$before" ] || fail "the ledger had $before entries and has $(entries)"
-  good "an older version refuses a newer store, says why, and changes nothing of it"
+  expect 0 dpkg -i "$older"
+  good "an older version refuses a newer store, says why, and changes nothing of it; nor is its package put over it"
+}
+
+# The package is not put over a store of this version, and says so.
+refused() {
+  expect 1 dpkg -i "$new"
+  says "$state/station.db has version $1, this package knows"
+  says 'install that version again, or a newer one'
+  [ "$(dpkg-query -W -f '${Status} ${Version}' cleanshift)" = 'install ok installed 0.0.1' ] || fail "it was changed all the same"
 }
 
 remove() {
@@ -214,8 +323,43 @@ remove() {
   good "purged with the ledger, when told so: nothing is left"
 }
 
+# The README's lines for IT, as they stand there.
+page() {
+  local block line code
+  rm -f /etc/reader.conf.d/vpcd
+  apt-get remove -y vsmartcard-vpcd >/dev/null
+  # What a person would answer, and no network.
+  printf '%s\n' 'APT::Get::Assume-Yes "true";' 'APT::Install-Recommends "false";' >/etc/apt/apt.conf.d/person
+  mkdir -p /tmp/page
+  cd /tmp/page
+  cp "$new" .
+  cp "$new" "cleanshift_0.1.0_amd64.deb"
+  sed -n '/^## A station of your own: the package/,/^## A station of your own: the image/p' /debs/README.md >section
+  sed -n '/^On the station, as root/,/^`make test-deb` runs these lines/p' section |
+    sed -n '/^```sh$/,/^```$/p' | sed '/^```/d; /^reboot$/d' >lines
+  [ "$(wc -l <lines)" -ge 14 ] || fail "the README has too few lines"
+  while read -r line; do
+    code=0
+    DEBIAN_FRONTEND=noninteractive bash -c "$line" >"$out" 2>&1 </dev/null || code=$?
+    case "$line:$code" in
+      *:0) ;;
+      # Namespaces are no machine: what the doctor finds here is told.
+      "cleanshiftctl doctor"*:1) sed -n '/^bad /p' "$out" | sed 's/^/  doctor: /' ;;
+      "cleanshiftctl kiosk enable"*:1)
+        says 'nothing was changed'
+        expect 0 cleanshiftctl kiosk enable --policy policy.toml --anyway
+        good "enabled anyway"
+        ;;
+      # No systemd runs here; tests/deb/boot.sh has one.
+      "systemctl status"*:[134]) ;;
+      *) fail "$line: ended with $code" ;;
+    esac
+  done <lines
+  good "the README's $(wc -l <lines) lines for IT, as they stand there"
+}
+
 echo "$1"
 case "$1" in
-  install | look | upgrade | downgrade | remove) "$1" ;;
+  install | look | cycle | upgrade | downgrade | remove | page) "$1" ;;
   shift) shift_ ;;
 esac

@@ -47,7 +47,7 @@ make_base() {
     exit 2
   fi
   say "making a root file system of $suite"
-  mmdebstrap --quiet --variant=minbase "$suite" "$place/$suite.new" "deb $mirror $suite main"
+  mmdebstrap --quiet --format=tar --variant=minbase "$suite" "$place/$suite.new" "deb $mirror $suite main"
   mv "$place/$suite.new" "$place/$suite.tar"
 }
 
@@ -72,6 +72,19 @@ phase() {
     unshare "${apart[@]}" --fork --kill-child -- bash tests/deb/enter.sh "$root" "$net" "$name" "$version" </dev/null
 }
 
+# Takes the package as it is after the installation through its life under a systemd that runs, on a copy of the root
+# file system in memory, whose owners are those of a machine. No browser is started there.
+boot() {
+  echo boot
+  mkdir -p "$place/boot"
+  unshare --mount --propagation private bash -euo pipefail -c '
+    mount -t tmpfs -o mode=755 none "$1"
+    nsenter --user="/proc/$4/ns/user" --setuid 0 --setgid 0 -- tar -c --numeric-owner -C "$2" --exclude="./debs/*" \
+      --exclude="./tmp/*" --exclude="./var/cache/apt/*" --exclude=./usr/lib/chromium --exclude=./usr/lib/firefox-esr . |
+      tar -x --numeric-owner -p -C "$1"
+    tests/deb/boot.sh "$1" "$2/debs" "$3"' boot "$place/boot" "$1" "$version" "$holder" </dev/null
+}
+
 ended=0
 holder=
 trap '[ -z "$holder" ] || kill "$holder" 2>/dev/null || true' EXIT
@@ -85,15 +98,19 @@ for suite in "$@"; do
   chmod 755 "$root"
   chown $first:$first "$root"
   inside tar -x --numeric-owner -p -C "$root" --exclude='./dev/*' <"$place/$suite.tar"
+  # What is lost in a power cut is made anew.
+  echo force-unsafe-io | inside sh -c "cat >'$root/etc/dpkg/dpkg.cfg.d/unsafe-io'"
   inside mkdir "$root/debs"
   for deb in "$new" "$older/cleanshift_0.0.1.deb"; do
     inside sh -c "cat >'$root/debs/$(basename "$deb")'" <"$deb"
   done
   inside sh -c "cat >'$root/debs/inside.sh'" <tests/deb/inside.sh
+  inside sh -c "cat >'$root/debs/README.md'" <README.md
   say "$suite: $version"
   good=yes
-  for step in host:install own:look own:shift own:upgrade own:downgrade own:remove; do
-    if ! phase "$root" "${step%:*}" "${step#*:}"; then
+  for step in host:install own:look own:cycle boot own:shift own:upgrade own:downgrade own:remove own:page; do
+    if [ "$step" = boot ]; then take=(boot "$root"); else take=(phase "$root" "${step%:*}" "${step#*:}"); fi
+    if ! "${take[@]}"; then
       say "$suite: ${step#*:} FAILED"
       good=no
       ended=1

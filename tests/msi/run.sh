@@ -195,8 +195,8 @@ is "$explorer" NoLogoff 0x1
 
 say "upgraded: it stays one, and so does the service"
 # Wine does not tell the old package that it goes for a newer one (UPGRADINGPRODUCTCODE), so that it takes the service
-# away: it is asked for anew, as IT's own command line does.
-msiexec /i "$next" STATIONACCOUNT="$(id -un)" || fail "the kiosk was not upgraded"
+# away: the new one makes it again for the account that it was for.
+msiexec /i "$next" || fail "the kiosk was not upgraded"
 is_service
 is "$winlogon" Shell '"C:\Program Files\Cleanshift\cleanshift.exe" --watch'
 is "$system" DisableLockWorkstation 0x1

@@ -7,12 +7,12 @@ use std::process::{Command, Stdio};
 use cleanshift::ctl::demo::account::{Account, Part, wait_for};
 use cleanshift::ctl::demo::card_service::CardService;
 use cleanshift::ctl::demo::emulator::{Emulator, Temper};
-use cleanshift::ctl::demo::screen::Screen;
+use cleanshift::ctl::demo::screen::{Screen, Shot};
 use cleanshift::ctl::demo::shift::{PEOPLE, own_pin};
 use cleanshift::ctl::demo::stage::hidden_display;
 use serde_json::Value;
 
-const SIZE: (u16, u16) = (1024, 768);
+pub(crate) const SIZE: (u16, u16) = (1024, 768);
 /// The middle of the launcher's first tile at [`SIZE`], and from one to the next.
 const FIRST_TILE: (i16, i16) = (160, 264);
 const TILES_APART: i16 = 240;
@@ -21,6 +21,19 @@ const ORDINARY: &str = "ordinary.exe";
 /// The Windows programs.
 const PROGRAMS: [&str; 4] =
     ["cleanshift.exe", "cleanshiftctl.exe", "cleanshift-init.exe", "cleanshift-looker.exe"];
+
+/// What the policy says besides apps.
+pub(crate) const POLICY: &str = "\
+roles = [\"nurse\", \"physician\", \"supervisor\"]
+[station]
+name = \"Station 1\"
+[badge]
+mode = \"hold\"
+[times]
+close_grace = \"0 s\"
+[supervisors]
+roles = [\"supervisor\"]
+";
 
 pub(crate) struct Ground {
     shell: Option<Part>,
@@ -31,9 +44,12 @@ pub(crate) struct Ground {
     _server: Part,
     dir: PathBuf,
     target: PathBuf,
+    prefix: PathBuf,
+    /// Where the station's programs are.
+    programs: PathBuf,
     _files: tempfile::TempDir,
     /// The prefix is one test's at a time.
-    _prefix: File,
+    _in_use: File,
 }
 
 /// A path as Windows programs name it: Wine shows them the whole tree as a drive.
@@ -44,15 +60,19 @@ pub(crate) fn windows(path: &Path) -> String {
 impl Ground {
     /// Sets it, with these apps in the policy.
     pub(crate) fn set(apps: &str) -> Self {
+        Self::sized(apps, SIZE)
+    }
+
+    /// The same, with a display of this size.
+    pub(crate) fn sized(apps: &str, size: (u16, u16)) -> Self {
         let account = Account::own();
-        let own = Path::new(env!("CARGO_BIN_EXE_cleanshiftctl"));
-        let target = own.ancestors().nth(2).unwrap().to_owned();
+        let target = target();
         fs::create_dir_all(target.join("wine")).unwrap();
-        let prefix = File::create(target.join("wine/prefix.in-use")).unwrap();
-        prefix.lock().unwrap();
+        let in_use = File::create(target.join("wine/prefix.in-use")).unwrap();
+        in_use.lock().unwrap();
         let files = tempfile::tempdir().unwrap();
         let dir = files.path().to_owned();
-        let built = target.join("x86_64-pc-windows-gnu/debug");
+        let built = target.join("windows/x86_64-pc-windows-gnu/debug");
         for program in PROGRAMS {
             fs::copy(built.join(program), dir.join(program)).unwrap_or_else(|error| {
                 panic!("{}: {error}: run make test-windows, which builds it", built.join(program).display())
@@ -68,12 +88,8 @@ impl Ground {
         for part in ["reader", "home"] {
             account.make_dir(&dir.join(part)).unwrap();
         }
-        let policy = format!(
-            "roles = [\"nurse\", \"physician\", \"supervisor\"]\n[station]\nname = \"Station 1\"\n[badge]\nmode = \"hold\"\n\
-             [times]\nclose_grace = \"0 s\"\n[supervisors]\nroles = [\"supervisor\"]\n{apps}"
-        );
-        fs::write(dir.join("policy.toml"), policy).unwrap();
-        let (server, display, cookie) = hidden_display(&dir, account, SIZE).unwrap();
+        fs::write(dir.join("policy.toml"), format!("{POLICY}{apps}")).unwrap();
+        let (server, display, cookie) = hidden_display(&dir, account, size).unwrap();
         let screen = Screen::open(display, &cookie).unwrap();
         let cards = CardService::start(account, &dir.join("reader")).unwrap();
         let emulator = Emulator::new(cards.port());
@@ -84,11 +100,48 @@ impl Ground {
             screen,
             display,
             _server: server,
-            dir,
+            prefix: target.join("wine/prefix"),
+            programs: dir.clone(),
             target,
+            dir,
             _files: files,
-            _prefix: prefix,
+            _in_use: in_use,
         }
+    }
+
+    /// Gives the ground a Windows of its own, in which the package that was built is installed, and whose programs
+    /// are worked with from here on.
+    pub(crate) fn install(&mut self) {
+        self.prefix = self.dir.join("windows");
+        let version = env!("CARGO_PKG_VERSION");
+        let package = self.target.join(format!("msi/cleanshift-{version}-x64.msi"));
+        fs::copy(&package, self.dir.join("cleanshift.msi")).unwrap_or_else(|error| {
+            panic!("{}: {error}: run make test-windows, which builds it", package.display())
+        });
+        self.programs = self.prefix.join("drive_c/Program Files/Cleanshift");
+        assert!(!self.programs.exists());
+        self.msiexec("/i");
+        assert!(self.programs.join("cleanshift.exe").exists(), "the package was installed and is not there");
+    }
+
+    /// Takes the installed package away again.
+    pub(crate) fn uninstall(&mut self) {
+        self.msiexec("/x");
+        assert!(
+            !self.programs.exists(),
+            "the package was taken away and has left {}",
+            self.programs.display()
+        );
+    }
+
+    fn msiexec(&self, what: &str) {
+        let output = self.raised(&["msiexec", what, "cleanshift.msi", "/qn"]).output().unwrap();
+        assert!(
+            output.status.success(),
+            "msiexec {what}: {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     /// A Windows program with an administrator's rights, as Wine starts it; names of files are those of the ground.
@@ -100,8 +153,13 @@ impl Ground {
     }
 
     fn word(&self, word: &str) -> String {
-        let file = word.ends_with(".exe") || ["state", "policy.toml", "roster.csv"].contains(&word);
-        if file { windows(&self.dir.join(word)) } else { word.to_owned() }
+        if PROGRAMS.contains(&word) {
+            windows(&self.programs.join(word))
+        } else if [ORDINARY, "cleanshift.msi", "state", "policy.toml", "roster.csv"].contains(&word) {
+            windows(&self.dir.join(word))
+        } else {
+            word.to_owned()
+        }
     }
 
     fn surround(&self, command: &mut Command) {
@@ -111,6 +169,7 @@ impl Ground {
             .env("XAUTHORITY", self.dir.join("xauthority"))
             .env("PCSCLITE_CSOCK_NAME", self.cards.socket())
             .env("CARGO_TARGET_DIR", &self.target)
+            .env("CLEANSHIFT_WINEPREFIX", &self.prefix)
             .env("CLEANSHIFT_LOG", "info")
             .env("NO_COLOR", "1")
             .current_dir(&self.dir);
@@ -156,15 +215,14 @@ impl Ground {
     pub(crate) fn wait_state(&self, mark: usize, state: &str) {
         let there = wait_for(|| self.said(mark).contains(&format!("station: {state}")));
         if !there {
-            self.shot("not-there");
+            drop(self.shot("not-there"));
         }
         assert!(there, "the station did not come to `{state}`; the shell said:\n{}", self.said(mark));
     }
 
     /// Lays somebody's badge on the reader, in place of what lies there.
     pub(crate) fn lay(&self, key: &str) {
-        let badge = PEOPLE.iter().find(|person| person.0 == key).unwrap().3;
-        self.emulator.insert(0, &hex::decode(badge).unwrap(), Temper::Honest).unwrap();
+        lay(&self.emulator, key);
     }
 
     /// Types the one-time PIN, then the own PIN twice, and waits until the operator is in.
@@ -189,7 +247,7 @@ impl Ground {
     pub(crate) fn programs(&self, name: &str) -> Vec<u32> {
         let entries = fs::read_dir("/proc").unwrap().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let prefix = format!("WINEPREFIX={}", self.target.join("wine/prefix").display());
+        let prefix = format!("WINEPREFIX={}", self.prefix.display());
         pids.filter(|pid| {
             let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let surroundings = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -215,16 +273,9 @@ impl Ground {
         found
     }
 
-    /// Leaves a picture of the screen in `<target>/station_windows/`.
-    pub(crate) fn shot(&self, name: &str) {
-        std::thread::sleep(std::time::Duration::from_millis(900));
-        let shot = self.screen.look().unwrap();
-        let into = self.target.join("station_windows");
-        fs::create_dir_all(&into).unwrap();
-        let file = File::create(into.join(format!("{name}.png"))).unwrap();
-        let mut encoder = png::Encoder::new(file, u32::from(shot.size.0), u32::from(shot.size.1));
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.write_header().unwrap().write_image_data(&shot.rgb).unwrap();
+    /// What the screen shows; leaves a picture of it in `<target>/station_windows/`.
+    pub(crate) fn shot(&self, name: &str) -> Shot {
+        shot(&self.screen, name)
     }
 
     /// Tells the shell to stop, as an administrator does, and waits until it has.
@@ -262,9 +313,29 @@ impl Drop for Ground {
         }
         // Whatever runs in the prefix ends with the test, and nothing else does.
         let mut command = Account::own().command("wineserver");
-        let _ = command.env("WINEPREFIX", self.target.join("wine/prefix")).arg("-k").status();
+        let _ = command.env("WINEPREFIX", &self.prefix).arg("-k").status();
         drop(self.shell.take());
     }
+}
+
+/// Lays somebody's badge on a virtual reader, in place of what lies there.
+pub(crate) fn lay(emulator: &Emulator, key: &str) {
+    let badge = PEOPLE.iter().find(|person| person.0 == key).unwrap().3;
+    emulator.insert(0, &hex::decode(badge).unwrap(), Temper::Honest).unwrap();
+}
+
+/// What a screen shows once it has been drawn; leaves a picture of it in `<target>/station_windows/`.
+pub(crate) fn shot(screen: &Screen, name: &str) -> Shot {
+    std::thread::sleep(std::time::Duration::from_millis(900));
+    let shot = screen.look().unwrap();
+    let into = target().join("station_windows");
+    fs::create_dir_all(&into).unwrap();
+    shot.save(&into.join(format!("{name}.png"))).unwrap();
+    shot
+}
+
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_cleanshiftctl")).ancestors().nth(2).unwrap().to_owned()
 }
 
 fn runner() -> PathBuf {

@@ -72,7 +72,7 @@ fn asked(
         }
     };
     let service = service.good(format!("pcscd {version} answers {}", host.tried_as()));
-    let readers = Readers { allowed: allowed.to_vec(), allow_virtual: false };
+    let readers = Readers { allowed: allowed.to_vec(), ..Readers::default() };
     let counted: Vec<_> = names.iter().filter(|name| readers.admit(name)).map(String::as_str).collect();
     let reader = if !counted.is_empty() {
         reader.good(counted.join(", "))

@@ -118,8 +118,17 @@ fn pepper(host: &Host) -> Requirement {
     match owner(&file) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             if std::fs::metadata(host.state.join("station.db")).is_ok() {
+                // The kiosk's units give the account no session bus, and so no keyring.
+                let of = owner(&host.state).ok().map(|(uid, _)| uid);
+                let elsewhere = if host.account.as_ref().is_some_and(|account| of == Some(account.ids.0)) {
+                    format!(
+                        "the account {ACCOUNT} has no keyring where else it could be: if PINs were issued, it was lost"
+                    )
+                } else {
+                    "it is in a keyring of this host's, or was lost".to_owned()
+                };
                 return asked.reduced(
-                    format!("{shown} is not there: it is in a keyring of this host's, or was lost"),
+                    format!("{shown} is not there: {elsewhere}"),
                     "cleanshiftctl roster list   # says so where it is lost",
                 );
             }
@@ -129,7 +138,10 @@ fn pepper(host: &Host) -> Requirement {
         Ok((_, mode)) if mode & 0o077 != 0 => {
             asked.bad(format!("{shown} is open to others (mode {mode:04o})"), format!("chmod 600 {shown}"))
         }
-        Ok(_) => asked.good(format!("{shown}, its account's alone")),
+        // Apart from the hashes, yet on the same disk.
+        Ok(_) => asked.good(format!(
+            "a file, {shown}, its account's alone; whoever has the whole disk unencrypted has it with the roster"
+        )),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::cgroup::Delegated;
 use super::network::Network;
-use super::{host, looker, spawn};
+use super::{host, looker, pace, spawn};
 
 /// How long a try may take.
 const TRY: Duration = Duration::from_secs(5);
@@ -81,5 +81,5 @@ pub fn make_namespaces(
     all.extend(more);
     all.extend(["--ro-bind", "/", "/", "--proc", "/proc", "--"]);
     all.extend(words);
-    spawn::heard(account, &all, TRY)
+    spawn::heard(account, &all, pace::patience(TRY))
 }

@@ -26,6 +26,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use super::cgroup::{Delegated, Group};
 use super::init::protocol::{self, Begin, Hold, Launch, Offer, Order, Word, is_return};
 use super::network::Network;
+use super::pace;
 use super::root::{COOKIE, HOME, RUNTIME, Root, WINDOW_MANAGER};
 use super::spawn;
 use super::visit::{Held, Holding};
@@ -208,10 +209,11 @@ impl Capsule {
             processes: spec.policy.processes,
             window_manager: spec.window_manager.0.clone(),
             redirect: spec.redirect,
+            pace: pace::times(),
         };
         protocol::send(socket, &Order::Begin(begin))
             .map_err(|error| PortError(format!("tell the capsule how to begin: {error}")))?;
-        if !readable(socket, READY) {
+        if !readable(socket, pace::patience(READY)) {
             return Err(PortError::new("get the capsule ready in time"));
         }
         match protocol::receive::<Word>(socket) {
@@ -265,7 +267,7 @@ impl Capsule {
         protocol::send(&*self.socket, &Order::Look(serial)).ok()?;
         let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let (answered, counts) = looks.recv_timeout(LOOK).ok()?;
+            let (answered, counts) = looks.recv_timeout(pace::patience(LOOK)).ok()?;
             if answered == serial {
                 return Some(counts);
             }
@@ -278,7 +280,7 @@ impl Capsule {
         let reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
         while reports.try_recv().is_ok() {}
         protocol::send(&*self.socket, &Order::Report).ok()?;
-        reports.recv_timeout(LOOK).ok()
+        reports.recv_timeout(pace::patience(LOOK)).ok()
     }
 
     /// Destroys the capsule and waits for the kernel's proof.
@@ -290,7 +292,7 @@ impl Capsule {
         let began = super::clock::monotonic();
         // An init that is dead already has a pidfd that is readable; the kill then fails harmlessly.
         let _ = pidfd_send_signal(&*self.init, Signal::KILL);
-        if !readable(&*self.init, GONE) {
+        if !readable(&*self.init, pace::patience(GONE)) {
             return Err(PortError::new("end every program of the session: the kernel does not confirm it"));
         }
         let took = super::clock::monotonic().saturating_sub(began);
@@ -300,7 +302,7 @@ impl Capsule {
             && !readable(&chain, Duration::from_millis(300))
         {
             let _ = pidfd_send_signal(&chain, Signal::KILL);
-            if !readable(&chain, GONE) {
+            if !readable(&chain, pace::patience(GONE)) {
                 return Err(PortError::new("end the programs around the capsule"));
             }
         }
@@ -310,7 +312,9 @@ impl Capsule {
             return Ok(Destroyed { proof: "init pidfd".to_owned(), took, ..Destroyed::default() });
         };
         // A second proof, over the programs around the namespace too.
-        group.end(GONE).map_err(|error| PortError(format!("end the capsule's control group: {error}")))?;
+        group
+            .end(pace::patience(GONE))
+            .map_err(|error| PortError(format!("end the capsule's control group: {error}")))?;
         Ok(Destroyed { proof: "init pidfd, control group removed".to_owned(), took, ..Destroyed::default() })
     }
 
@@ -368,7 +372,7 @@ fn end_noted(line: &str) -> Result<()> {
         && start_time(pid) == since
     {
         let _ = pidfd_send_signal(&init, Signal::KILL);
-        if !readable(&init, GONE) {
+        if !readable(&init, pace::patience(GONE)) {
             return Err(PortError::new("end what the shell before has left"));
         }
     }
@@ -393,7 +397,7 @@ pub fn sweep_unborn(run_dir: &Path) -> Result<()> {
         let words = String::from_utf8_lossy(&words);
         if data.uid() == own && words.starts_with("/usr/bin/bwrap\0") && words.contains(&place) {
             let _ = pidfd_send_signal(&held, Signal::KILL);
-            if !readable(&held, GONE) {
+            if !readable(&held, pace::patience(GONE)) {
                 return Err(PortError::new("end what the shell before was starting"));
             }
         }
@@ -472,7 +476,7 @@ fn plain(text: &str) -> String {
 
 /// The pid of whoever sent the first message, as the kernel vouches for it.
 fn first_sender(socket: &OwnedFd) -> Result<Pid> {
-    if !readable(socket, READY) {
+    if !readable(socket, pace::patience(READY)) {
         return Err(PortError::new("hear from the capsule in time"));
     }
     let mut bytes = [0; 256];

@@ -19,7 +19,7 @@ use rustix::net::sockopt;
 use rustix::thread::{CapabilitySet, capabilities};
 use serde::{Deserialize, Serialize};
 
-use super::spawn;
+use super::{pace, spawn};
 
 /// Where the package puts it.
 pub const INSTALLED: &str = "/usr/lib/cleanshift/cleanshift-looker";
@@ -173,7 +173,7 @@ pub fn ask_socket(path: &Path) -> Option<Counts> {
     let mut socket = UnixStream::connect(path).ok()?;
     // The kernel tells who listens there: systemd, as root.
     let _ = sockopt::socket_peercred(&socket).ok().filter(|peer| peer.uid.is_root())?;
-    socket.set_read_timeout(Some(PATIENCE)).ok()?;
+    socket.set_read_timeout(Some(pace::patience(PATIENCE))).ok()?;
     let mut text = Vec::new();
     let _ = (&mut socket).take(1024).read_to_end(&mut text).ok()?;
     serde_json::from_slice(&text).ok()
@@ -194,7 +194,9 @@ pub fn ask(path: &Path) -> Option<Counts> {
     let mut child = spawn::start(command).ok()?;
     let mut stdout = child.stdout.take()?;
     let mut text = [0; 1024];
-    let told = super::capsule::readable(&stdout, PATIENCE).then(|| stdout.read(&mut text).ok()).flatten();
+    let told = super::capsule::readable(&stdout, pace::patience(PATIENCE))
+        .then(|| stdout.read(&mut text).ok())
+        .flatten();
     // It is root's: a kill from here fails, and it ends by itself when nobody reads.
     drop(stdout);
     drop(std::thread::spawn(move || child.wait()));

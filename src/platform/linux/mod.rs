@@ -15,6 +15,7 @@ pub mod init;
 pub mod looker;
 pub mod medium;
 pub mod network;
+pub mod pace;
 pub mod places;
 pub mod plant;
 pub mod private;

@@ -5,7 +5,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::spawn;
+use super::{pace, spawn};
 
 /// The address at which pasta answers for a resolver that is only on the host's loopback. From the
 /// block for documentation (RFC 5737), so that it can be nobody's.
@@ -93,7 +93,7 @@ pub fn make_network(account: Option<(u32, u32)>, pasta: &str) -> Result<(), Stri
     let network = [pasta, "--config-net", "-q", "-T", "none", "-U", "none", "-t", "none", "-u", "none"];
     let below = ["--no-map-gw", "--", "/usr/bin/bwrap", "--unshare-user", "--uid", &user, "--gid", &group];
     let inside = ["--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/true"];
-    spawn::heard(account, &[&network[..], &below[..], &inside[..]].concat(), TRY).map(drop)
+    spawn::heard(account, &[&network[..], &below[..], &inside[..]].concat(), pace::patience(TRY)).map(drop)
 }
 
 fn resolver_on_loopback() -> bool {

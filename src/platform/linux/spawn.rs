@@ -11,6 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::clock::monotonic;
+use super::pace;
 
 type Request = (Command, Sender<io::Result<Child>>);
 
@@ -69,6 +70,8 @@ pub fn heard(account: Option<(u32, u32)>, words: &[&str], patience: Duration) ->
     let pipes = io::pipe().and_then(|out| Ok((out, io::pipe()?)));
     let ((out, print), (complaints, complain)) = pipes.map_err(|error| error.to_string())?;
     let mut command = command(program);
+    // Some programs keep a log of their own at home, even to tell their version: below no directory they cannot.
+    let _ = command.env("HOME", "/dev/null");
     let _ = command.args(arguments).stdin(Stdio::null()).stdout(print).stderr(complain);
     if let Some((user, group)) = account {
         let _ = command.uid(user).gid(group).current_dir("/");
@@ -116,7 +119,7 @@ fn bounded(words: &[&str], out: Stdio) {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR");
     let _ = command.envs(runtime.map(|runtime| ("XDG_RUNTIME_DIR", runtime)));
     let Ok(mut child) = start(command) else { return };
-    let until = monotonic().saturating_add(PATIENCE);
+    let until = monotonic().saturating_add(pace::patience(PATIENCE));
     while matches!(child.try_wait(), Ok(None)) {
         if monotonic() >= until {
             let _ = child.kill();

@@ -15,7 +15,7 @@ use super::display::windows::{self, Seen, Windows};
 use super::gates::{self, Lookout, Remains};
 use super::init::protocol::{Launch, Offer};
 use super::network::Network;
-use super::{browser, capability, clock, host, plant, root, sabotage, visit};
+use super::{browser, capability, clock, host, pace, plant, root, sabotage, visit};
 use crate::handoff::{App, Window};
 use crate::policy::{CapsuleMode, Policy};
 use crate::ports::{
@@ -105,6 +105,7 @@ impl LinuxStation {
     /// # Errors
     /// When there is no display, or the host cannot contain a session.
     pub fn open(policy: &Policy, run_dir: &Path, init: &Path) -> Result<Arc<Self>> {
+        pace::take(policy.rules.step_limit);
         let outer = Outer::open()?;
         outer.guard()?;
         if let Some(why) = capability::refusal() {
@@ -256,9 +257,10 @@ impl LinuxStation {
 
     /// Waits for the shell's own window, in which the session's display will be shown.
     fn container(&self) -> Result<u32> {
+        let patience = pace::patience(WINDOW);
         let (container, _) = self
             .attached
-            .wait_timeout_while(lock(&self.container), WINDOW, |container| container.is_none())
+            .wait_timeout_while(lock(&self.container), patience, |container| container.is_none())
             .unwrap_or_else(PoisonError::into_inner);
         container.ok_or_else(|| PortError::new("see the shell's own window in time"))
     }

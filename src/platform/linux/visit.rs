@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::init::protocol::{Hold, Launch};
 use super::init::redirect::REDIRECT;
 use super::network::Network;
+use super::pace;
 use crate::policy::{AppPolicy, Policy, SignInWay};
 use crate::ports::{Grant, PortError, Result};
 
@@ -67,7 +68,7 @@ impl Held {
     /// # Errors
     /// When the capsule says that it could not, is gone, or does not answer in time.
     pub fn wait(self) -> Result<()> {
-        match self.0.recv_timeout(HOLD) {
+        match self.0.recv_timeout(pace::patience(HOLD)) {
             Ok(None) => Ok(()),
             Ok(Some(why)) => Err(PortError(why)),
             Err(_) => Err(PortError::new("put a token into the capsule's keyring in time")),

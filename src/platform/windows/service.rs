@@ -47,7 +47,7 @@ const DELETE: u32 = 0x0001_0000;
 
 const USAGE: &str = "\
 usage: cleanshift-service COMMAND
-  install ACCOUNT  installs and starts the service for a station that runs as ACCOUNT
+  install ACCOUNT  installs and starts the service for a station that runs as ACCOUNT, its name or its SID
   remove           stops and removes it, and deletes every account of sessions
   run              what Windows itself calls
 ";
@@ -92,7 +92,7 @@ impl Drop for Held {
 }
 
 fn install(account: &str) -> io::Result<()> {
-    let station = pool::sid_of(account)?;
+    let station = if account.starts_with("S-1-") { Sid::parse(account)? } else { pool::sid_of(account)? };
     if station.is_system() {
         return Err(io::Error::other("the station's account is the system's own"));
     }

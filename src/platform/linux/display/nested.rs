@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::cookie;
 use crate::platform::linux::capsule::{private_dir, readable};
-use crate::platform::linux::spawn;
+use crate::platform::linux::{pace, spawn};
 use crate::ports::{PortError, Result};
 
 /// How long the server may take to be ready.
@@ -84,7 +84,7 @@ impl Nested {
     /// When the proof does not come.
     pub fn kill(&mut self) -> Result<()> {
         let _ = pidfd_send_signal(&self.server, Signal::KILL);
-        if !readable(&self.server, GONE) {
+        if !readable(&self.server, pace::patience(GONE)) {
             return Err(PortError::new("end the nested display: the kernel does not confirm it"));
         }
         let _ = self.confinement.kill();
@@ -186,5 +186,5 @@ fn first_line(from: impl std::io::Read + Send + 'static, mark: &'static str) -> 
         // Read on to the end: whoever still writes would be ended by a pipe that nobody reads.
         lines.for_each(drop);
     }));
-    heard.recv_timeout(READY).ok().flatten()
+    heard.recv_timeout(pace::patience(READY)).ok().flatten()
 }

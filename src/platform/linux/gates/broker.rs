@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::lookout::any_here;
 use super::{Gate, Ground, Look, Trace};
-use crate::platform::linux::{host, spawn};
+use crate::platform::linux::{host, pace, spawn};
 
 /// How long the print service may take to answer about one job.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -77,8 +77,8 @@ fn purge(job: u32, name: &str) -> io::Result<()> {
     }
     request.push(3);
     let mut service = UnixStream::connect("/run/cups/cups.sock")?;
-    service.set_read_timeout(Some(PATIENCE))?;
-    service.set_write_timeout(Some(PATIENCE))?;
+    service.set_read_timeout(Some(pace::patience(PATIENCE)))?;
+    service.set_write_timeout(Some(pace::patience(PATIENCE)))?;
     let head = format!(
         "POST /jobs/{job} HTTP/1.1\r\nHost: localhost\r\nAuthorization: PeerCred {name}\r\n\
          Content-Type: application/ipp\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",

@@ -11,6 +11,7 @@ use super::scan::Scan;
 use super::{Baseline, Gate, Ground, Look, Remains, Saw, Trace, all};
 use crate::platform::linux::clock::monotonic;
 use crate::platform::linux::looker;
+use crate::platform::linux::pace;
 use crate::platform::linux::reach::{self, DOORS};
 use crate::platform::linux::sabotage;
 use crate::ports::{Answer, GateAnswer};
@@ -122,7 +123,7 @@ impl Lookout {
 
     fn ask(&self, remains: &Remains, clear: bool) -> Vec<GateAnswer> {
         let gates: Vec<&'static Gate> = all().collect();
-        self.ask_these(&gates, remains, clear, PATIENCE)
+        self.ask_these(&gates, remains, clear, pace::patience(PATIENCE))
     }
 
     fn ask_these(

@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use crate::platform::linux::pace;
+
 /// How long the bus may keep silent.
 const PATIENCE: Duration = Duration::from_millis(300);
 /// The longest answer that is read.
@@ -19,7 +21,7 @@ const COLLECTION: &str = "/org/freedesktop/secrets/collection/session";
 /// How many items the session's collection has; `None` where the bus or the keyring does not say.
 pub(super) fn keyring_items(address: &str) -> Option<u64> {
     let mut bus = UnixStream::connect(address.strip_prefix("unix:path=")?).ok()?;
-    bus.set_read_timeout(Some(PATIENCE)).ok()?;
+    bus.set_read_timeout(Some(pace::patience(PATIENCE))).ok()?;
     let uid = hex::encode(rustix::process::getuid().as_raw().to_string());
     bus.write_all(format!("\0AUTH EXTERNAL {uid}\r\n").as_bytes()).ok()?;
     let mut greeting = [0; 128];

@@ -8,6 +8,7 @@ use secret_service::blocking::{Item, SecretService};
 use secret_service::{EncryptionType, Error};
 
 use super::protocol::Hold;
+use crate::platform::linux::pace;
 use crate::ports::Secret;
 
 /// How long the bus or the keyring may keep silent.
@@ -77,6 +78,7 @@ pub(super) fn find(audience: &str) -> Result<Option<Found>, String> {
 
 /// Plain between the keyring and here: both, and the bus, are the session's own.
 fn open() -> Result<SecretService<'static>, Error> {
-    let bus = zbus::blocking::connection::Builder::session()?.method_timeout(PATIENCE).build()?;
+    let bus =
+        zbus::blocking::connection::Builder::session()?.method_timeout(pace::patience(PATIENCE)).build()?;
     SecretService::connect_with_existing(EncryptionType::Plain, bus)
 }

@@ -11,7 +11,7 @@ use crate::platform::linux::display::selections::Kept;
 use crate::platform::linux::gates::{
     AGENTS, BROWSERS, CLIPBOARDS, LEARNED, PICTURES, RECENT, SERVICES, is_git_cache,
 };
-use crate::platform::linux::reach;
+use crate::platform::linux::{pace, reach};
 
 /// The most entries that are counted in one place.
 const MOST: u64 = 100_000;
@@ -76,7 +76,7 @@ pub(super) fn count(environment: &[(String, String)]) -> Vec<(String, u64)> {
     told("abstract sockets", lines("/proc/net/unix", |line| line.contains(" @")));
     told("listening ports", ["tcp", "tcp6"].iter().map(|kind| listening(kind)).sum());
     for (name, answer) in [("selections", shown), ("keyring items", items)] {
-        if let Some(count) = answer.and_then(|answer| answer.recv_timeout(ANSWER).ok()) {
+        if let Some(count) = answer.and_then(|answer| answer.recv_timeout(pace::patience(ANSWER)).ok()) {
             told(name, count);
         }
     }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use rustix::fs::MemfdFlags;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
+use super::pace;
 use protocol::{Begin, Launch, Order, Word};
 use redirect::Redirect;
 use tokens::Granted;
@@ -29,6 +30,8 @@ use tokens::Granted;
 pub const BUS_CONFIG: &str = "/session/bus.conf";
 /// How often the keyring's alias is tried before the capsule counts as failed (every 20 ms).
 const ALIAS_TRIES: u32 = 250;
+/// How long the keyring may keep silent when the alias is tried.
+const SILENCE: Duration = Duration::from_secs(2);
 /// How much of a planter's report is told.
 const REPORTED: u64 = 16 * 1024;
 /// How much of what an app writes to stderr is kept, to say why it failed.
@@ -59,6 +62,7 @@ fn run() -> Result<(), String> {
     let Some(Order::Begin(begin)) = order(&socket)? else {
         return Err("be told how to begin".to_owned());
     };
+    pace::set(begin.pace);
     limit(&begin)?;
     let running = Running::default();
     if let Err(what) = make_ready(&begin) {
@@ -225,9 +229,10 @@ fn make_ready(begin: &Begin) -> Result<(), String> {
     }
     forget(keyring);
     // From here on secrets go into the collection that lives in memory only.
+    let silence = format!("--reply-timeout={}", pace::patience(SILENCE).as_millis());
     wait_for("the private keyring", || {
         let alias = program("/usr/bin/dbus-send", begin)
-            .args(["--session", "--print-reply", "--reply-timeout=2000", "--dest=org.freedesktop.secrets"])
+            .args(["--session", "--print-reply", &silence, "--dest=org.freedesktop.secrets"])
             .args(["/org/freedesktop/secrets", "org.freedesktop.Secret.Service.SetAlias", "string:default"])
             .arg("objpath:/org/freedesktop/secrets/collection/session")
             .stderr(Stdio::null())
@@ -249,7 +254,7 @@ fn make_private(path: &str) -> Result<(), String> {
 }
 
 fn wait_for(what: &str, ready: impl Fn() -> bool) -> Result<(), String> {
-    for _ in 0..ALIAS_TRIES {
+    for _ in 0..ALIAS_TRIES.saturating_mul(pace::times()) {
         if ready() {
             return Ok(());
         }

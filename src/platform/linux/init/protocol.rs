@@ -46,6 +46,8 @@ pub struct Begin {
     pub window_manager: Vec<String>,
     /// Whether it listens at the station's address in the capsule.
     pub redirect: bool,
+    /// How slow this machine is ([`crate::platform::linux::pace`]).
+    pub pace: u32,
 }
 
 /// A token of the session.

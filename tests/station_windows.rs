@@ -5,7 +5,7 @@
 //! `cleanshiftctl` on the ledger that the Windows station wrote. What Wine cannot show (desktops apart from each
 //! other, the secure desktop, drivers) is not shown here. `make test-windows` builds what this drives.
 
-#![expect(clippy::unwrap_used, unused_results, reason = "what fails in a test ends the test")]
+#![expect(clippy::unwrap_used, clippy::panic, unused_results, reason = "what fails in a test ends the test")]
 
 #[path = "station_windows/ground.rs"]
 mod ground;

@@ -65,6 +65,7 @@
 //! | how the Windows shell is told to stop | `platform/windows/stop.rs`; `ctl/windows.rs` |
 //! | what a host must have, and what IT is told of it | [`ctl::doctor`], one file for a group of requirements |
 //! | how a host becomes a kiosk and back, its units and settings | [`ctl::kiosk`], `packaging/systemd/`, `packaging/host/` |
+//! | what installing, upgrading and removing the package does | `packaging/debian/`; `tests/deb/` |
 //! | the disk image: how it is made, starts, is seeded and updates itself | `packaging/image/`; `tests/image/` starts it |
 //! | what the package for Windows lays and sets, and what a kiosk is there | `packaging/msi/`, `kiosk.tsv`; `tests/msi/` |
 //! | what only a real Windows machine can show | [`manual::windows`] |

@@ -161,7 +161,7 @@ class Machine:
         # The reading of a picture may get a letter wrong, not more.
         alike = [(difflib.SequenceMatcher(None, text.lower().strip(".,:"), word.lower()).ratio(), y, x)
                  for text, x, y in found]
-        spots = [(x, y) for ratio, y, x in sorted(alike) if ratio > 0.85]
+        spots = [(x, y) for ratio, y, x in sorted(alike) if ratio > 0.8]
         if not spots:
             raise AssertionError(f"{word} does not stand on the screen: {' '.join(text for text, _, _ in found)}")
         x, y = spots[-1]

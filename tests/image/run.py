@@ -79,7 +79,7 @@ def log_of(place, ctl, name):
     with open(f"{place}/{name}.json", "w") as kept:
         kept.write(rows)
     os.remove(own)
-    return verdict, json.loads(rows)
+    return verdict, [json.loads(row) for row in rows.splitlines()]
 
 
 def tap(machine, badge, name):

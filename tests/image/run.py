@@ -74,7 +74,11 @@ def log_of(place, ctl, name):
     os.mkdir(state, 0o700)
     run("debugfs", "-R", f"rdump /station {state}", own)
     run("debugfs", "-R", f"rdump /log {state}", own)
-    verdict = json.loads(run(ctl, "--state", f"{state}/station", "log", "verify", "--json"))
+    # The stick has the key, which was made before the first entry; the policy is the one that was on it.
+    with open(f"{place}/seeded.txt") as told:
+        key = re.search(r"public key: (\S+)", told.read())[1]
+    verdict = json.loads(run(ctl, "--state", f"{state}/station", "log", "verify", "--json", "--key", key,
+                             "--policy", f"{HERE}/seed/policy.toml"))
     rows = run(ctl, "--state", f"{state}/station", "log", "list", "--json")
     with open(f"{place}/{name}.json", "w") as kept:
         kept.write(rows)

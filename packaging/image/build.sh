@@ -59,8 +59,9 @@ work=$into/work
 stamp=$(echo "$MIRROR $SECURITY $suite $(list $depends $system $apps $tools) ${KEEP:-$(date -u +%F)}" | sha256sum)
 if [ "$(cat "$into/base.stamp" 2>/dev/null)" != "$stamp" ]; then
   rm -rf "$into/base.stamp" "$into/base.tar" "$into/tools"
+  # The times in it are no later than the day of Debian 13, whatever commit it is made for: it outlives commits.
   make_root() { # make_root PACKAGES PLACE
-    mmdebstrap --quiet --variant=minbase --aptopt='APT::Install-Recommends "false"' --include="$1" "$suite" "$2" \
+    SOURCE_DATE_EPOCH=1754697600 mmdebstrap --quiet --variant=minbase --aptopt='APT::Install-Recommends "false"' --include="$1" "$suite" "$2" \
       "deb $MIRROR $suite main" "deb $MIRROR $suite-updates main" "deb $SECURITY $suite-security main"
   }
   say "getting Debian's part"

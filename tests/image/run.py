@@ -74,12 +74,16 @@ def log_of(place, ctl, name):
     os.mkdir(state, 0o700)
     run("debugfs", "-R", f"rdump /station {state}", own)
     run("debugfs", "-R", f"rdump /log {state}", own)
-    verdict = json.loads(run(ctl, "--state", f"{state}/station", "log", "verify", "--json"))
+    # The stick has the key, which was made before the first entry; the policy is the one that was on it.
+    with open(f"{place}/seeded.txt") as told:
+        key = re.search(r"public key: (\S+)", told.read())[1]
+    verdict = json.loads(run(ctl, "--state", f"{state}/station", "log", "verify", "--json", "--key", key,
+                             "--policy", f"{HERE}/seed/policy.toml"))
     rows = run(ctl, "--state", f"{state}/station", "log", "list", "--json")
     with open(f"{place}/{name}.json", "w") as kept:
         kept.write(rows)
     os.remove(own)
-    return verdict, json.loads(rows)
+    return verdict, [json.loads(row) for row in rows.splitlines()]
 
 
 def tap(machine, badge, name):
@@ -145,6 +149,40 @@ def looked(machine, place):
     print(f"  {machine.age():6.0f} s: SSH, doctor: {doctor.strip().splitlines()[-1]}", flush=True)
 
 
+def after_the_cut(place, disk, times):
+    """The start after a power cut, and a supervisor who reads the log of it."""
+    print("test-image: UEFI, the same disk")
+    machine = Machine(place, disk, "uefi")
+    try:
+        machine.until("Tap your badge", START, "8-vacant-after-the-cut", TROUBLE)
+        times["uefi: switched on to the lock screen, after a power cut"] = round(machine.age())
+        come(machine, SOFIA, "9-sofia", one_time(place, SOFIA))
+        machine.click("log")
+        # Her PIN counts for the log for a while; after that it is asked for again.
+        if "PIN" in machine.until("recover|Type your PIN", STEP, "10-log", TROUBLE):
+            machine.type(PINS[SOFIA] + "\n")
+            machine.until("recover", STEP, "10-log", TROUBLE)
+        machine.badge.remove()
+        machine.until("Tap your badge", STEP, "11-vacant", TROUBLE)
+        if not machine.press_power():
+            raise AssertionError("the machine did not go off by its power button")
+    finally:
+        machine.cut()
+
+
+def verified(place, ctl):
+    """The log as it lies on the disk: it verifies, and tells of the handoff and of the power cut."""
+    verdict, rows = log_of(place, ctl, "log")
+    if verdict["verdict"] != "whole":
+        raise AssertionError(f"the log does not hold: {verdict}")
+    told = json.dumps(rows)
+    triggers = re.findall(r'"trigger": "([a-z_-]+)"', told)
+    print(f"test-image: the log is {verdict['verdict']}, {verdict.get('entries')} entries; triggers: {triggers}")
+    for wanted in ("badge-out", "recovery"):
+        if wanted not in told:
+            raise AssertionError(f"no receipt with the trigger {wanted} is in the log: {told}")
+
+
 def main():
     image, ctl = sys.argv[1:]
     place = os.path.abspath(f"{image}/test")
@@ -179,33 +217,8 @@ def main():
     finally:
         machine.cut()
 
-    print("test-image: UEFI, the same disk")
-    machine = Machine(place, disk, "uefi")
-    try:
-        machine.until("Tap your badge", START, "8-vacant-after-the-cut", TROUBLE)
-        times["uefi: switched on to the lock screen, after a power cut"] = round(machine.age())
-        come(machine, SOFIA, "9-sofia", one_time(place, SOFIA))
-        machine.click("log")
-        # Her PIN counts for the log for a while; after that it is asked for again.
-        if "PIN" in machine.until("recover|Type your PIN", STEP, "10-log", TROUBLE):
-            machine.type(PINS[SOFIA] + "\n")
-            machine.until("recover", STEP, "10-log", TROUBLE)
-        machine.badge.remove()
-        machine.until("Tap your badge", STEP, "11-vacant", TROUBLE)
-        if not machine.press_power():
-            raise AssertionError("the machine did not go off by its power button")
-    finally:
-        machine.cut()
-
-    verdict, rows = log_of(place, ctl, "log")
-    if verdict["verdict"] != "whole":
-        raise AssertionError(f"the log does not hold: {verdict}")
-    told = json.dumps(rows)
-    triggers = re.findall(r'"trigger": "([a-z_-]+)"', told)
-    print(f"test-image: the log is {verdict['verdict']}, {verdict.get('entries')} entries; triggers: {triggers}")
-    for wanted in ("badge-out", "recovery"):
-        if wanted not in told:
-            raise AssertionError(f"no receipt with the trigger {wanted} is in the log: {told}")
+    after_the_cut(place, disk, times)
+    verified(place, ctl)
     with open(f"{place}/times.json", "w") as kept:
         json.dump(times, kept, indent=2)
     for what, seconds in times.items():

@@ -163,7 +163,7 @@ impl Ground {
     /// What a browser came back with.
     fn returned(&self) -> Option<String> {
         loop {
-            match self.news.recv_timeout(Duration::from_secs(30)).ok()? {
+            match self.news.recv_timeout(Duration::from_secs(90)).ok()? {
                 News::Returned(path) => return Some(path.expose().to_owned()),
                 News::Ended(..) => self.ended.set(self.ended.get() + 1),
                 News::Belongs(..) | News::Lost | News::Started(..) => {}

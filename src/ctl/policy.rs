@@ -82,10 +82,8 @@ fn notes(policy: &Policy) -> Vec<String> {
         notes.push("no app is permitted: there would be nothing to work with".to_owned());
     }
     for app in &policy.apps {
-        let program = places::program(&app.command);
-        // Programs under /session are put there with the capsule.
-        if !program.starts_with("/session") && !program.exists() {
-            notes.push(format!("app `{}`: there is no {} on this machine", app.name, program.display()));
+        if let Some(lacking) = places::lacking(app) {
+            notes.push(format!("app `{}`: there is no {lacking} on this machine", app.name));
         }
     }
     notes

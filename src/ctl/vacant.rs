@@ -44,6 +44,10 @@ pub fn run(arguments: &VacantArguments, state: &Path) -> Result<u8, String> {
 /// What is begun and not finished at a station whose shell runs.
 fn doing(state: &Path) -> Result<Option<String>, String> {
     let failed = |error: crate::ports::PortError| format!("failed to {error}");
+    // A mistyped path must not pass for a station where nobody works.
+    if !state.is_dir() {
+        return Err(format!("there is no station in {}: name its directory with --state", state.display()));
+    }
     if !Store::is_held(state).map_err(failed)? {
         return Ok(None);
     }

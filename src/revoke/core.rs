@@ -59,6 +59,8 @@ pub(super) struct Session {
     pub(super) tried: bool,
     pub(super) over: watch::Sender<bool>,
     pub(super) tasks: Vec<(usize, JoinHandle<()>)>,
+    /// What takes in the calls that are due at its end: a session that is over at once waits for it.
+    pub(super) taking_in: Option<JoinHandle<()>>,
     pub(super) proofs: HashMap<usize, ProofKey>,
     pub(super) identities: HashMap<usize, Identity>,
     pub(super) visits: HashMap<String, Visit>,

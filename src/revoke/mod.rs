@@ -159,12 +159,17 @@ impl Revoker {
             session.identities.clear();
             let number = session.number.clone();
             let tasks = std::mem::take(&mut session.tasks);
+            let taking_in = session.taking_in.take();
             core.close(state, &number);
-            Some((number, tasks))
+            Some((number, tasks, taking_in))
         });
-        let Some((number, tasks)) = ended else { return };
+        let Some((number, tasks, taking_in)) = ended else { return };
         let core = Arc::clone(core);
         drop(self.spawn(async move {
+            // A call that is taken in after this would never be closed, and never tried.
+            if let Some(taking_in) = taking_in {
+                let _ = taking_in.await;
+            }
             let keys = core.state(|state| {
                 core.close(state, &number);
                 let those = state.items.iter().filter(|item| item.session == number);
@@ -260,6 +265,7 @@ impl SignIns for Revoker {
                 tried: false,
                 over,
                 tasks: Vec::new(),
+                taking_in: None,
                 proofs: HashMap::new(),
                 identities: HashMap::new(),
                 visits: HashMap::new(),
@@ -276,8 +282,9 @@ impl SignIns for Revoker {
                 session.tasks = tasks;
             }
         });
-        let (core, session, operator) = (Arc::clone(core), number.clone(), person.key.clone());
-        drop(self.spawn(async move {
+        let (mine, session, operator) = (Arc::clone(core), number.clone(), person.key.clone());
+        let taking_in = self.spawn(async move {
+            let core = mine;
             core.remove(rows);
             for index in 0..core.calls.len() {
                 let mut item =
@@ -287,7 +294,12 @@ impl SignIns for Revoker {
                     tracing::warn!("failed to {error}");
                 }
             }
-        }));
+        });
+        core.state(|state| {
+            if let Some(session) = state.of(&number) {
+                session.taking_in = taking_in;
+            }
+        });
         number
     }
 

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 
+use crate::policy::AppPolicy;
+
 /// The policy of an installed station.
 const POLICY: &str = "/etc/cleanshift/policy.toml";
 /// The state of an installed station.
@@ -41,6 +43,14 @@ pub fn runtime(state: &Path) -> PathBuf {
 #[must_use]
 pub fn program(command: &str) -> PathBuf {
     Path::new("/usr/bin").join(command)
+}
+
+/// What the machine lacks to start an app, where it does.
+#[must_use]
+pub fn lacking(app: &AppPolicy) -> Option<String> {
+    let program = program(&app.command);
+    // Programs under /session are put there with the capsule.
+    (!program.starts_with("/session") && !program.exists()).then(|| program.display().to_string())
 }
 
 fn own() -> Option<ProjectDirs> {

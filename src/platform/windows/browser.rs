@@ -92,6 +92,19 @@ pub fn report(apps: &[AppPolicy]) -> Vec<(String, String)> {
     found
 }
 
+/// What the machine lacks to show web apps in a browser of this kind, where it does.
+#[must_use]
+pub fn lacking(browser: Browser) -> Option<String> {
+    if installed(browser).is_some() {
+        return None;
+    }
+    let kind = match browser {
+        Browser::Chromium => "Edge, Chrome or Chromium",
+        Browser::Firefox => "Firefox",
+    };
+    Some(format!("{kind} that is installed for every account"))
+}
+
 fn installed(browser: Browser) -> Option<&'static Known> {
     let known: &'static [Known] = match browser {
         Browser::Chromium => &CHROMIUM,

@@ -23,7 +23,7 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken}
 use windows_sys::Win32::System::WindowsProgramming::GetUserNameW;
 
 use super::registry::wide;
-use super::security::{self, Descriptor};
+use super::security::{self, Descriptor, Sid};
 use super::sleep;
 use super::stop::StopEvent;
 use crate::ports::{PortError, Result};
@@ -86,10 +86,11 @@ pub fn log_to_stderr() {
 /// Does nothing: Windows tells a writer that its reader has gone by an error of the write.
 pub fn end_with_its_reader() {}
 
-/// Whether a keyring of the host can be asked: every account has its Credential Manager.
+/// Whether a keyring of the host can be asked: every account has its Credential Manager. Where the package was told of
+/// the station's account none is: IT's commands, which are other accounts', could not read what lies in it.
 #[must_use]
 pub fn has_keyring() -> bool {
-    true
+    Sid::station().is_none()
 }
 
 /// What the system or an administrator tells the shell: to stop.

@@ -13,6 +13,7 @@ use super::display::desktop::{self, SessionDesktop};
 use super::gates::{has_machine_key, windows_dir};
 use super::job::{Job, Limits};
 use super::registry::{self, machine_number, machine_text};
+use super::security::Sid;
 use super::setting::service;
 use super::spawn::{self, Program};
 
@@ -177,6 +178,12 @@ pub fn account() -> Account {
         remote: machine_number(TERMINAL, "fDenyTSConnections") == Some(0),
         domain: domain.is_some() && machine.is_some() && domain != machine,
     }
+}
+
+/// Whether whoever asks is another account than the station's, where the package was told of that.
+#[must_use]
+pub fn is_another() -> bool {
+    Sid::station().is_some_and(|station| Sid::own().is_ok_and(|own| own != station))
 }
 
 /// What Windows itself can bring in front of the station (requirements W-03, W-07).

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 
+use super::browser;
+use crate::policy::AppPolicy;
+
 use super::registry;
 
 /// Where IT's own policies (ADMX) may name another policy file.
@@ -53,6 +56,16 @@ pub fn runtime(state: &Path) -> PathBuf {
 pub fn program(command: &str) -> PathBuf {
     let windows = std::env::var_os("SystemRoot").map_or_else(|| PathBuf::from(r"C:\Windows"), PathBuf::from);
     windows.join("System32").join(command)
+}
+
+/// What the machine lacks to start an app, where it does.
+#[must_use]
+pub fn lacking(app: &AppPolicy) -> Option<String> {
+    if let Some(web) = &app.web {
+        return browser::lacking(web.browser);
+    }
+    let program = program(&app.command);
+    (!program.exists()).then(|| program.display().to_string())
 }
 
 fn own() -> Option<ProjectDirs> {

@@ -1,8 +1,8 @@
 //! Files and directories that the station's account alone may read, by their access lists.
 //!
 //! A closed directory inherits nothing. Its list names the system, the machine's administrators and one account, the
-//! station's; what is made in it inherits that, whoever makes it, so that IT's first command does not lock the
-//! station out.
+//! station's; what is made in it inherits that, whoever makes it. Where the package was told of the station's account, it
+//! is that one also when IT's first command makes the directory; else it is the one that makes it.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind, Result};
@@ -19,6 +19,8 @@ use windows_sys::Win32::Security::{
 };
 use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_BACKUP_SEMANTICS, READ_CONTROL, WRITE_DAC};
 
+#[cfg(test)]
+use super::security::STATION;
 use super::security::{self, Descriptor, Sid};
 
 /// What is said of a file that is closed to others.
@@ -109,19 +111,35 @@ pub fn is_open_to_others(file: &File) -> Result<bool> {
     let found = Found::of(file)?;
     let own = Sid::own()?;
     // The station's account where IT looks, is the one that owns it or that alone is named besides.
-    let others = found.readers.iter().filter(|reader| !reader.is_system() && **reader != own);
+    let station = Sid::station();
+    let others = found
+        .readers
+        .iter()
+        .filter(|reader| !reader.is_system() && **reader != own && Some(*reader) != station.as_ref());
     Ok(others.filter(|reader| **reader != found.owner).count() > usize::from(own.is_system()))
 }
 
 /// The command that closes a file to others.
 #[must_use]
 pub fn remedy(place: &Path) -> String {
-    format!("icacls \"{}\" /reset", place.display())
+    let inherited = if place.is_dir() { "(OI)(CI)" } else { "" };
+    let full = |account: &str| format!("{account}:{inherited}F");
+    format!(
+        "icacls \"{}\" /inheritance:r /grant:r {} {} {}",
+        place.display(),
+        full("*S-1-5-18"),
+        full("*S-1-5-32-544"),
+        full("STATION-ACCOUNT")
+    )
 }
 
-/// Whether this process runs as the owner of a directory, or would make it.
+/// Whether this process runs as the station's account: the one that the package was told of, else the owner of a
+/// directory, or who would make it.
 #[must_use]
 pub fn is_own(place: &Path) -> bool {
+    if let Some(station) = Sid::station() {
+        return Sid::own().is_ok_and(|own| own == station);
+    }
     let found = open_dir(place, READ_CONTROL).and_then(|dir| Found::of(&dir));
     match (found, Sid::own()) {
         (Ok(found), Ok(own)) => found.owner == own || found.readers.contains(&own),
@@ -158,16 +176,21 @@ fn open_dir(place: &Path, access: u32) -> Result<File> {
 
 /// Gives a directory the list of a closed one.
 fn close(place: &Path) -> Result<()> {
-    let own = Sid::own()?.text()?;
-    let list = format!("D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;{own})");
+    let named = named()?.text()?;
+    let list = format!("D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;{named})");
     set(&open_dir(place, READ_CONTROL | WRITE_DAC)?, &list)
 }
 
 /// Gives a file the list of a closed one.
 fn close_file(place: &Path) -> Result<()> {
-    let own = Sid::own()?.text()?;
+    let named = named()?.text()?;
     let file = OpenOptions::new().access_mode(READ_CONTROL | WRITE_DAC).open(place)?;
-    set(&file, &format!("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;{own})"))
+    set(&file, &format!("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;{named})"))
+}
+
+/// The account that a list names beside the system and its administrators.
+fn named() -> Result<Sid> {
+    Sid::station().map_or_else(Sid::own, Ok)
 }
 
 /// Not SetSecurityInfo: it looks for what the list could inherit, and this one inherits nothing.
@@ -255,6 +278,31 @@ mod tests {
         assert!(!is_closed(&state).unwrap(), "everybody was not seen");
         dir(&state).unwrap();
         assert!(is_closed(&state).unwrap());
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the account is written by Windows' own program")]
+    fn what_it_makes_is_the_stations_where_the_package_was_told_of_it() {
+        let reg = |words: &[&str]| {
+            let (key, name) = STATION;
+            let key = format!(r"HKLM\{key}");
+            let all = [&[words[0], &key, "/v", name][..], &words[1..], &["/f"]].concat();
+            assert!(std::process::Command::new("reg").args(all).status().unwrap().success());
+        };
+        let place = tempfile::tempdir().unwrap();
+        let before = place.path().join("before");
+        dir(&before).unwrap();
+        assert!(is_own(&before));
+        // An account that is not this one: LocalService.
+        let station = Sid::parse("S-1-5-19").unwrap();
+        reg(&["add", "/d", "S-1-5-19"]);
+        let state = place.path().join("state");
+        let made = dir(&state).and_then(|()| Found::of(&open_dir(&state, READ_CONTROL)?));
+        let own = (is_own(&state), is_own(&before));
+        reg(&["delete"]);
+        assert!(made.unwrap().readers.contains(&station), "the station could not read its own state");
+        assert_eq!(own, (false, false), "IT's own account passes for the station's");
+        assert!(is_own(&before));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use windows_sys::Win32::Security::{
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
-use super::registry::wide;
+use super::registry::{self, wide};
 
 /// An entry that allows: ACCESS_ALLOWED_ACE_TYPE.
 const ALLOWS: u8 = 0;
@@ -30,6 +30,9 @@ const GENERIC: u32 = 0x9000_0000;
 pub fn error(code: u32) -> Error {
     Error::from_raw_os_error(i32::from_ne_bytes(code.to_ne_bytes()))
 }
+
+/// Where the station's account is written, in the machine's hive, by its SID.
+pub const STATION: (&str, &str) = (r"SOFTWARE\Cleanshift", "StationAccount");
 
 /// An account or group, by its security identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +51,12 @@ impl Sid {
             let user: TOKEN_USER = bytes.as_ptr().cast::<TOKEN_USER>().read_unaligned();
             Self::copy(user.User.Sid)
         }
+    }
+
+    /// The station's account, where the package was told of it (STATIONACCOUNT): administrators alone write it there.
+    #[must_use]
+    pub fn station() -> Option<Self> {
+        registry::machine_text(STATION.0, STATION.1).and_then(|text| Self::parse(&text).ok())
     }
 
     /// A copy of what this points to.

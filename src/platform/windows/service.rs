@@ -38,10 +38,9 @@ use super::wide::wide;
 const NAME: &str = "CleanshiftService";
 /// Its name for people.
 const SHOWN: &str = "Cleanshift session accounts";
-/// Where its configuration is.
-const KEY: &str = r"SOFTWARE\Cleanshift";
-/// The account that the station runs as, by its SID.
-const STATION: &str = "StationAccount";
+/// Where the account that the station runs as is written, by its SID.
+const KEY: &str = security::STATION.0;
+const STATION: &str = security::STATION.1;
 /// `DELETE`, to take it away.
 const DELETE: u32 = 0x0001_0000;
 

@@ -88,7 +88,7 @@ fn keep_up(arguments: &[OsString]) -> Result<()> {
 fn out_of_service(program: &Path, arguments: &[OsString], shell: &Desktop, why: &str) -> Result<()> {
     let text = format!(
         "The station's shell does not stay up: it has ended {ENDS} times within a minute, the last time with {why}.\n\
-         For IT: the Application log of this machine's Event Viewer; then restart the machine.\n"
+         For IT: run `cleanshiftctl doctor` as an administrator, mend what it tells, and restart the machine.\n"
     );
     let file = std::env::temp_dir().join("cleanshift-out-of-service.txt");
     // A file that cannot be written is said too: the screen has words of its own for that.

@@ -28,6 +28,10 @@ fn rights(found: lockdown::Account) -> Requirement {
     );
     let mend =
         "net localgroup Administrators STATION-ACCOUNT /delete   # then run this as the station's account";
+    if lockdown::is_another() {
+        let why = "this is not the station's account: its rights are not seen from here";
+        return asked.unseen(why, "runas /user:STATION-ACCOUNT \"cleanshiftctl doctor\"");
+    }
     match found.administrator {
         Some(false) => asked.good("an ordinary account"),
         Some(true) => asked.bad("this account has an administrator's rights", mend),
@@ -99,7 +103,7 @@ fn session_account(required: bool) -> Requirement {
         "web accounts, keys and indexes that Windows keeps of a person end with her account alone",
     );
     match setting::service(SERVICE) {
-        Some(_) => asked.good(format!("the service that makes them ({SERVICE}) is there")),
+        Some(_) => asked.good(format!("the service that makes them ({SERVICE}) is set up")),
         None => asked.bad_if(
             required,
             "the service that makes them is not there: sessions share the station's account, which is swept",

@@ -203,9 +203,13 @@ fn whether_anybody_works_there_is_told_from_outside() {
     let station = Station::new();
     let state = station.0.path().join("state");
     let vacant = |wait: &str| station.run(&["vacant", "--wait", wait]);
+    let nowhere = vacant("0");
+    assert_eq!(nowhere.status.code(), Some(2), "a mistyped path passes for a station where nobody works");
+    assert!(said(&nowhere).contains("there is no station in"), "{}", said(&nowhere));
+    assert!(!state.exists(), "to look makes nothing");
+    fs::create_dir(&state).unwrap();
     let free = vacant("0");
     assert_eq!(free.status.code(), Some(0), "{}", said(&free));
-    assert!(!state.exists(), "to look makes nothing");
 
     let store = Store::open(&state, "Station 12").unwrap();
     assert_eq!(vacant("0").status.code(), Some(0), "a shell runs, and nobody works");

@@ -1,4 +1,4 @@
-//! Where the policy, the state and the runtime files of a station lie.
+//! Where the policy, the state, the runtime files and the programs of a station lie, and which of those are lacking.
 
 use std::path::{Path, PathBuf};
 

@@ -98,7 +98,7 @@ pub fn main() -> ExitCode {
 /// Runs the station until it is told to stop. An error is what to tell people, whole lines.
 fn run(arguments: &Arguments) -> Result<(), String> {
     let path = arguments.policy.clone().unwrap_or_else(places::policy);
-    let policy = Policy::read(&path).map_err(|problems| problems.to_string())?;
+    let policy = Policy::in_force(&path, &places::switches()).map_err(|problems| problems.to_string())?;
     let state = arguments.state.clone().unwrap_or_else(places::state);
     let parts = Parts::assemble(&policy, &state).map_err(|error| format!("failed to {error}\n"))?;
     let settings = Settings {
@@ -311,7 +311,8 @@ fn told(file: &Path) -> String {
 /// The screen of a station that cannot run: the same words as on the terminal, and whom to call where the
 /// policy can be read.
 fn out_of_service(arguments: &Arguments, problem: String) -> Scene {
-    let policy = Policy::read(&arguments.policy.clone().unwrap_or_else(places::policy)).ok();
+    let policy =
+        Policy::in_force(&arguments.policy.clone().unwrap_or_else(places::policy), &places::switches()).ok();
     let station = policy.map(|policy| policy.station).unwrap_or_default();
     let named = |name: String| if name.is_empty() { "This station".to_owned() } else { name };
     let station = StationFacts {

@@ -167,6 +167,9 @@ fn what_nobody_could_hear_or_read_is_an_error() {
     // A file that never ends is no policy, and no ledger comes out of a pipe.
     let output = station.run(&["policy", "check", "/dev/zero"]);
     assert!(output.status.code() == Some(1) && said(&output).contains("1 MiB"), "{}", said(&output));
+    // Nor can one be checked that is not there.
+    let output = station.run(&["policy", "check", policy, "nowhere.toml"]);
+    assert!(output.status.code() == Some(2) && said(&output).contains("nowhere.toml"), "{}", said(&output));
     let output = station.run(&["log", "verify", "/dev/zero"]);
     assert!(
         output.status.code() == Some(2) && said(&output).contains("pipe or a device"),

@@ -128,7 +128,8 @@ pub struct Station {
 impl Station {
     fn policy(&self) -> Result<Policy> {
         let path = self.policy.clone().unwrap_or_else(crate::platform::native::places::policy);
-        Policy::read(&path).map_err(|problems| PortError::new(format!("read the policy:\n{problems}")))
+        Policy::in_force(&path, &crate::platform::native::places::switches())
+            .map_err(|problems| PortError::new(format!("read the policy:\n{problems}")))
     }
 }
 

@@ -103,7 +103,10 @@ pub fn main() -> ExitCode {
         host::end_with_its_reader();
     }
     let code = match arguments.command {
-        Command::Policy(command) => told(policy::run(&command)),
+        Command::Policy(command) => {
+            let path = arguments.policy.unwrap_or_else(places::policy);
+            told(policy::run(&command, &path))
+        }
         Command::BreakGlass(command) => {
             let path = arguments.policy.unwrap_or_else(places::policy);
             told(with_codes(&path, &state, &command))
@@ -179,7 +182,7 @@ fn with_codes(
     state: &std::path::Path,
     command: &break_glass::BreakGlassCommand,
 ) -> Result<u8, String> {
-    let policy = Policy::read(policy).map_err(|problems| problems.to_string())?;
+    let policy = Policy::in_force(policy, &places::switches()).map_err(|problems| problems.to_string())?;
     if matches!(command, break_glass::BreakGlassCommand::List { .. }) {
         there(state)?;
     }
@@ -193,7 +196,7 @@ fn with_vault(
     state: &std::path::Path,
     run: impl FnOnce(&Vault, &Policy) -> Result<u8, String>,
 ) -> Result<u8, String> {
-    let policy = Policy::read(policy).map_err(|problems| problems.to_string())?;
+    let policy = Policy::in_force(policy, &places::switches()).map_err(|problems| problems.to_string())?;
     run(&Vault::of(state, &policy.station.name, host::has_keyring()), &policy)
 }
 
@@ -202,7 +205,7 @@ fn with_roster(
     state: &std::path::Path,
     command: &roster::RosterCommand,
 ) -> Result<u8, String> {
-    let policy = Policy::read(policy).map_err(|problems| problems.to_string())?;
+    let policy = Policy::in_force(policy, &places::switches()).map_err(|problems| problems.to_string())?;
     if matches!(command, roster::RosterCommand::List { .. } | roster::RosterCommand::Export { .. }) {
         there(state)?;
     }

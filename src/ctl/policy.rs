@@ -1,15 +1,15 @@
 //! `cleanshiftctl policy`: check files, print the schema.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{GOOD, WANTING, say};
+use super::{COULD_NOT_RUN, GOOD, WANTING, say};
 use crate::platform::native::places;
-use crate::policy::{Policy, schema};
+use crate::policy::{Policy, in_force, schema};
 
-/// Check policy files, or print their JSON Schema.
+/// Check policy files, show the one in force, or print their JSON Schema.
 #[derive(Subcommand)]
 pub enum PolicyCommand {
     /// Check policy files and say what is wrong, where, and what to do.
@@ -21,6 +21,9 @@ pub enum PolicyCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Print the policy as the station reads it, whose hash its log names: the station's file, or the one that
+    /// --policy names, with what this machine's own policies (on Windows, group policy) set.
+    Show,
     /// Print the JSON Schema of a policy file, for editors.
     Schema,
 }
@@ -29,11 +32,20 @@ pub enum PolicyCommand {
 ///
 /// # Errors
 /// When it could not be told.
-pub fn run(command: &PolicyCommand) -> Result<u8, String> {
+pub fn run(command: &PolicyCommand, station: &Path) -> Result<u8, String> {
     match command {
         PolicyCommand::Check { files, json } => check(files, *json),
+        PolicyCommand::Show => show(station),
         PolicyCommand::Schema => say(&format!("{:#}\n", schema())),
     }
+}
+
+/// A wrong one is not in force anywhere.
+fn show(path: &Path) -> Result<u8, String> {
+    let switches = places::switches();
+    let _ = Policy::in_force(path, &switches).map_err(|problems| problems.to_string())?;
+    let file = std::fs::read(path).map_err(|error| format!("failed to read {}: {error}", path.display()))?;
+    say(&String::from_utf8_lossy(&in_force(&file, &switches)))
 }
 
 fn check(files: &[PathBuf], as_json: bool) -> Result<u8, String> {
@@ -43,7 +55,8 @@ fn check(files: &[PathBuf], as_json: bool) -> Result<u8, String> {
     for file in files {
         let result = Policy::read(file);
         if let Err(problems) = &result {
-            code = WANTING;
+            let there = std::fs::File::open(file).is_ok();
+            code = code.max(if there { WANTING } else { COULD_NOT_RUN });
             if !as_json {
                 eprint!("{problems}");
             }

@@ -4,12 +4,14 @@ pub mod file;
 pub mod problem;
 mod read;
 mod settings;
+mod switches;
 mod web;
 
 pub use file::{CapsuleMode, Look};
 pub use problem::Problems;
 pub use read::apps::ICONS;
 pub use read::{hash, schema};
+pub use switches::{Switch, SwitchValue, in_force, named};
 pub use web::{Browser, REDIRECT, REDIRECT_PORT, Site, WebPolicy};
 
 use std::path::PathBuf;

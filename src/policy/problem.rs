@@ -39,6 +39,15 @@ pub struct Position<'a> {
     pub length: usize,
 }
 
+/// What to do about what the TOML reader did not understand.
+pub(super) fn for_toml(message: &str) -> &'static str {
+    if message.contains("escape") {
+        "write a path in single quotes, or each backslash of it twice"
+    } else {
+        "correct the TOML; strings stand in quotes, tables in [brackets]"
+    }
+}
+
 impl Problems {
     /// Where a problem is.
     #[must_use]

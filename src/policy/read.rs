@@ -14,7 +14,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::file::{File, Many, Mode, Size, Time};
-use super::problem::{Problem, Problems};
+use super::problem::{self, Problem, Problems};
 use super::{CapsulePolicy, LogPolicy, PinPolicy, Policy, StationPolicy, SupervisorPolicy, settings};
 use crate::handoff::{AppRule, BadgeMode, EmergencyAccess, Roles, Rules, SupervisorRights};
 
@@ -89,7 +89,7 @@ impl Policy {
         match DeTable::parse(text) {
             Err(error) => list.push(Problem {
                 what: one_line(error.message()),
-                help: "correct the TOML; strings stand in quotes, tables in [brackets]".to_owned(),
+                help: problem::for_toml(error.message()).to_owned(),
                 place: error.span(),
             }),
             Ok(table) => {
@@ -129,7 +129,7 @@ pub fn hash(file: &[u8]) -> String {
 }
 
 /// A file's content; one that is larger than any policy, or never ends, is refused.
-fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+pub(super) fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
     let _ = std::fs::File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;

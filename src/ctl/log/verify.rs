@@ -155,7 +155,11 @@ fn policy_beside(station: &Station, own: bool, verdict: &mut Verdict) -> Result<
         verdict.notes.push("policy not compared: no station has taken one yet".to_owned());
         return Ok(false);
     };
-    if *said != policy::hash(&file) {
+    // What `policy show` has printed is the policy in force already.
+    let switches = crate::platform::native::places::switches();
+    let same = *said == policy::hash(&policy::in_force(&file, &switches))
+        || station.policy.is_some() && *said == policy::hash(&file);
+    if !same {
         let what = format!(
             "the policy {} is not the one that the newest entry about it says; a station that is started anew takes \
              it, and says so in an entry",

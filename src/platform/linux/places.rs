@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 
-use crate::policy::AppPolicy;
+use crate::policy::{AppPolicy, Switch};
 
 /// The policy of an installed station.
 const POLICY: &str = "/etc/cleanshift/policy.toml";
@@ -19,6 +19,13 @@ pub fn policy() -> PathBuf {
         return installed;
     }
     own().map_or(installed, |own| own.config_dir().join("policy.toml"))
+}
+
+/// What the machine's own policies set before the policy file does: nothing, since Linux has no such policies, and
+/// the file is IT's own for this station.
+#[must_use]
+pub fn switches() -> Vec<Switch> {
+    Vec::new()
 }
 
 /// The state directory: the installed station's where this account may write there, else its own.

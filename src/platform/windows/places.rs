@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use directories::ProjectDirs;
 
 use super::browser;
-use crate::policy::AppPolicy;
+use crate::policy::{AppPolicy, Switch, SwitchValue};
 
 use super::registry;
 
@@ -32,6 +32,50 @@ pub fn policy() -> PathBuf {
         return installed;
     }
     own().map_or(installed, |own| own.config_dir().join("policy.toml"))
+}
+
+/// A value of the machine's policies, and the table and key of the policy file that it stands before.
+type Named = (&'static str, (&'static str, &'static str));
+/// Texts.
+const TEXTS: [Named; 5] = [
+    ("StationName", ("station", "name")),
+    ("StationPlace", ("station", "place")),
+    ("StationHelp", ("station", "help")),
+    ("BadgeMode", ("badge", "mode")),
+    ("CapsuleMode", ("capsule", "mode")),
+];
+/// Numbers of seconds.
+const SECONDS: [Named; 2] = [("IdleSeconds", ("times", "idle")), ("WarningSeconds", ("times", "warning"))];
+/// One or zero.
+const FLAGS: [Named; 2] = [("BreakGlass", ("break_glass", "enabled")), ("ShowNames", ("log", "show_names"))];
+
+/// What the machine's own policies (ADMX) set before the policy file does. A value of another type than it should be
+/// is taken as it is, so that it is told as wrong and not passed over.
+#[must_use]
+pub fn switches() -> Vec<Switch> {
+    let text = |name| registry::machine_text(POLICIES, name).filter(|text| !text.is_empty());
+    let number = |name| registry::machine_number(POLICIES, name);
+    let texts = TEXTS.iter().map(|(name, key)| {
+        let value = text(name).or_else(|| number(name).map(|number| number.to_string()));
+        (key, value.map(SwitchValue::Text))
+    });
+    let seconds = SECONDS.iter().map(|(name, key)| {
+        let value = number(name).map(|number| format!("{number} s")).or_else(|| text(name));
+        (key, value.map(SwitchValue::Text))
+    });
+    let flags = FLAGS.iter().map(|(name, key)| {
+        let flag = number(name).map(|number| match number {
+            0 => SwitchValue::Flag(false),
+            1 => SwitchValue::Flag(true),
+            _ => SwitchValue::Text(number.to_string()),
+        });
+        (key, flag.or_else(|| text(name).map(SwitchValue::Text)))
+    });
+    texts
+        .chain(seconds)
+        .chain(flags)
+        .filter_map(|(key, value)| Some(Switch { key: *key, value: value? }))
+        .collect()
 }
 
 /// The state directory: the installed station's where there is one, else this account's own.

@@ -27,7 +27,7 @@ fn rights(found: lockdown::Account) -> Requirement {
         "what an administrator starts can undo every gate; the shell refuses to open with such rights",
     );
     let mend =
-        "net localgroup Administrators STATION-ACCOUNT /delete   # then run this as the station's account";
+        "net localgroup Administrators STATION-ACCOUNT /delete & rem then run this as the station's account";
     if lockdown::is_another() {
         let why = "this is not the station's account: its rights are not seen from here";
         return asked.unseen(why, "runas /user:STATION-ACCOUNT \"cleanshiftctl doctor\"");
@@ -48,7 +48,7 @@ fn local(found: lockdown::Account) -> Requirement {
     if found.domain {
         return asked.reduced(
             "it is an account of a domain",
-            "net user STATION-ACCOUNT * /add   # and have the machine sign in to that one",
+            "net user STATION-ACCOUNT * /add & rem and have the machine sign in to that one",
         );
     }
     asked.good("an account of this machine")
@@ -60,7 +60,7 @@ fn signs_in(found: lockdown::Account) -> Requirement {
         "signing in to Windows",
         "after a restart the station must come back without somebody who knows a password",
     );
-    let mend = "Autologon64.exe STATION-ACCOUNT . PASSWORD   # of Sysinternals: keeps the password as a secret of the system";
+    let mend = "Autologon64.exe STATION-ACCOUNT . PASSWORD & rem of Sysinternals: keeps the password as a secret of the system";
     match (found.signs_in, found.password_readable) {
         (true, false) => asked.good("Windows signs in by itself, and the password is not readable"),
         (true, true) => asked.bad("the password lies readable in the registry (DefaultPassword)", mend),
@@ -107,7 +107,7 @@ fn session_account(required: bool) -> Requirement {
         None => asked.bad_if(
             required,
             "the service that makes them is not there: sessions share the station's account, which is swept",
-            "msiexec /i cleanshift-VERSION-x64.msi STATIONACCOUNT=STATION-ACCOUNT /qn   # then in the policy: [capsule] mode = \"account\"",
+            "msiexec /i cleanshift-VERSION-x64.msi STATIONACCOUNT=STATION-ACCOUNT /qn & rem then in the policy: [capsule] mode = \"account\"",
         ),
     }
 }

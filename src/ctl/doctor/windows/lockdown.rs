@@ -38,7 +38,7 @@ fn edition() -> Requirement {
         "Keyboard Filter, Shell Launcher and UWF exist on Enterprise, Education and IoT Enterprise alone",
     );
     let found = lockdown::edition();
-    let mend = "slmgr.vbs /ipk KEY-OF-AN-ENTERPRISE-EDITION   # or use Windows IoT Enterprise";
+    let mend = "slmgr.vbs /ipk KEY-OF-AN-ENTERPRISE-EDITION & rem or use Windows IoT Enterprise";
     match found.full {
         Some(true) => asked.good(found.report()),
         Some(false) => asked.reduced(found.report(), mend),
@@ -59,7 +59,7 @@ fn keys() -> Requirement {
     match lockdown::edition().full {
         Some(true) => asked.reduced("its service is not there or off", mend),
         Some(false) => {
-            asked.reduced("this edition has none: the shell's own hook holds the keys", "# see `edition`")
+            asked.reduced("this edition has none: the shell's own hook holds the keys", "rem see `edition`")
         }
         None => asked.reduced(
             "its service is not there or off, and this edition may have none: the shell's own hook holds the keys",
@@ -76,7 +76,7 @@ fn filter() -> Requirement {
     );
     let found = lockdown::keyboard_filter();
     if !found.starts {
-        return asked.reduced("there is no Keyboard Filter to be set", "# see `keyboard-filter`");
+        return asked.reduced("there is no Keyboard Filter to be set", "rem see `keyboard-filter`");
     }
     let wmi = |name: &str, value: &str| {
         format!(
@@ -121,7 +121,7 @@ fn shell() -> Requirement {
         ),
         Shell::Other(command) => asked.reduced(
             format!("{command}"),
-            "msiexec /i cleanshift-VERSION-x64.msi ADDLOCAL=Main,Kiosk /qn   # then sign in to the station's account anew",
+            "msiexec /i cleanshift-VERSION-x64.msi ADDLOCAL=Main,Kiosk /qn & rem then sign in to the station's account anew",
         ),
     }
 }
@@ -223,12 +223,12 @@ fn programs() -> Requirement {
         "which programs may run",
         "a file dialog of any app starts any program that this account can read, and one that a session saves",
     );
-    let mend = "Get-AppLockerPolicy -Local   # set AppLocker or WDAC to allow the policy's apps alone, see the manual";
+    let mend = "powershell -Command \"Get-AppLockerPolicy -Local\" & rem set AppLocker or WDAC to allow the policy's apps alone, see the manual";
     match lockdown::allow_list() {
         AllowList::AppLocker => asked.good(AllowList::AppLocker.report()),
         // Windows brings some of its own, against drivers: one that is there is no list of programs yet.
         AllowList::Integrity => {
-            asked.unseen(AllowList::Integrity.report(), "CiTool.exe --list-policies   # as an administrator")
+            asked.unseen(AllowList::Integrity.report(), "CiTool.exe --list-policies & rem as an administrator")
         }
         AllowList::None => asked.reduced(AllowList::None.report(), mend),
     }
@@ -241,7 +241,7 @@ fn jobs() -> Requirement {
         "job objects",
         "all programs of a session are ended as one: without it some outlive the handoff",
     );
-    let mend = "# run this and the station outside of other job objects: from the station's account, not from a remote prompt";
+    let mend = "rem run this and the station outside of other job objects: from the station's account, not from a remote prompt";
     match lockdown::try_job() {
         Ok(()) => asked.good("a program was held by one, and ended with it"),
         Err(why) => asked.bad(format!("failed to {why}"), mend),
@@ -256,8 +256,8 @@ fn desktops() -> Requirement {
     );
     match lockdown::try_desktop() {
         Ok(true) => asked.good(desktop::report()),
-        Ok(false) => asked.reduced(desktop::report(), "# use Windows itself, not Wine"),
+        Ok(false) => asked.reduced(desktop::report(), "rem use Windows itself, not Wine"),
         Err(why) => asked
-            .bad(format!("failed to {why}"), "# run this as the station's account, signed in at the screen"),
+            .bad(format!("failed to {why}"), "rem run this as the station's account, signed in at the screen"),
     }
 }

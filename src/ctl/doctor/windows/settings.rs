@@ -56,7 +56,7 @@ pub(super) fn all(require: &[String]) -> Vec<Requirement> {
                 "what a session had in memory stays there until that piece is used again",
             ),
             setting::freed(),
-            "# no setting of Windows changes this: leave `init-on-free` out of the policy's `require`",
+            "rem no setting of Windows changes this: leave `init-on-free` out of the policy's `require`",
         ),
         told(
             require,
@@ -139,7 +139,7 @@ fn drive() -> Requirement {
         Some(false) => asked.reduced("the system's drive is not encrypted", mend),
         None => asked.unseen(
             "Windows does not say it to this account",
-            "manage-bde -status C:   # as an administrator",
+            "manage-bde -status C: & rem as an administrator",
         ),
     }
 }
@@ -150,7 +150,7 @@ fn write_filter() -> Requirement {
         "write filter (UWF)",
         "with it a restart undoes whatever was written outside the station's state",
     );
-    let mend = "dism /online /enable-feature /featurename:Client-UnifiedWriteFilter\nuwfmgr filter enable   # with exclusions for %ProgramData%\\Cleanshift";
+    let mend = "dism /online /enable-feature /featurename:Client-UnifiedWriteFilter\nuwfmgr filter enable & rem with exclusions for %ProgramData%\\Cleanshift";
     match lockdown::write_filter() {
         Some(true) => asked.good("it is there; leave the station's state out of it"),
         Some(false) => asked.reduced("it is off", mend),
@@ -167,7 +167,7 @@ fn memory() -> Requirement {
     match lockdown::memory() {
         Some((all, free)) if all >= LEAST => asked.good(format!("{all} MiB, {free} MiB of them free")),
         Some((all, _)) => {
-            asked.reduced(format!("{all} MiB"), format!("# give this machine at least {LEAST} MiB"))
+            asked.reduced(format!("{all} MiB"), format!("rem give this machine at least {LEAST} MiB"))
         }
         None => asked.unseen("Windows does not say how much there is", "systeminfo"),
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::ctl::doctor::report::Requirement;
 use crate::platform::native::{places, private};
-use crate::policy::Policy;
+use crate::policy::{self, Policy};
 
 /// All of them, and the policy where it is good.
 pub(super) fn all(policy: Option<&Path>, state: Option<&Path>) -> (Vec<Requirement>, Option<Policy>) {
@@ -26,8 +26,16 @@ fn policy_at(place: &PathBuf) -> (Requirement, Option<Policy>) {
         let mend = format!("copy POLICY.toml \"{shown}\"\n{check}");
         return (asked.bad(format!("there is no {shown}"), mend), None);
     }
-    match Policy::read(place) {
-        Ok(policy) => (asked.good(format!("{shown}")), Some(policy)),
+    let switches = places::switches();
+    match Policy::in_force(place, &switches) {
+        Ok(policy) => {
+            let set = if switches.is_empty() {
+                String::new()
+            } else {
+                format!("; this machine's policies set {}", policy::named(&switches))
+            };
+            (asked.good(format!("{shown}{set}")), Some(policy))
+        }
         Err(problems) => {
             let first = problems.list.first();
             let at = first.and_then(|problem| problems.position(problem));
@@ -37,7 +45,7 @@ fn policy_at(place: &PathBuf) -> (Requirement, Option<Policy>) {
                 0 | 1 => String::new(),
                 all => format!("; and {} more", all - 1),
             };
-            (asked.bad(format!("{shown}{at}: {what}{more}"), check), None)
+            (asked.bad(format!("{}{at}: {what}{more}", problems.path), check), None)
         }
     }
 }
@@ -54,8 +62,8 @@ fn state_at(place: &Path) -> Requirement {
         Ok(false) => asked.bad(format!("{shown} is open to other accounts"), private::remedy(place)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => asked.reduced(
             format!("there is no {shown} yet; the shell makes it when it starts"),
-            "# start the station",
+            "rem start the station",
         ),
-        Err(error) => asked.unseen(format!("{shown}: {error}"), "# run this as the station's account"),
+        Err(error) => asked.unseen(format!("{shown}: {error}"), "rem run this as the station's account"),
     }
 }

@@ -9,6 +9,9 @@ use std::process::Command;
 use super::{AGAIN, look};
 use crate::ctl::doctor::code;
 use crate::ctl::doctor::report::{Report, Requirement, State};
+use crate::handoff::BadgeMode;
+use crate::platform::native::places;
+use crate::policy::{CapsuleMode, Policy};
 
 const VERSION: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion";
 const WINLOGON: &str = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon";
@@ -240,6 +243,48 @@ fn keyboard_filter_is_good_when_it_starts_and_is_set() {
     // In the order that puts back what there was.
     drop(off);
     drop(starts);
+}
+
+#[test]
+fn what_group_policy_sets_stands_before_the_policy_file_and_a_wrong_value_is_bad() {
+    const OURS: &str = r"HKLM\SOFTWARE\Policies\Cleanshift";
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("policy.toml");
+    let text = "roles = []\n[station]\nname = \"Station 12\"\nplace = \"Ward 4\"\n[badge]\nmode = \"hold\"\n";
+    std::fs::write(&file, text).unwrap();
+    let look = || {
+        let found = look(Path::new(r"\"), Some(&file), Some(&place.path().join("state"))).unwrap();
+        found.requirements.into_iter().find(|one| one.id == "policy").unwrap()
+    };
+    let in_force = || Policy::in_force(&file, &places::switches()).unwrap();
+    assert!(places::switches().is_empty());
+    let alone = (in_force(), look());
+    assert!(alone.1.state == State::Good && !alone.1.saw.contains("set"), "{:?}", alone.1);
+
+    // The last one planted is the first one taken away, so that the key goes with the first.
+    let mut planted = vec![Planted::set(OURS, "StationName", "REG_EXPAND_SZ", "%COMPUTERNAME% 7")];
+    planted.push(Planted::set(OURS, "BadgeMode", "REG_SZ", "tap"));
+    planted.push(Planted::set(OURS, "CapsuleMode", "REG_SZ", "account"));
+    planted.push(Planted::set(OURS, "IdleSeconds", "REG_DWORD", "45"));
+    planted.push(Planted::set(OURS, "BreakGlass", "REG_DWORD", "0"));
+    let set = in_force();
+    assert!(set.station.name.ends_with(" 7") && !set.station.name.contains('%'), "{}", set.station.name);
+    assert_eq!((set.station.place.as_str(), set.rules.idle), ("Ward 4", 45_000));
+    assert_eq!((set.rules.badge_mode, set.capsule.mode), (BadgeMode::Tap, CapsuleMode::Account));
+    assert!(alone.0.rules.emergency.is_some() && set.rules.emergency.is_none());
+    assert_ne!(set.hash, alone.0.hash);
+    let row = look();
+    assert!(row.state == State::Good && row.saw.contains("station.name, badge.mode"), "{row:?}");
+
+    // A time that is no number, and a mode that there is not.
+    for (name, kind, value) in [("IdleSeconds", "REG_SZ", "soon"), ("CapsuleMode", "REG_SZ", "quick")] {
+        let wrong = Planted::set(OURS, name, kind, value);
+        let row = look();
+        assert!(row.state == State::Bad && row.saw.contains("this machine's policies"), "{row:?}");
+        drop(wrong);
+    }
+    while planted.pop().is_some() {}
+    assert_eq!(in_force(), alone.0);
 }
 
 #[test]

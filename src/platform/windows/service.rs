@@ -21,12 +21,13 @@ use windows_sys::Win32::Foundation::{ERROR_CALL_NOT_IMPLEMENTED, ERROR_SUCCESS, 
 use windows_sys::Win32::System::Registry::{HKEY_LOCAL_MACHINE, REG_SZ, RegDeleteKeyValueW, RegSetKeyValueW};
 use windows_sys::Win32::System::Services::{
     ChangeServiceConfig2W, CloseServiceHandle, ControlService, CreateServiceW, DeleteService, OpenSCManagerW,
-    OpenServiceW, RegisterServiceCtrlHandlerExW, SC_ACTION, SC_ACTION_RESTART, SC_HANDLE, SC_MANAGER_CONNECT,
-    SC_MANAGER_CREATE_SERVICE, SERVICE_ACCEPT_SHUTDOWN, SERVICE_ACCEPT_STOP, SERVICE_ALL_ACCESS,
-    SERVICE_AUTO_START, SERVICE_CONFIG_FAILURE_ACTIONS, SERVICE_CONTROL_INTERROGATE,
+    OpenServiceW, QueryServiceStatus, RegisterServiceCtrlHandlerExW, SC_ACTION, SC_ACTION_RESTART, SC_HANDLE,
+    SC_MANAGER_CONNECT, SC_MANAGER_CREATE_SERVICE, SERVICE_ACCEPT_SHUTDOWN, SERVICE_ACCEPT_STOP,
+    SERVICE_ALL_ACCESS, SERVICE_AUTO_START, SERVICE_CONFIG_FAILURE_ACTIONS, SERVICE_CONTROL_INTERROGATE,
     SERVICE_CONTROL_SHUTDOWN, SERVICE_CONTROL_STOP, SERVICE_ERROR_NORMAL, SERVICE_FAILURE_ACTIONSW,
-    SERVICE_RUNNING, SERVICE_STATUS, SERVICE_STATUS_CURRENT_STATE, SERVICE_STOPPED, SERVICE_TABLE_ENTRYW,
-    SERVICE_WIN32_OWN_PROCESS, SetServiceStatus, StartServiceCtrlDispatcherW, StartServiceW,
+    SERVICE_QUERY_STATUS, SERVICE_RUNNING, SERVICE_STATUS, SERVICE_STATUS_CURRENT_STATE, SERVICE_STOPPED,
+    SERVICE_TABLE_ENTRYW, SERVICE_WIN32_OWN_PROCESS, SetServiceStatus, StartServiceCtrlDispatcherW,
+    StartServiceW,
 };
 
 use super::job::done;
@@ -88,6 +89,22 @@ impl Drop for Held {
         // SAFETY: it is open and used no more.
         let _ = unsafe { CloseServiceHandle(self.0) };
     }
+}
+
+/// Whether a service runs now.
+///
+/// # Errors
+/// What Windows said, also where there is no such service.
+pub fn runs(name: &str) -> io::Result<bool> {
+    let name = wide(name);
+    let mut status = SERVICE_STATUS::default();
+    // SAFETY: the name ends with a zero and outlives the calls; the handles are closed once; the status is ours.
+    unsafe {
+        let scm = Held::of(OpenSCManagerW(null(), null(), SC_MANAGER_CONNECT))?;
+        let service = Held::of(OpenServiceW(scm.0, name.as_ptr(), SERVICE_QUERY_STATUS))?;
+        done(QueryServiceStatus(service.0, &raw mut status))?;
+    }
+    Ok(status.dwCurrentState == SERVICE_RUNNING)
 }
 
 fn install(account: &str) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use super::lockdown::set;
 use crate::ctl::doctor::report::Requirement;
+use crate::platform::native::service::runs;
 use crate::platform::native::{lockdown, setting};
 
 /// The service that makes accounts for sessions.
@@ -102,8 +103,17 @@ fn session_account(required: bool) -> Requirement {
         "an account for every session",
         "web accounts, keys and indexes that Windows keeps of a person end with her account alone",
     );
-    match setting::service(SERVICE) {
-        Some(_) => asked.good(format!("the service that makes them ({SERVICE}) is set up")),
+    match setting::service(SERVICE).map(|_| runs(SERVICE)) {
+        Some(Ok(true)) => asked.good(format!("the service that makes them ({SERVICE}) runs")),
+        Some(Ok(false)) => asked.bad_if(
+            required,
+            format!("the service that makes them ({SERVICE}) is set up and does not run"),
+            format!("sc.exe start {SERVICE}"),
+        ),
+        Some(Err(error)) => asked.unseen(
+            format!("whether the service that makes them ({SERVICE}) runs: {error}"),
+            format!("sc.exe query {SERVICE}"),
+        ),
         None => asked.bad_if(
             required,
             "the service that makes them is not there: sessions share the station's account, which is swept",

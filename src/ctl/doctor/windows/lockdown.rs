@@ -227,9 +227,8 @@ fn programs() -> Requirement {
     match lockdown::allow_list() {
         AllowList::AppLocker => asked.good(AllowList::AppLocker.report()),
         // Windows brings some of its own, against drivers: one that is there is no list of programs yet.
-        AllowList::Integrity => {
-            asked.unseen(AllowList::Integrity.report(), "CiTool.exe --list-policies & rem as an administrator")
-        }
+        AllowList::Integrity => asked
+            .unseen(AllowList::Integrity.report(), "CiTool.exe --list-policies & rem as an administrator"),
         AllowList::None => asked.reduced(AllowList::None.report(), mend),
     }
 }
@@ -257,7 +256,9 @@ fn desktops() -> Requirement {
     match lockdown::try_desktop() {
         Ok(true) => asked.good(desktop::report()),
         Ok(false) => asked.reduced(desktop::report(), "rem use Windows itself, not Wine"),
-        Err(why) => asked
-            .bad(format!("failed to {why}"), "rem run this as the station's account, signed in at the screen"),
+        Err(why) => asked.bad(
+            format!("failed to {why}"),
+            "rem run this as the station's account, signed in at the screen",
+        ),
     }
 }

@@ -353,7 +353,8 @@ fn hash_of_version_1() -> String {
 #[test]
 fn a_store_of_version_1_is_read_as_it_is_and_taken_further_when_it_is_opened() {
     let station = Station::new();
-    let seed: [u8; 32] = std::fs::read(station.state().join("station.key")).unwrap().try_into().unwrap();
+    let kept = std::fs::read(station.state().join("station.key")).unwrap();
+    let seed: [u8; 32] = cleanshift::private::unseal(&kept).unwrap().as_slice().try_into().unwrap();
     let seal = StationSeal::new(StationKey::read(&station.key()).unwrap().origin().to_owned(), &seed);
     let db = station.db();
     forge(&db, 2, &seal, |receipt| receipt.change.as_mut().unwrap().after = hash_of_version_1());

@@ -101,7 +101,10 @@ impl Vault {
         if self.is_in_keyring(name) {
             return Err(self.unreachable(name));
         }
-        write(&self.file(name), secret)?;
+        let file = self.file(name);
+        let sealed = private::seal(secret)
+            .map_err(|error| PortError(format!("seal what goes into {}: {error}", file.display())))?;
+        write(&file, &sealed)?;
         Ok(Home::File)
     }
 
@@ -199,9 +202,9 @@ fn read(file: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
             private::remedy(file)
         )));
     }
-    let mut secret = Zeroizing::default();
-    let _ = source.take(MOST).read_to_end(&mut secret).map_err(failed)?;
-    Ok(Some(secret))
+    let mut kept = Zeroizing::default();
+    let _ = source.take(MOST).read_to_end(&mut kept).map_err(failed)?;
+    private::unseal(&kept).map(Some).map_err(failed)
 }
 
 fn write(file: &Path, secret: &[u8]) -> Result<()> {

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::ports::{PortError, Result};
 use crate::private;
@@ -15,6 +15,9 @@ const SERVICE: &str = "cleanshift";
 /// How long the host's keyring may take before the file is used instead: a locked one waits for a
 /// person who is not there.
 const KEYRING: Duration = Duration::from_secs(2);
+
+/// The most bytes of its file, in which it may stand sealed.
+const MOST: usize = 4096;
 
 /// 32 random bytes, wiped on drop.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -102,7 +105,7 @@ impl Pepper {
 
 fn read(file: &Path) -> Result<Option<Pepper>> {
     let failed = |error: std::io::Error| PortError(format!("read the pepper {}: {error}", file.display()));
-    let mut source = match fs::File::open(file) {
+    let source = match fs::File::open(file) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.map_err(failed)?,
     };
@@ -113,16 +116,24 @@ fn read(file: &Path) -> Result<Option<Pepper>> {
             private::remedy(file)
         )));
     }
-    let mut bytes = [0; 32];
-    source.read_exact(&mut bytes).map_err(failed)?;
-    Ok(Some(Pepper(bytes)))
+    let mut kept = Zeroizing::new(Vec::with_capacity(MOST));
+    let _ = source.take(MOST as u64).read_to_end(&mut kept).map_err(failed)?;
+    let secret = private::unseal(&kept).map_err(failed)?;
+    match <[u8; 32]>::try_from(secret.as_slice()) {
+        Ok(bytes) => Ok(Some(Pepper(bytes))),
+        Err(_) => Err(PortError(format!(
+            "read the pepper {}: it is not one of 32 bytes. Put it back from the backup",
+            file.display()
+        ))),
+    }
 }
 
 fn create(file: &Path) -> Result<Pepper> {
     let failed = |error: std::io::Error| PortError(format!("write the pepper {}: {error}", file.display()));
     let pepper = Pepper::fresh()?;
     let mut target = private::new_file(file).map_err(failed)?;
-    target.write_all(&pepper.0).and_then(|()| target.sync_all()).map_err(failed)?;
+    let sealed = private::seal(&pepper.0).map_err(failed)?;
+    target.write_all(&sealed).and_then(|()| target.sync_all()).map_err(failed)?;
     if let Some(dir) = file.parent() {
         private::hand_over(&target, dir).map_err(failed)?;
     }

@@ -78,28 +78,28 @@ pub(super) fn write_secret(path: &Path, secret: &[u8]) -> Result<()> {
     let say = |error: std::io::Error| wrong("write", path, &error);
     let mut file = private_file(path)?;
     file.set_len(0).map_err(say)?;
-    file.write_all(secret).map_err(say)?;
+    let sealed = private::seal(secret).map_err(say)?;
+    file.write_all(&sealed).map_err(say)?;
     file.sync_all().map_err(say)?;
     sync_dir(path)
 }
 
 /// Reads a secret of a known size; `None` where there is no such file.
 pub(super) fn read_secret(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>> {
-    let mut secret = Zeroizing::new([0; 32]);
-    let mut more = [0];
-    let mut file = match File::open(path) {
+    let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(wrong("read", path, &error)),
     };
-    let read = file.read_exact(&mut *secret).and_then(|()| file.read(&mut more));
-    match read {
-        Ok(0) => Ok(Some(secret)),
-        Ok(_) | Err(_) => {
-            let text =
-                format!("read {}: it is not a key of 32 bytes; put the right one back", path.display());
-            Err(PortError::new(text))
-        }
+    let mut kept = Zeroizing::new(Vec::with_capacity(128));
+    let _ = file.take(SECRET).read_to_end(&mut kept).map_err(|error| wrong("read", path, &error))?;
+    let secret = private::unseal(&kept).map_err(|error| wrong("read", path, &error))?;
+    match <[u8; 32]>::try_from(secret.as_slice()) {
+        Ok(secret) => Ok(Some(Zeroizing::new(secret))),
+        Err(_) => Err(PortError::new(format!(
+            "read {}: it is not a key of 32 bytes; put the right one back",
+            path.display()
+        ))),
     }
 }
 

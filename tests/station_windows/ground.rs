@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use cleanshift::ctl::demo::account::{Account, Part, wait_for};
 use cleanshift::ctl::demo::card_service::CardService;
@@ -286,23 +286,39 @@ impl Ground {
         assert!(shell.0.wait().unwrap().success(), "{}", self.said(0));
     }
 
-    fn linux_ctl(&self, words: &[&str]) -> String {
+    fn linux_ctl(&self, state: &Path, words: &[&str]) -> Output {
         let mut command = Account::own().command(env!("CARGO_BIN_EXE_cleanshiftctl"));
-        let output = command.arg("--state").arg(self.dir.join("state")).args(words).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        command.arg("--state").arg(state).args(words).output().unwrap()
     }
 
     /// The ledger, as the Linux program reads it.
     pub(crate) fn log(&self) -> Vec<Value> {
-        let text = self.linux_ctl(&["log", "list", "--json", "--all"]);
+        let output = self.linux_ctl(&self.dir.join("state"), &["log", "list", "--json", "--all"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The ledger is whole for the Linux program, and is not once one byte of it is another.
+    /// The ledger is whole for the Linux program, which has no use for the secret beside it, and a copy that names
+    /// another station is not.
     pub(crate) fn verified(&self) {
-        let said: Value = serde_json::from_str(&self.linux_ctl(&["log", "verify", "--json"])).unwrap();
-        assert_eq!(said["verdict"], "whole", "{said}");
+        let state = self.dir.join("state");
+        let output = self.linux_ctl(&state, &["log", "verify", "--json"]);
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(output.status.success() && said["verdict"] == "whole", "{said}");
+        assert!(said["notes"].to_string().contains("sealed for the Windows machine"), "{said}");
+
+        let copy = tempfile::tempdir_in(&self.dir).unwrap();
+        let mut changed = 0;
+        for name in ["station.db", "station.db-wal"] {
+            let Ok(mut bytes) = fs::read(state.join(name)) else { continue };
+            let found: Vec<_> = memchr::memmem::find_iter(&bytes, "\"Station 1\"").collect();
+            found.iter().for_each(|at| bytes[at + 9] = b'2');
+            changed += found.len();
+            fs::write(copy.path().join(name), bytes).unwrap();
+        }
+        let output = self.linux_ctl(copy.path(), &["log", "verify", "--json"]);
+        assert!(changed > 0 && output.status.code() == Some(1), "{changed}: {output:?}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::Station;
 use crate::ctl::export;
@@ -173,9 +174,12 @@ fn policy_beside(station: &Station, own: bool, verdict: &mut Verdict) -> Result<
 /// `station.key`, where it lies beside and may be read, must be the key that the ledger names.
 fn key_beside(store: &Store, verdict: &mut Verdict) {
     let path = store.dir().join("station.key");
-    match std::fs::File::open(&path) {
-        Ok(_) => {
-            if let (true, Err(error)) = (verdict.whole(), store.public_key()) {
+    match std::fs::read(&path).map(Zeroizing::new) {
+        Ok(kept) => {
+            // Away from the machine that sealed it, it says nothing of the ledger.
+            if let Err(error) = crate::private::unseal(&kept) {
+                verdict.notes.push(format!("station.key not compared: {error}"));
+            } else if let (true, Err(error)) = (verdict.whole(), store.public_key()) {
                 broken(verdict, Fault::WrongKey, format!("wrong key: failed to {error}"));
             }
         }

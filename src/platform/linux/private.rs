@@ -1,11 +1,13 @@
 //! Files and directories that their owner alone may read, by their modes, whatever the umask.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::Result;
+use std::io::{Error, Result};
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown, fchown,
 };
 use std::path::Path;
+
+use zeroize::Zeroizing;
 
 /// What is said of a file that is closed to others.
 pub const OF_ACCOUNT: &str = "file of this account (0600)";
@@ -104,6 +106,31 @@ pub fn remedy(place: &Path) -> String {
     format!("chmod 600 {}", place.display())
 }
 
+/// How the blobs of Windows' CryptProtectData begin: their version and their provider's identifier.
+const OF_WINDOWS: [u8; 20] = [
+    0x01, 0x00, 0x00, 0x00, 0xd0, 0x8c, 0x9d, 0xdf, 0x01, 0x15, 0xd1, 0x11, 0x8c, 0x7a, 0x00, 0xc0, 0x4f,
+    0xc2, 0x97, 0xeb,
+];
+
+/// What is written into a file for a secret: itself, since its mode alone protects it here.
+///
+/// # Errors
+/// None.
+pub fn seal(secret: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    Ok(Zeroizing::new(secret.to_vec()))
+}
+
+/// The secret for which this was written into a file.
+///
+/// # Errors
+/// Where a Windows station has written it, which seals it for its machine.
+pub fn unseal(kept: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    if kept.starts_with(&OF_WINDOWS) {
+        return Err(Error::other("it is sealed for the Windows machine on which it was made"));
+    }
+    Ok(Zeroizing::new(kept.to_vec()))
+}
+
 /// Whether this process runs as the owner of a directory, or would make it.
 #[must_use]
 pub fn is_own(place: &Path) -> bool {
@@ -125,4 +152,18 @@ pub fn sync_dir(place: &Path) -> Result<()> {
 /// Those of the file system.
 pub fn sync_files(place: &Path) -> Result<()> {
     Ok(rustix::fs::syncfs(File::open(place)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn what_windows_has_sealed_is_told_and_not_taken_for_a_secret() {
+        let sealed = [&OF_WINDOWS[..], &[0; 200]].concat();
+        assert!(unseal(&sealed).unwrap_err().to_string().contains("Windows machine"));
+        assert_eq!(unseal(&seal(&[7; 32]).unwrap()).unwrap().as_slice(), [7; 32]);
+    }
 }

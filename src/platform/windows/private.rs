@@ -9,22 +9,29 @@ use std::io::{Error, ErrorKind, Result};
 use std::os::windows::fs::OpenOptionsExt as _;
 use std::os::windows::io::AsRawHandle as _;
 use std::path::Path;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 
-use windows_sys::Win32::Foundation::{ERROR_SUCCESS, GENERIC_READ, GENERIC_WRITE};
+use windows_sys::Win32::Foundation::{ERROR_SUCCESS, GENERIC_READ, GENERIC_WRITE, LocalFree};
 use windows_sys::Win32::Security::Authorization::{GetSecurityInfo, SE_FILE_OBJECT};
+use windows_sys::Win32::Security::Cryptography::{
+    CRYPT_INTEGER_BLOB, CRYPTPROTECT_LOCAL_MACHINE, CRYPTPROTECT_UI_FORBIDDEN, CryptProtectData,
+    CryptUnprotectData,
+};
 use windows_sys::Win32::Security::{
     DACL_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION,
     SetKernelObjectSecurity,
 };
 use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_BACKUP_SEMANTICS, READ_CONTROL, WRITE_DAC};
 
+use zeroize::{Zeroize as _, Zeroizing};
+
 #[cfg(test)]
 use super::security::STATION;
 use super::security::{self, Descriptor, Sid};
 
 /// What is said of a file that is closed to others.
-pub const OF_ACCOUNT: &str = "file of this account (its access list names no other)";
+pub const OF_ACCOUNT: &str =
+    "file of this account (its access list names no other), sealed for this machine (DPAPI)";
 
 /// What lets one read a file or list a directory: FILE_READ_DATA.
 const READ: u32 = 1;
@@ -131,6 +138,84 @@ pub fn remedy(place: &Path) -> String {
         full("*S-1-5-32-544"),
         full("STATION-ACCOUNT")
     )
+}
+
+/// How what CryptProtectData makes begins: its version and its provider's identifier.
+const SEALED: [u8; 20] = [
+    0x01, 0x00, 0x00, 0x00, 0xd0, 0x8c, 0x9d, 0xdf, 0x01, 0x15, 0xd1, 0x11, 0x8c, 0x7a, 0x00, 0xc0, 0x4f,
+    0xc2, 0x97, 0xeb,
+];
+
+/// What is written into a file for a secret: sealed by DPAPI for this machine, for whichever account, so that a copy
+/// of the file, or of the disk without the machine's own keys, is worth nothing. Who may read it is its list's to say.
+///
+/// # Errors
+/// What Windows said.
+#[expect(unsafe_code, reason = "secrets are sealed through the system's own calls")]
+pub fn seal(secret: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    let given = blob(secret)?;
+    let mut made = CRYPT_INTEGER_BLOB::default();
+    // SAFETY: `given` names bytes that outlive the call; what it may leave out is null.
+    let done = unsafe {
+        CryptProtectData(
+            &raw const given,
+            null(),
+            null(),
+            null(),
+            null(),
+            CRYPTPROTECT_LOCAL_MACHINE | CRYPTPROTECT_UI_FORBIDDEN,
+            &raw mut made,
+        )
+    };
+    taken(done, made)
+}
+
+/// The secret for which this was written into a file. One that is not sealed was put there by somebody, who is
+/// believed: the file's list let her.
+///
+/// # Errors
+/// What Windows said, such as for what another machine has sealed.
+#[expect(unsafe_code, reason = "secrets are sealed through the system's own calls")]
+pub fn unseal(kept: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    if !kept.starts_with(&SEALED) {
+        return Ok(Zeroizing::new(kept.to_vec()));
+    }
+    let given = blob(kept)?;
+    let mut made = CRYPT_INTEGER_BLOB::default();
+    // SAFETY: `given` names bytes that outlive the call; what it may leave out is null.
+    let done = unsafe {
+        CryptUnprotectData(
+            &raw const given,
+            null_mut(),
+            null(),
+            null(),
+            null(),
+            CRYPTPROTECT_UI_FORBIDDEN,
+            &raw mut made,
+        )
+    };
+    taken(done, made)
+        .map_err(|error| Error::other(format!("another machine has sealed it, or it is damaged: {error}")))
+}
+
+fn blob(bytes: &[u8]) -> Result<CRYPT_INTEGER_BLOB> {
+    let length = u32::try_from(bytes.len()).map_err(Error::other)?;
+    Ok(CRYPT_INTEGER_BLOB { cbData: length, pbData: bytes.as_ptr().cast_mut() })
+}
+
+/// Takes what a call has made, and leaves nothing of it where it lay.
+#[expect(unsafe_code, reason = "secrets are sealed through the system's own calls")]
+fn taken(done: i32, made: CRYPT_INTEGER_BLOB) -> Result<Zeroizing<Vec<u8>>> {
+    if done == 0 {
+        return Err(Error::last_os_error());
+    }
+    // SAFETY: the call has succeeded, so that these are its bytes, which are ours until they are freed.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(made.pbData, made.cbData as usize) };
+    let copy = Zeroizing::new(bytes.to_vec());
+    bytes.zeroize();
+    // SAFETY: it was allocated by the call and is used no more.
+    let _ = unsafe { LocalFree(made.pbData.cast()) };
+    Ok(copy)
 }
 
 /// Whether this process runs as the station's account: the one that the package was told of, else the owner of a
@@ -258,6 +343,23 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_sealed_in_its_file_and_what_was_changed_since_is_refused() {
+        let secret = [0x5a; 32];
+        let sealed = seal(&secret).unwrap();
+        assert!(
+            sealed.starts_with(&SEALED) && !sealed.windows(8).any(|part| part == &secret[..8]),
+            "{sealed:02x?}"
+        );
+        assert_eq!(unseal(&sealed).unwrap().as_slice(), secret);
+        let mut changed = sealed.to_vec();
+        changed[sealed.len() / 2] ^= 1;
+        assert!(unseal(&changed).is_err(), "a changed one was taken");
+        assert!(unseal(&sealed[..sealed.len() - 1]).is_err(), "half of one was taken");
+        // What IT has put back in the clear is itself.
+        assert_eq!(unseal(&secret).unwrap().as_slice(), secret);
+    }
 
     #[test]
     fn what_is_closed_names_no_other_account() {

@@ -30,6 +30,28 @@ fn call(base: &str, kind: &str, body: &str) -> CallPolicy {
     }
 }
 
+/// Each call is written down before it may be tried: of so many, the first session's end overtakes some.
+#[test]
+fn a_session_that_is_over_before_its_calls_are_taken_in_has_all_of_them_tried() {
+    const CALLS: usize = 40;
+    let site = Site::new();
+    let _ = site.vault().set(&secret_name("Chart"), b"canary-secret").unwrap();
+    let hostile = Hostile::start("", "", 300, json!({}));
+    (0..CALLS)
+        .for_each(|number| hostile.does(&format!("/call/ana.ruiz/{number}"), Does::Says(204, String::new())));
+    let of = |number: usize| CallPolicy {
+        url: format!("{}/call/{{operator}}/{number}", hostile.issuer),
+        ..call(&hostile.issuer, "application/json", "{}")
+    };
+    let station = site.station(|policy| policy.revoke.calls.extend((0..CALLS).map(of))).listening();
+    let session = station.revoker.begin(&person("ana.ruiz"));
+    let ends = station.ended(&session);
+    let states: Vec<_> =
+        ends.tokens.iter().map(|token| (token.kind, token.state, token.saw.as_str())).collect();
+    assert_eq!(states, vec![(TokenKind::Call, TokenState::Acknowledged, "HTTP 204"); CALLS]);
+    assert_eq!(hostile.got("/call").len(), CALLS);
+}
+
 #[test]
 fn what_is_put_into_a_call_is_written_as_its_place_requires() {
     let evil = "a/../b?c=d&e\"f}<g>'h{secret}#i\u{e9}";

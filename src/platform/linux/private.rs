@@ -106,11 +106,8 @@ pub fn remedy(place: &Path) -> String {
     format!("chmod 600 {}", place.display())
 }
 
-/// How the blobs of Windows' CryptProtectData begin: their version and their provider's identifier.
-const OF_WINDOWS: [u8; 20] = [
-    0x01, 0x00, 0x00, 0x00, 0xd0, 0x8c, 0x9d, 0xdf, 0x01, 0x15, 0xd1, 0x11, 0x8c, 0x7a, 0x00, 0xc0, 0x4f,
-    0xc2, 0x97, 0xeb,
-];
+/// How what a Windows station has sealed begins.
+const OF_WINDOWS: &[u8] = b"cleanshift sealed by DPAPI\n";
 
 /// What is written into a file for a secret: itself, since its mode alone protects it here.
 ///
@@ -125,7 +122,7 @@ pub fn seal(secret: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
 /// # Errors
 /// Where a Windows station has written it, which seals it for its machine.
 pub fn unseal(kept: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-    if kept.starts_with(&OF_WINDOWS) {
+    if kept.starts_with(OF_WINDOWS) {
         return Err(Error::other("it is sealed for the Windows machine on which it was made"));
     }
     Ok(Zeroizing::new(kept.to_vec()))
@@ -162,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_windows_has_sealed_is_told_and_not_taken_for_a_secret() {
-        let sealed = [&OF_WINDOWS[..], &[0; 200]].concat();
+        let sealed = [OF_WINDOWS, &[0; 200]].concat();
         assert!(unseal(&sealed).unwrap_err().to_string().contains("Windows machine"));
         assert_eq!(unseal(&seal(&[7; 32]).unwrap()).unwrap().as_slice(), [7; 32]);
     }

@@ -140,11 +140,8 @@ pub fn remedy(place: &Path) -> String {
     )
 }
 
-/// How what CryptProtectData makes begins: its version and its provider's identifier.
-const SEALED: [u8; 20] = [
-    0x01, 0x00, 0x00, 0x00, 0xd0, 0x8c, 0x9d, 0xdf, 0x01, 0x15, 0xd1, 0x11, 0x8c, 0x7a, 0x00, 0xc0, 0x4f,
-    0xc2, 0x97, 0xeb,
-];
+/// How what is sealed begins: a mark of ours, since the blob behind it is Windows' own affair.
+const SEALED: &[u8] = b"cleanshift sealed by DPAPI\n";
 
 /// What is written into a file for a secret: sealed by DPAPI for this machine, for whichever account, so that a copy
 /// of the file, or of the disk without the machine's own keys, is worth nothing. Who may read it is its list's to say.
@@ -167,7 +164,8 @@ pub fn seal(secret: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
             &raw mut made,
         )
     };
-    taken(done, made)
+    let sealed = taken(done, made)?;
+    Ok(Zeroizing::new([SEALED, &sealed].concat()))
 }
 
 /// The secret for which this was written into a file. One that is not sealed was put there by somebody, who is
@@ -177,10 +175,10 @@ pub fn seal(secret: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
 /// What Windows said, such as for what another machine has sealed.
 #[expect(unsafe_code, reason = "secrets are sealed through the system's own calls")]
 pub fn unseal(kept: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-    if !kept.starts_with(&SEALED) {
+    let Some(sealed) = kept.strip_prefix(SEALED) else {
         return Ok(Zeroizing::new(kept.to_vec()));
-    }
-    let given = blob(kept)?;
+    };
+    let given = blob(sealed)?;
     let mut made = CRYPT_INTEGER_BLOB::default();
     // SAFETY: `given` names bytes that outlive the call; what it may leave out is null.
     let done = unsafe {
@@ -349,7 +347,7 @@ mod tests {
         let secret = [0x5a; 32];
         let sealed = seal(&secret).unwrap();
         assert!(
-            sealed.starts_with(&SEALED) && !sealed.windows(8).any(|part| part == &secret[..8]),
+            sealed.starts_with(SEALED) && !sealed.windows(8).any(|part| part == &secret[..8]),
             "{sealed:02x?}"
         );
         assert_eq!(unseal(&sealed).unwrap().as_slice(), secret);

@@ -33,7 +33,7 @@
 //! | when a session ends, what opens a station | [`handoff::station`], one file for each phase |
 //! | what ends with a session elsewhere, how long that is waited for, what holds a station | `handoff/station/settling.rs`, `driver/sign_ins.rs`, `policy/read/ending.rs` |
 //! | before which apps the PIN is asked for again | `handoff/station/step_up.rs` |
-//! | what a hospital may write into its policy | [`policy::file`] (the types), [`policy`] (the checks), `policy/read/` |
+//! | what a hospital may write into its policy | [`policy::file`] (the types), [`policy`] (the checks), `policy/read/`; what group policy sets before it: `policy/switches.rs` |
 //! | how a PIN is checked, one-time PINs, lock-out, break-glass codes | [`roster`] |
 //! | what a reader or a card does | [`badge`] |
 //! | what a web app may open, what every browser of a session must not | [`policy::WebPolicy`], `platform/linux/browser/` |

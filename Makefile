@@ -95,16 +95,17 @@ image: export APPS ?= chromium
 image:
 	packaging/setup.sh image
 	$(MAKE) deb
-	packaging/image/build.sh $(TARGET)/debian/cleanshift_$(VERSION)_$(shell dpkg --print-architecture).deb $(TARGET)/image
+	packaging/image/build.sh $(TARGET)/debian/cleanshift_$(VERSION)_$(shell dpkg --print-architecture).deb $(IMAGE)
+IMAGE ?= $(TARGET)/image
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 
-# Starts the image in QEMU without KVM and works there: a seed, a badge, a PIN, an app, a power cut, the log. It is
-# slow; its pictures are kept in target/image/test.
+# Starts an image in QEMU without KVM and works there: a seed, a badge, a PIN, an app, a power cut, the log. It is
+# slow; its pictures are kept in target/image/test. The image is one for the test, with a terminal: target/image/tried.
 test-image: export APPS ?= xterm
 test-image:
-	$(MAKE) image
+	$(MAKE) image IMAGE=$(TARGET)/image/tried
 	cargo build --bin cleanshiftctl
-	tests/image/run.sh $(TARGET)/image $(TARGET)/debug/cleanshiftctl
+	tests/image/run.sh $(TARGET)/image/tried $(TARGET)/debug/cleanshiftctl $(TARGET)/image/test
 
 # Makes the image a second time, and lists what differs.
 compare-image: export APPS ?= chromium

@@ -81,8 +81,6 @@ fn with(text: &str, switches: &[Switch]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
     use crate::policy::hash;
 

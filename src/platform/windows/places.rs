@@ -23,9 +23,13 @@ pub fn station() -> PathBuf {
 /// The policy file: the one that the machine's policies name, else the installed station's, else the account's own.
 #[must_use]
 pub fn policy() -> PathBuf {
-    let named = registry::machine_text(POLICIES, "Policy").filter(|named| !named.is_empty());
-    if let Some(named) = named {
-        return PathBuf::from(named);
+    match registry::machine_text(POLICIES, "Policy") {
+        Some(named) if !named.is_empty() => return PathBuf::from(named),
+        // What is no text names no file: the station says so, and does not take another.
+        None if registry::machine_has(POLICIES, "Policy") => {
+            return PathBuf::from(format!(r"HKLM\{POLICIES}\Policy"));
+        }
+        Some(_) | None => {}
     }
     let installed = station().join("policy.toml");
     if installed.exists() {
@@ -49,19 +53,21 @@ const SECONDS: [Named; 2] = [("IdleSeconds", ("times", "idle")), ("WarningSecond
 /// One or zero.
 const FLAGS: [Named; 2] = [("BreakGlass", ("break_glass", "enabled")), ("ShowNames", ("log", "show_names"))];
 
-/// What the machine's own policies (ADMX) set before the policy file does. A value of another type than it should be
-/// is taken as it is, so that it is told as wrong and not passed over.
+/// What the machine's own policies (ADMX) set before the policy file does. A value of another type than it should be,
+/// or one that cannot be read, is passed on as one that no policy may have, so that it is told as wrong.
 #[must_use]
 pub fn switches() -> Vec<Switch> {
-    let text = |name| registry::machine_text(POLICIES, name).filter(|text| !text.is_empty());
+    let text = |name| registry::machine_text(POLICIES, name);
     let number = |name| registry::machine_number(POLICIES, name);
+    let other = |name| registry::machine_has(POLICIES, name).then_some(name);
     let texts = TEXTS.iter().map(|(name, key)| {
-        let value = text(name).or_else(|| number(name).map(|number| number.to_string()));
-        (key, value.map(SwitchValue::Text))
+        let value = text(name).map(SwitchValue::Text);
+        // No text of the file may be false.
+        (key, value.or_else(|| other(name).map(|_| SwitchValue::Flag(false))))
     });
     let seconds = SECONDS.iter().map(|(name, key)| {
         let value = number(name).map(|number| format!("{number} s")).or_else(|| text(name));
-        (key, value.map(SwitchValue::Text))
+        (key, value.map(SwitchValue::Text).or_else(|| other(name).map(|_| SwitchValue::Flag(false))))
     });
     let flags = FLAGS.iter().map(|(name, key)| {
         let flag = number(name).map(|number| match number {
@@ -69,13 +75,13 @@ pub fn switches() -> Vec<Switch> {
             1 => SwitchValue::Flag(true),
             _ => SwitchValue::Text(number.to_string()),
         });
-        (key, flag.or_else(|| text(name).map(SwitchValue::Text)))
+        (key, flag.or_else(|| other(name).map(|name| SwitchValue::Text(text(name).unwrap_or_default()))))
     });
-    texts
-        .chain(seconds)
-        .chain(flags)
-        .filter_map(|(key, value)| Some(Switch { key: *key, value: value? }))
-        .collect()
+    let set = |(key, value): (&(&'static str, &'static str), _)| Some(Switch { key: *key, value: value? });
+    // A text that is empty is one that is not set: so templates leave it that were opened and closed again.
+    let empty =
+        |switch: &Switch| switch.value == SwitchValue::Text(String::new()) && switch.key.0 == "station";
+    texts.chain(seconds).chain(flags).filter_map(set).filter(|switch| !empty(switch)).collect()
 }
 
 /// The state directory: the installed station's where there is one, else this account's own.

@@ -30,8 +30,7 @@ use super::security::STATION;
 use super::security::{self, Descriptor, Sid};
 
 /// What is said of a file that is closed to others.
-pub const OF_ACCOUNT: &str =
-    "file of this account (its access list names no other), sealed for this machine (DPAPI)";
+pub const OF_ACCOUNT: &str = "file of this account (its access list names no other)";
 
 /// What lets one read a file or list a directory: FILE_READ_DATA.
 const READ: u32 = 1;

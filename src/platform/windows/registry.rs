@@ -1,8 +1,9 @@
 //! Reading the registry: single values, as they are.
 
-use windows_sys::Win32::Foundation::ERROR_SUCCESS;
+use windows_sys::Win32::Foundation::{ERROR_FILE_NOT_FOUND, ERROR_SUCCESS};
 use windows_sys::Win32::System::Registry::{
-    HKEY, HKEY_LOCAL_MACHINE, RRF_RT_REG_DWORD, RRF_RT_REG_SZ, RRF_SUBKEY_WOW6464KEY, RegGetValueW,
+    HKEY, HKEY_LOCAL_MACHINE, RRF_RT_ANY, RRF_RT_REG_DWORD, RRF_RT_REG_SZ, RRF_SUBKEY_WOW6464KEY,
+    RegGetValueW,
 };
 
 /// The longest text that is read, in UTF-16 units.
@@ -24,6 +25,26 @@ pub fn machine_text(key: &str, name: &str) -> Option<String> {
 #[must_use]
 pub fn machine_number(key: &str, name: &str) -> Option<u32> {
     number(HKEY_LOCAL_MACHINE, key, name)
+}
+
+/// Whether the machine's hive has a value of this name, of whatever type: also where it may not be read.
+#[must_use]
+#[expect(unsafe_code, reason = "the registry is asked through the system's own calls")]
+pub fn machine_has(key: &str, name: &str) -> bool {
+    let (key, name) = (wide(key), wide(name));
+    // SAFETY: the names end with a zero and outlive the call; what it may leave out is null.
+    let code = unsafe {
+        RegGetValueW(
+            HKEY_LOCAL_MACHINE,
+            key.as_ptr(),
+            name.as_ptr(),
+            RRF_RT_ANY | RRF_SUBKEY_WOW6464KEY,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        )
+    };
+    code != ERROR_FILE_NOT_FOUND
 }
 
 /// A text, where it is there, is one and is no longer than a path may be.

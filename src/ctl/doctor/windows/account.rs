@@ -116,7 +116,7 @@ fn session_account(required: bool) -> Requirement {
         ),
         None => asked.bad_if(
             required,
-            "the service that makes them is not there: sessions share the station's account, which is swept",
+            "the service that makes them is not there: sessions share the station's account, which is swept, and their programs can reach what it can, the roster and the keys too",
             "msiexec /i cleanshift-VERSION-x64.msi STATIONACCOUNT=STATION-ACCOUNT /qn & rem then in the policy: [capsule] mode = \"account\"",
         ),
     }

@@ -45,7 +45,13 @@ fn policy_at(place: &PathBuf) -> (Requirement, Option<Policy>) {
                 0 | 1 => String::new(),
                 all => format!("; and {} more", all - 1),
             };
-            (asked.bad(format!("{}{at}: {what}{more}", problems.path), check), None)
+            // What is wrong by a switch is good by the file alone.
+            let mend = if switches.is_empty() {
+                check
+            } else {
+                format!("reg query HKLM\\{}\ncleanshiftctl policy show\n{check}", places::POLICIES)
+            };
+            (asked.bad(format!("{}{at}: {what}{more}", problems.path), mend), None)
         }
     }
 }

@@ -277,12 +277,28 @@ fn what_group_policy_sets_stands_before_the_policy_file_and_a_wrong_value_is_bad
     assert!(row.state == State::Good && row.saw.contains("station.name, badge.mode"), "{row:?}");
 
     // A time that is no number, and a mode that there is not.
-    for (name, kind, value) in [("IdleSeconds", "REG_SZ", "soon"), ("CapsuleMode", "REG_SZ", "quick")] {
+    for (name, kind, value) in [
+        ("IdleSeconds", "REG_SZ", "soon"),
+        ("IdleSeconds", "REG_BINARY", "2d000000"),
+        ("CapsuleMode", "REG_SZ", "quick"),
+        ("StationName", "REG_DWORD", "7"),
+        ("StationName", "REG_MULTI_SZ", "Station"),
+        ("BreakGlass", "REG_BINARY", "00"),
+        ("BreakGlass", "REG_DWORD", "2"),
+    ] {
         let wrong = Planted::set(OURS, name, kind, value);
         let row = look();
         assert!(row.state == State::Bad && row.saw.contains("this machine's policies"), "{row:?}");
         drop(wrong);
     }
+    // What is no text names no policy file, least of all the usual one.
+    let named = Planted::set(OURS, "Policy", "REG_DWORD", "1");
+    assert!(
+        !places::policy().exists() && places::policy().starts_with("HKLM"),
+        "{}",
+        places::policy().display()
+    );
+    drop(named);
     while planted.pop().is_some() {}
     assert_eq!(in_force(), alone.0);
 }

@@ -72,10 +72,8 @@ fn start_of(path: &Path) -> Vec<u8> {
 fn found(stage: &Stage, words: &[Vec<u8>]) -> Vec<String> {
     let mut found = Vec::new();
     let mut look = |place: String, bytes: &[u8]| {
-        let mut starts = bytes.windows(START.len()).enumerate().filter(|(_, part)| *part == START.as_bytes());
-        if starts
-            .any(|(at, _)| words.iter().any(|word| bytes.get(at..at + word.len()) == Some(word.as_slice())))
-        {
+        let mut starts = memchr::memmem::find_iter(bytes, START);
+        if starts.any(|at| words.iter().any(|word| bytes.get(at..at + word.len()) == Some(word.as_slice()))) {
             found.push(place);
         }
     };

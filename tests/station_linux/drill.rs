@@ -58,13 +58,17 @@ fn words(stage: &Stage) -> Vec<Vec<u8>> {
     all.map(|(side, class)| canary(&seed, side, class).into_bytes()).collect()
 }
 
-/// The beginning of a file, as far as anything planted reaches.
-fn start_of(path: &Path) -> Vec<u8> {
+/// Looks at a whole file, in pieces that overlap by more than a word: one here may be larger than the memory.
+fn through(path: &Path, mut look: impl FnMut(&[u8])) {
     use std::io::Read as _;
+    const PIECE: u64 = 16 << 20;
+    const OVERLAP: usize = 4096;
+    let Ok(mut file) = fs::File::open(path) else { return };
     let mut bytes = Vec::new();
-    // Whatever else lies on this machine may be larger than its memory; what is planted is small.
-    let _ = fs::File::open(path).and_then(|file| file.take(64 << 20).read_to_end(&mut bytes));
-    bytes
+    while (&mut file).take(PIECE).read_to_end(&mut bytes).is_ok_and(|read| read > 0) {
+        look(&bytes);
+        drop(bytes.drain(..bytes.len().saturating_sub(OVERLAP)));
+    }
 }
 
 /// Where these words are, for root and so beyond every permission: names and contents of files, what
@@ -110,7 +114,7 @@ fn found(stage: &Stage, words: &[Vec<u8>]) -> Vec<String> {
             if kind.is_dir() {
                 places.push(path);
             } else if kind.is_file() && entry.metadata().is_ok_and(|data| data.uid() == stage.account.uid()) {
-                look(path.display().to_string(), &start_of(&path));
+                through(&path, |bytes| look(path.display().to_string(), bytes));
             }
         }
     }

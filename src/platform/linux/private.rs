@@ -1,4 +1,5 @@
-//! Files and directories that their owner alone may read, by their modes, whatever the umask.
+//! Files and directories that their owner alone may read, by their modes, whatever the umask; and what stands
+//! in them for a secret.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{Error, Result};

@@ -1,4 +1,5 @@
-//! Where the policy, the state, the runtime files and the programs of a station lie, and which of those are lacking.
+//! Where the policy, the state, the runtime files and the programs of a station lie, which of those are lacking, and
+//! what the machine's own policies set before the policy file does.
 
 use std::path::{Path, PathBuf};
 

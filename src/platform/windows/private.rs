@@ -1,4 +1,5 @@
-//! Files and directories that the station's account alone may read, by their access lists.
+//! Files and directories that the station's account alone may read, by their access lists; and what stands
+//! in them for a secret, sealed.
 //!
 //! A closed directory inherits nothing. Its list names the system, the machine's administrators and one account, the
 //! station's; what is made in it inherits that, whoever makes it. Where the package was told of the station's account, it

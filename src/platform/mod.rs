@@ -7,6 +7,7 @@
 pub mod faults;
 #[cfg(target_os = "linux")]
 pub mod linux;
+mod log;
 mod media;
 pub mod rehearsal;
 pub mod sabotage;

@@ -45,9 +45,7 @@ fn forget_wayland() {
 
 /// Writes the shell's own log to standard error; `CLEANSHIFT_LOG` chooses how much.
 pub fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("CLEANSHIFT_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    crate::platform::log::to_stderr(true);
 }
 
 /// Lets a closed pipe end this process, as it ends other command-line programs.

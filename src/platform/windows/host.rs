@@ -74,13 +74,7 @@ pub fn log_to_stderr() {
             let _ = AttachConsole(ATTACH_PARENT_PROCESS);
         }
     }
-    let filter = tracing_subscriber::EnvFilter::try_from_env("CLEANSHIFT_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(false)
-        .with_writer(std::io::stderr)
-        .try_init();
+    crate::platform::log::to_stderr(false);
 }
 
 /// Does nothing: Windows tells a writer that its reader has gone by an error of the write.

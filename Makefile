@@ -2,7 +2,7 @@
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: demo test test-faults test-kiosk test-sabotage test-windows soak bench deb test-deb image test-image
-.PHONY: compare-image msi test-msi test-windows-parts test-windows-station
+.PHONY: build-windows compare-image msi test-msi test-windows-parts test-windows-station
 
 # The main job on virtual badges and real apps. With a display it opens a window; without one it runs
 # a scripted shift and leaves pictures and the verified log in target/demo.
@@ -47,9 +47,11 @@ test-windows: test-windows-parts test-windows-station
 # The programs come from the build of the tests: another would take the same time again.
 WINE_TESTED = --lib --test handoff_walk --test log_index --test log_pending --test log_verify --test policies \
   --test screens
-test-windows-parts:
+build-windows:
 	packaging/setup.sh msi
 	packaging/cargo-windows.sh test --no-run $(WINE_TESTED) --test shift --example adversary
+
+test-windows-parts: build-windows
 	tests/wine/check.sh
 	packaging/cargo-windows.sh test $(WINE_TESTED)
 	SEEDS=500 packaging/cargo-windows.sh test --test shift -- --skip every_single_fault

@@ -157,9 +157,11 @@ impl Parts {
             store.keep_for(keep_log(policy, keep, "station"));
         }
         drop(store.note_policy(&policy.hash, "it", &clock.stamp())?);
+        let key = store.public_key()?;
+        let origin = key.origin();
         let rows: Arc<dyn RosterRows> = store.clone();
         let in_use = rows.all()?.iter().any(|row| row.pin.is_some()) || !store.codes()?.is_empty();
-        let (pepper, home) = Pepper::open(state, &policy.station.name, host::has_keyring(), in_use)?;
+        let (pepper, home) = Pepper::open(state, origin, host::has_keyring(), in_use)?;
         // What a drill of a shell that was killed has planted must be gone before it could count as old.
         drill::sweep(state)?;
         let init = host::init_program()?;
@@ -173,7 +175,7 @@ impl Parts {
         capabilities.push(("sleep".to_owned(), sleep::report(&sleep)));
         let outbox: Arc<dyn Outbox> = store.clone();
         let revoker =
-            Arc::new(Revoker::open(policy, state, host::has_keyring(), outbox, Arc::clone(&clock))?);
+            Arc::new(Revoker::open(policy, state, origin, host::has_keyring(), outbox, Arc::clone(&clock))?);
         report_sign_ins(&revoker, &station, capabilities);
         let ports = Ports {
             drill: StationDrill::new(station.clone(), Arc::clone(&clock), &init, state)?,

@@ -232,3 +232,41 @@ fn whether_anybody_works_there_is_told_from_outside() {
     drop(store);
     assert_eq!(vacant("0").status.code(), Some(0));
 }
+
+/// Runs these lines of a shell with a session bus and an empty keyring of their own, as a station that has one.
+fn with_keyring(station: &Station, lines: &str) -> Output {
+    let home = station.0.path();
+    let script = format!(
+        "printf x | gnome-keyring-daemon --unlock --components=secrets >/dev/null || exit 9\n\
+         ctl() {{ '{}' --policy '{}' --state '{}' \"$@\"; }}\n{lines}",
+        env!("CARGO_BIN_EXE_cleanshiftctl"),
+        home.join("policy.toml").display(),
+        home.join("state").display()
+    );
+    let mut command = Command::new("dbus-run-session");
+    let _ = command.args(["--", "bash", "-c", &script]).env("XDG_RUNTIME_DIR", home).env("HOME", home);
+    command.env_remove("XDG_DATA_HOME").stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn a_station_that_is_renamed_finds_in_the_keyring_what_it_had_put_there() {
+    let station = Station::new();
+    let home = station.0.path();
+    let policy = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/policies/demo.toml")).unwrap();
+    let first = policy.lines().find(|line| line.starts_with("name = ")).unwrap();
+    let called = |name: &str| policy.replacen(first, &format!("name = {name:?}"), 1);
+    fs::write(home.join("policy.toml"), called("Ward 4")).unwrap();
+    fs::write(home.join("renamed.toml"), called("Ward 5")).unwrap();
+    fs::write(home.join("roster.csv"), format!("{HEAD}ana,Ana Ruiz,nurse,04AABBCC,,\n")).unwrap();
+    let output = with_keyring(
+        &station,
+        "set -e; cd \"$HOME\"; ctl roster import roster.csv; ctl sign-in key --json >before; \
+         mv renamed.toml policy.toml; ctl roster reset-pin ana; ctl sign-in key --json >after; cmp before after",
+    );
+    assert!(output.status.success(), "{}", said(&output));
+    // Both came from the keyring: there is a file of neither.
+    let files: Vec<_> =
+        fs::read_dir(home.join("state")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    let secret = |name: &str| name == "pepper" || name.starts_with("secret-");
+    assert!(!files.iter().any(|name| secret(&name.to_string_lossy())), "{files:?}");
+}

@@ -167,8 +167,9 @@ fn secrets(policy: &Policy, state: &std::path::Path) -> Result<(Arc<Store>, Pepp
     let store = Arc::new(Store::open_beside(state, &policy.station.name).map_err(failed)?);
     let pins = crate::ports::RosterRows::all(&*store).map_err(failed)?.iter().any(|row| row.pin.is_some());
     let codes = !crate::ports::CodeRows::codes(&*store).map_err(failed)?.is_empty();
+    let key = store.public_key().map_err(failed)?;
     let (pepper, _) =
-        Pepper::open(state, &policy.station.name, host::has_keyring(), pins || codes).map_err(failed)?;
+        Pepper::open(state, key.origin(), host::has_keyring(), pins || codes).map_err(failed)?;
     Ok((store, pepper))
 }
 
@@ -197,7 +198,9 @@ fn with_vault(
     run: impl FnOnce(&Vault, &Policy) -> Result<u8, String>,
 ) -> Result<u8, String> {
     let policy = Policy::in_force(policy, &places::switches()).map_err(|problems| problems.to_string())?;
-    run(&Vault::of(state, &policy.station.name, host::has_keyring()), &policy)
+    let origin =
+        Store::origin_in(state, &policy.station.name).map_err(|error| format!("failed to {error}"))?;
+    run(&Vault::of(state, &origin, host::has_keyring()), &policy)
 }
 
 fn with_roster(

@@ -63,7 +63,8 @@ impl std::fmt::Debug for Revoker {
 }
 
 impl Revoker {
-    /// The sign-ins that the policy names. `keyring` says whether the host's keyring can be reached. What an earlier
+    /// The sign-ins that the policy names. `origin` is the name that the station's ledger was begun with, and `keyring`
+    /// says whether the host's keyring can be reached. What an earlier
     /// shell has left in the outbox is taken over; nobody is asked before somebody listens.
     ///
     /// # Errors
@@ -72,11 +73,12 @@ impl Revoker {
     pub fn open(
         policy: &Policy,
         state: &Path,
+        origin: &str,
         keyring: bool,
         outbox: Arc<dyn Outbox>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        let vault = Vault::of(state, &policy.station.name, keyring);
+        let vault = Vault::of(state, origin, keyring);
         let provider = |policy: &crate::policy::SignInPolicy| {
             Arc::new(Provider::new(policy.clone(), vault.clone(), Arc::clone(&clock)))
         };

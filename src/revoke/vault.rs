@@ -26,7 +26,7 @@ const NOTE: &str = "keyring-";
 #[derive(Clone, Debug)]
 pub struct Vault {
     state: PathBuf,
-    station: String,
+    origin: String,
     keyring: bool,
 }
 
@@ -51,15 +51,15 @@ impl Home {
 }
 
 impl Vault {
-    /// The vault of the station with this state directory and name. `keyring` says that the host's keyring can be
-    /// reached.
+    /// The vault of the station with this state directory, whose ledger was begun with this name: the keyring has its
+    /// secrets under that. `keyring` says that the host's keyring can be reached.
     ///
     /// Whoever is not the owner of the state directory has another keyring than the station, and does not use it.
     #[must_use]
-    pub fn of(state: &Path, station: &str, keyring: bool) -> Self {
+    pub fn of(state: &Path, origin: &str, keyring: bool) -> Self {
         Self {
             state: state.to_owned(),
-            station: station.to_owned(),
+            origin: origin.to_owned(),
             keyring: keyring && private::is_own(state),
         }
     }
@@ -179,7 +179,7 @@ impl Vault {
         if !self.keyring {
             return None;
         }
-        let account = format!("{}: {name}", self.station);
+        let account = format!("{}: {name}", self.origin);
         let (answer, answered) = std::sync::mpsc::channel();
         drop(std::thread::spawn(move || {
             let _ =

@@ -54,23 +54,24 @@ impl Pepper {
     ///
     /// A file that is there is used. Else the host's keyring is asked, when `keyring` says that one
     /// can be reached. `in_use` says that the roster holds PINs: then a missing pepper is an error,
-    /// because a new one would silently lock everybody out.
+    /// because a new one would silently lock everybody out. `origin` is the name that the ledger was begun with, under
+    /// which the keyring has it: the station may be called otherwise since.
     ///
     /// Whoever is not the owner of the state directory has another keyring than the station, and does not use it:
     /// what root puts into a keyring of its own, the station's account would never find.
     ///
     /// # Errors
     /// A fragment with the remedy.
-    pub fn open(state: &Path, account: &str, keyring: bool, in_use: bool) -> Result<(Self, PepperHome)> {
+    pub fn open(state: &Path, origin: &str, keyring: bool, in_use: bool) -> Result<(Self, PepperHome)> {
         let file = state.join("pepper");
         if let Some(pepper) = read(&file)? {
             return Ok((pepper, PepperHome::File));
         }
         let own = private::is_own(state);
-        let account = account.to_owned();
+        let origin = origin.to_owned();
         if keyring
             && own
-            && let Some(pepper) = bounded(move || from_keyring(&account, in_use))
+            && let Some(pepper) = bounded(move || from_keyring(&origin, in_use))
         {
             return Ok((pepper, PepperHome::Keyring));
         }
@@ -149,8 +150,8 @@ fn bounded(ask: impl FnOnce() -> Option<Pepper> + Send + 'static) -> Option<Pepp
     answered.recv_timeout(KEYRING).ok().flatten()
 }
 
-fn from_keyring(account: &str, in_use: bool) -> Option<Pepper> {
-    let entry = keyring::Entry::new(SERVICE, account).ok()?;
+fn from_keyring(origin: &str, in_use: bool) -> Option<Pepper> {
+    let entry = keyring::Entry::new(SERVICE, origin).ok()?;
     match entry.get_secret() {
         Ok(secret) => Some(Pepper(secret.try_into().ok()?)),
         Err(keyring::Error::NoEntry) if !in_use => {

@@ -10,7 +10,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use zeroize::Zeroizing;
 
-use super::{Store, disk, files, held, ledger, schema};
+use super::{NAME, Store, disk, files, held, ledger, schema};
 use crate::evidence::{StationKey, StationSeal, checkpoint};
 use crate::ports::{PortError, Result, Stamp};
 
@@ -30,6 +30,18 @@ impl Store {
             None if !self.dir.join(KEY).exists() => Ok(named),
             None => settled(&self.dir, &self.reader(), false).map(|_| named),
         }
+    }
+
+    /// The name that the ledger in this directory was begun with, which it keeps whatever the station is called later.
+    /// Where there is no ledger yet: the one that it will be begun with on a station of this name.
+    ///
+    /// # Errors
+    /// When there is a store that cannot be read.
+    pub fn origin_in(dir: &Path, station: &str) -> Result<String> {
+        if dir.join(NAME).exists() {
+            return Ok(ledger::current_key(&Self::open_read(dir)?.reader())?.origin().to_owned());
+        }
+        Ok(checkpoint::origin(station))
     }
 
     /// The keys that the ledger has named, in their order: what an entry is signed by is one of them.

@@ -184,7 +184,7 @@ fn policy() -> Policy {
 fn open(policy: Policy, dir: Arc<TempDir>, outbox: Arc<Kept>, clock: Arc<TestClock>) -> Station {
     let kept: Arc<dyn Outbox> = outbox.clone();
     let time: Arc<dyn Clock> = clock.clone();
-    let revoker = Arc::new(Revoker::open(&policy, dir.path(), false, kept, time).unwrap());
+    let revoker = Arc::new(Revoker::open(&policy, dir.path(), "Station 12", false, kept, time).unwrap());
     Station { revoker, heard: Arc::new(Heard::default()), outbox, clock, policy, dir }
 }
 

@@ -20,7 +20,7 @@ use crate::platform::native::medium::Mounted;
 use crate::platform::native::sleep::{self, Sleep};
 use crate::platform::native::station::Station;
 use crate::platform::native::{display, host, places, sabotage};
-use crate::policy::{self, Policy};
+use crate::policy::{self, Policy, StationPolicy};
 use crate::ports::{
     Body, Clock, CodeRows, Entry, Gates, Intent, Ledger, Outbox, Ports, RosterRows, Stamp, Unfinished,
     Written,
@@ -311,11 +311,10 @@ fn told(file: &Path) -> String {
 }
 
 /// The screen of a station that cannot run: the same words as on the terminal, and whom to call where the
-/// policy can be read.
+/// policy says it.
 fn out_of_service(arguments: &Arguments, problem: String) -> Scene {
-    let policy =
-        Policy::in_force(&arguments.policy.clone().unwrap_or_else(places::policy), &places::switches()).ok();
-    let station = policy.map(|policy| policy.station).unwrap_or_default();
+    let policy = arguments.policy.clone().unwrap_or_else(places::policy);
+    let station = StationPolicy::in_spite(&policy, &places::switches());
     let named = |name: String| if name.is_empty() { "This station".to_owned() } else { name };
     let station = StationFacts {
         name: named(station.name),

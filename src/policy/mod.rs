@@ -4,6 +4,7 @@ pub mod file;
 pub mod problem;
 mod read;
 mod settings;
+mod station;
 mod switches;
 mod web;
 

@@ -40,6 +40,8 @@ const REASONS: [&str; 4] = [
 ];
 /// The most reasons: more do not fit on the screen at a glove's size.
 const MOST_REASONS: usize = 6;
+/// The most letters of a text that a screen shows.
+pub(super) const MOST_SHOWN: usize = 80;
 /// The most bytes of a policy file.
 const MOST_BYTES: u64 = 1 << 20;
 /// The most roles: a set of them is 16 bits.
@@ -297,7 +299,7 @@ impl Check {
         if text.get_ref().chars().any(is_disguise) {
             self.wrong(text.span(), "this text has control or direction characters", "write it without them");
         }
-        if text.get_ref().chars().count() > 80 {
+        if text.get_ref().chars().count() > MOST_SHOWN {
             self.wrong(
                 text.span(),
                 "this text is longer than 80 characters",
@@ -580,7 +582,7 @@ impl Check {
     }
 }
 
-fn is_disguise(letter: char) -> bool {
+pub(super) fn is_disguise(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

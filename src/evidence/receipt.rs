@@ -114,7 +114,7 @@ pub struct HandoffFacts {
     pub clean_after_us: u64,
     /// How many rounds of clean-up it took.
     pub rounds: u8,
-    /// Each app that was open.
+    /// Each app that was open. After a `recovery` none: which were open, the shell that was ended knew.
     pub apps: Vec<AppClosed>,
     /// How the capsule's end was proved.
     pub proof: String,

@@ -68,7 +68,7 @@ mod tests {
             // not UTF-8; a text that disguises.
             station.as_bytes().to_vec(),
             format!("{station}[times]\nidle = \"soon\"\n").into_bytes(),
-            format!("roles = [\"nurse\n{station}").into_bytes(),
+            format!("roles = \"nurse\n{station}").into_bytes(),
             format!("{station}[[apps]\nname =\n").into_bytes(),
             [station.as_bytes(), b"place = \"Zo\xeb\"\n"].concat(),
             format!("{station}neighbour = \"Station \u{202e}11\"\n").into_bytes(),

@@ -10,13 +10,13 @@ use tracing_subscriber::util::SubscriberInitExt as _;
     clippy::disallowed_methods,
     reason = "whoever starts a program says in its environment how much it tells"
 )]
-pub(crate) fn to_stderr(coloured: bool) {
+pub(crate) fn to_stderr() {
     let asked = std::env::var("CLEANSHIFT_LOG").unwrap_or_default();
     let wanted = match asked.parse() {
         Ok(wanted) if !asked.is_empty() => wanted,
         _ => Targets::new().with_default(LevelFilter::WARN),
     };
-    let lines = tracing_subscriber::fmt::layer().with_ansi(coloured).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
     // A second call finds that somebody listens, and changes nothing.
     let _ = tracing_subscriber::registry().with(lines).with(wanted).try_init();
 }

@@ -45,7 +45,7 @@ fn forget_wayland() {
 
 /// Writes the shell's own log to standard error; `CLEANSHIFT_LOG` chooses how much.
 pub fn log_to_stderr() {
-    crate::platform::log::to_stderr(true);
+    crate::platform::log::to_stderr();
 }
 
 /// Lets a closed pipe end this process, as it ends other command-line programs.

@@ -74,7 +74,7 @@ pub fn log_to_stderr() {
             let _ = AttachConsole(ATTACH_PARENT_PROCESS);
         }
     }
-    crate::platform::log::to_stderr(false);
+    crate::platform::log::to_stderr();
 }
 
 /// Does nothing: Windows tells a writer that its reader has gone by an error of the write.

@@ -85,8 +85,8 @@ impl Ground {
             display,
             policy: CapsulePolicy {
                 mode: CapsuleMode::Sweep,
-                home_bytes: 32 << 20,
-                tmp_bytes: 16 << 20,
+                home_bytes: 1 << 30,
+                tmp_bytes: 256 << 20,
                 processes: 500,
                 memory_bytes: None,
                 reach: Vec::new(),
@@ -173,16 +173,25 @@ impl Ground {
 }
 
 impl Ground {
+    /// Where the site says who asked for what. It is read from outside: a script in the capsule for each look
+    /// would use up the processes that a browser needs.
+    fn visits(&self) -> PathBuf {
+        self.shared.join("visits")
+    }
+
     /// Inside the capsule, a provider's page that sends the browser back to the station's address at once, and
     /// the app's own page. The address at which the first is handed out.
     fn site_and_page(&self, nonce: &str) -> String {
-        let site = r#"cd ~
+        let site = format!(
+            r#"cd ~
             echo '<script>location = "http://127.0.0.1:8707/signed-in?code=c0de&state=5tate"</script>' >authorize.html
             echo '<p>This is the chart' >start.html
-            python3 -m http.server -b 127.0.0.1 8000 >log 2>&1 &
+            python3 -m http.server -b 127.0.0.1 8000 >{} 2>&1 &
             until python3 -c 'import socket; socket.create_connection(("127.0.0.1", 8000))'; do sleep 0.1; done 2>/dev/null
-            true"#;
-        assert!(self.say(site).contains("code 0"));
+            true"#,
+            self.visits().display()
+        );
+        assert!(self.say(&site).contains("code 0"));
         let offer = Offer {
             nonce: nonce.to_owned(),
             address: Secret::new("http://127.0.0.1:8000/authorize.html"),
@@ -352,7 +361,8 @@ fn told_while_it_runs(dir: &Path, command: &str, arguments: &[&str]) {
         ground.ended.get()
     };
     ground.launch(command, &[arguments, &["http://127.0.0.1:8000/start.html"]].concat());
-    let asked = |page: &str| ground.say("cat ~/log").contains(&format!("GET /{page}"));
+    let visits = ground.visits();
+    let asked = |page: &str| fs::read_to_string(&visits).unwrap().contains(&format!("GET /{page}"));
     assert!(wait_for(|| asked("start.html")), "{command} did not show its page");
     assert_eq!(ended(), 0, "{command} has ended");
     ground.launch(command, &[arguments, &[address.as_str()]].concat());

@@ -237,7 +237,8 @@ pub struct Capsule {
     /// Size limit of the home. Default "1 GiB".
     #[schemars(with = "Option<String>")]
     pub home: Option<Spanned<Size>>,
-    /// Size limit of each other writable place. Default "256 MiB".
+    /// Size limit of each other writable place. Default "256 MiB". Chromium keeps there what its processes share:
+    /// with 16 MiB its pages crash.
     #[schemars(with = "Option<String>")]
     pub tmp: Option<Spanned<Size>>,
     /// The most processes. Default 1500.

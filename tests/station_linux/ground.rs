@@ -55,7 +55,7 @@ close_grace = "0 s"
 roles = ["supervisor"]
 [capsule]
 home = "64 MiB"
-tmp = "16 MiB"
+tmp = "64 MiB"
 processes = 1000
 shared = ["{}"]
 {apps}

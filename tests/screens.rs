@@ -133,16 +133,18 @@ fn shows(screens: &mut Screens, scene: Scene) {
     screens.send(Message::Shown(Box::new(scene), Instant::now()));
 }
 
+/// The log of so many entries.
+fn log_of(count: u64, size: (f32, f32)) -> Screens {
+    let scene = scenes::attended(|at_work| {
+        at_work.reads_log = true;
+        at_work.log = Some(Box::new(scenes::log(count)));
+    });
+    Screens::sized(scene, 0, size)
+}
+
 /// The log after these messages.
 fn log_after(messages: impl IntoIterator<Item = Message>, size: (f32, f32)) -> Screens {
-    let mut screens = Screens::sized(
-        scenes::attended(|at_work| {
-            at_work.reads_log = true;
-            at_work.log = Some(Box::new(scenes::log(40)));
-        }),
-        0,
-        size,
-    );
+    let mut screens = log_of(40, size);
     for message in messages {
         screens.send(message);
     }
@@ -267,6 +269,9 @@ fn log_screens() -> Vec<(String, Screens)> {
     moved.go(Go::Down);
     moved.go(Go::Down);
     all.push(("log-focus".to_owned(), moved));
+    for size in [SIZES[0], SIZES[2]] {
+        all.push((format!("log-recovered-{}", size.0), log_of(scenes::RECOVERED + 1, size)));
+    }
     all.push(("log-end".to_owned(), log_after([Message::Go(Go::Last)], SIZES[1])));
     all
 }

@@ -534,19 +534,19 @@ fn about(receipt: &Receipt, what: &str) -> String {
 pub fn cause(trigger: &str) -> String {
     match trigger {
         "badge-out" => "badge taken".to_owned(),
-        "tap-out" => "badge tapped again".to_owned(),
+        "tap-out" => "tapped out".to_owned(),
         "takeover" => "taken over".to_owned(),
         "idle" => "nobody there".to_owned(),
         "drill" => "for a drill".to_owned(),
         "ended" => "ended".to_owned(),
         "expired" => "time over".to_owned(),
         "reader-lost" => "reader lost".to_owned(),
-        "revoked" => "revoked elsewhere".to_owned(),
+        "revoked" => "revoked".to_owned(),
         "suspend" => "went to sleep".to_owned(),
         "maintenance" => "shell stopped".to_owned(),
         "fault" => "fault".to_owned(),
         "fresh-start" => "started afresh".to_owned(),
-        "recovery" => "recovered after a stop".to_owned(),
+        "recovery" => "after a stop".to_owned(),
         other => escape(other),
     }
 }

@@ -435,18 +435,27 @@ fn entry<'a>(look: Look<'a>, shown: &Shown, room: f32, narrow: bool) -> Element<
             .into(),
             None => space::horizontal().into(),
         };
-        row![
+        let content = row![
             column![say(&shown.time, size, STRONG, colours.ink), say(&shown.day, small, TEXT, colours.soft)]
                 .width(time),
             cell(&shown.who, size, STRONG, colours.ink, who),
-            cell(&shown.what, small, TEXT, colours.ink, what),
-            cell(&shown.apps, small, TEXT, colours.soft, apps),
-            cell(&shown.took, small, TEXT, colours.soft, took),
-            mark,
-        ]
-        .spacing(look.px(16.0))
-        .align_y(Alignment::Center)
-        .into()
+        ];
+        // What is no handoff has the room of what only a handoff has.
+        let content = if shown.took.is_empty() {
+            content.push(cell(
+                &shown.what,
+                small,
+                TEXT,
+                colours.ink,
+                what + apps + took + look.px(2.0 * 16.0),
+            ))
+        } else {
+            content
+                .push(cell(&shown.what, small, TEXT, colours.ink, what))
+                .push(cell(&shown.apps, small, TEXT, colours.soft, apps))
+                .push(cell(&shown.took, small, TEXT, colours.soft, took))
+        };
+        content.push(mark).spacing(look.px(16.0)).align_y(Alignment::Center).into()
     };
     Touch::new(look, kind, message)
         .width(Length::Fill)

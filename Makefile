@@ -16,9 +16,11 @@ demo:
 FAULTY := --features planted-bugs,faults,sabotage
 over = ; ended=$$?; cargo build --bins && exit $$ended
 
+# Most tests wait for real parts longer than they compute.
+TEST_THREADS ?= $(shell expr $$(nproc) \* 3 / 2)
 test:
 	packaging/setup.sh test
-	cargo test
+	cargo test -- --test-threads=$(TEST_THREADS)
 	cargo test $(FAULTY) --test handoff_walk --test shift --test log_verify planted $(over)
 	$(MAKE) test-faults
 	$(MAKE) test-sabotage
@@ -45,7 +47,8 @@ test-kiosk:
 test-windows: test-windows-parts test-windows-station
 
 # The programs come from the build of the tests: another would take the same time again.
-WINE_TESTED = --lib --test handoff_walk --test log_index --test log_pending --test log_verify --test policies \
+WINE_WALK = --test handoff_walk
+WINE_TESTED = --lib $(WINE_WALK) --test log_index --test log_pending --test log_verify --test policies \
   --test screens
 build-windows:
 	packaging/setup.sh msi

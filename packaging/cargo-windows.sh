@@ -15,6 +15,6 @@ export RUSTC_BOOTSTRAP=1
 # A place of its own, so that builds for the two systems do not wait for each other.
 target=$(realpath -m "${CARGO_TARGET_DIR:-$here/../target}")
 export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=$here/../tests/wine/run.sh
-# What only a debugger reads the linker would write a dozen times, once for each test's program.
+# Without what only a debugger reads, which the linker would write anew into the program of each test.
 CARGO_TARGET_DIR=$target/windows exec /usr/bin/cargo "$command" -Z build-std=std,panic_abort --target x86_64-pc-windows-gnu \
   --config profile.dev.debug=false --config 'profile.dev.strip="symbols"' "$@"

@@ -314,7 +314,7 @@ fn told(file: &Path) -> String {
 /// policy says it.
 fn out_of_service(arguments: &Arguments, problem: String) -> Scene {
     let policy = arguments.policy.clone().unwrap_or_else(places::policy);
-    let station = StationPolicy::in_spite(&policy, &places::switches());
+    let station = StationPolicy::as_far_as_read(&policy, &places::switches());
     let named = |name: String| if name.is_empty() { "This station".to_owned() } else { name };
     let station = StationFacts {
         name: named(station.name),

@@ -97,10 +97,7 @@ impl Drive {
     fn bare(&self, arguments: &str) -> String {
         let bare = "bwrap --dev-bind / / --unshare-pid --proc /proc --die-with-parent --tmpfs /etc/chromium --tmpfs /etc/firefox";
         let plain = "mkdir -p ~/plain; echo 'user_pref(\"browser.aboutwelcome.enabled\", false); user_pref(\"termsofuse.bypassNotification\", true); user_pref(\"datareporting.policy.dataSubmissionEnabled\", false);' > ~/plain/user.js";
-        format!(
-            "{plain}; {bare} -- {}/session/home/plain {arguments} >/dev/null 2>&1 & echo $! > ~/bare",
-            self.program
-        )
+        format!("{plain}; {bare} -- {}/session/home/plain {arguments} >/dev/null 2>&1 &", self.program)
     }
 
     /// The same, in the process that [`Drive::bare`] has begun.
@@ -237,8 +234,8 @@ fn open_own(world: &World, browser: &str, page: &str) {
 
 /// Ends the browser without policies.
 fn end_bare(world: &World) {
-    world.order("kill $(cat ~/bare); rm -rf ~/plain");
-    assert!(wait_for(|| world.processes("/session/home/plain").is_empty()));
+    world.end("/session/home/plain");
+    world.order("rm -rf ~/plain");
 }
 
 /// B-02, B-03, B-04: no developer tools, file dialogs, print dialogs and private windows, by no key.

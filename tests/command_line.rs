@@ -233,11 +233,14 @@ fn whether_anybody_works_there_is_told_from_outside() {
     assert_eq!(vacant("0").status.code(), Some(0));
 }
 
-/// Runs these lines of a shell with a session bus and an empty keyring of their own, as a station that has one.
+/// Runs these lines of a shell with a session bus and an empty keyring of their own, as a station that has one. The
+/// keyring answers before they begin.
 fn with_keyring(station: &Station, lines: &str) -> Output {
     let home = station.0.path();
     let script = format!(
         "printf x | gnome-keyring-daemon --unlock --components=secrets >/dev/null || exit 9\n\
+         tried() {{ printf y | secret-tool store --label=try try it && [ \"$(secret-tool lookup try it)\" = y ]; }}\n\
+         for try in {{1..300}}; do tried 2>/dev/null && break; sleep 0.1; done\n\
          ctl() {{ '{}' --policy '{}' --state '{}' \"$@\"; }}\n{lines}",
         env!("CARGO_BIN_EXE_cleanshiftctl"),
         home.join("policy.toml").display(),
@@ -265,8 +268,29 @@ fn a_station_that_is_renamed_finds_in_the_keyring_what_it_had_put_there() {
     );
     assert!(output.status.success(), "{}", said(&output));
     // Both came from the keyring: there is a file of neither.
-    let files: Vec<_> =
-        fs::read_dir(home.join("state")).unwrap().map(|file| file.unwrap().file_name()).collect();
-    let secret = |name: &str| name == "pepper" || name.starts_with("secret-");
-    assert!(!files.iter().any(|name| secret(&name.to_string_lossy())), "{files:?}");
+    let files = |place: &str| -> Vec<String> {
+        let files = fs::read_dir(home.join(place)).unwrap();
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    assert!(!files("state").contains(&"pepper".to_owned()), "{:?}", files("state"));
+    assert_eq!(files("state/secrets"), ["keyring-sign-in+key"]);
+}
+
+#[test]
+fn a_key_that_was_made_before_the_roster_is_found_under_another_name_and_never_made_twice() {
+    let station = Station::new();
+    let home = station.0.path();
+    let policy = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/policies/demo.toml")).unwrap();
+    let first = policy.lines().find(|line| line.starts_with("name = ")).unwrap();
+    fs::write(home.join("policy.toml"), policy.replacen(first, "name = \"Ward 4\"", 1)).unwrap();
+    fs::write(home.join("renamed.toml"), policy.replacen(first, "name = \"Ward 5\"", 1)).unwrap();
+    let output = with_keyring(
+        &station,
+        "set -e; cd \"$HOME\"; ctl sign-in key --json >before; mv renamed.toml policy.toml; \
+         ctl sign-in key --json >after; cmp before after; secret-tool clear service cleanshift; ctl sign-in key --json",
+    );
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("where it was put: it was removed there"), "{}", said(&output));
+    let made = said(&output).matches("A new key was made: the host's keyring.").count();
+    assert_eq!(made, 1, "{}", said(&output));
 }

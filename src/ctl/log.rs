@@ -271,7 +271,10 @@ fn row(entry: &Written, zone: &TimeZone) -> [String; 8] {
     if let Some(facts) = &receipt.handoff {
         let forced = facts.apps.iter().filter(|app| !app.gracefully).count();
         row[4] = escape(&facts.trigger);
-        row[5] = format!("{}/{forced}", facts.apps.len() - forced);
+        // Which apps were open, the shell that was ended knew.
+        if !facts.apps.is_empty() || facts.trigger != "recovery" {
+            row[5] = format!("{}/{forced}", facts.apps.len() - forced);
+        }
         let clean = receipt.finished().is_some() && counts(&facts.after).clean();
         if clean {
             row[6] = seconds(facts.clean_after_us);

@@ -117,11 +117,14 @@ pub fn main() -> ExitCode {
         }
         Command::SignIn(command) => {
             let path = arguments.policy.unwrap_or_else(places::policy);
-            told(with_vault(&path, &state, |vault, _| sign_in::run(&command, vault)))
+            told(with_vault(&path, &state, true, |vault, _| sign_in::run(&command, vault)))
         }
         Command::Secret(command) => {
             let path = arguments.policy.unwrap_or_else(places::policy);
-            told(with_vault(&path, &state, |vault, policy| sign_in::run_secret(&command, vault, policy)))
+            let keeps = !matches!(command, sign_in::SecretCommand::List { .. });
+            told(with_vault(&path, &state, keeps, |vault, policy| {
+                sign_in::run_secret(&command, vault, policy)
+            }))
         }
         Command::Log(command) => {
             let state_given = arguments.state.is_some();
@@ -191,15 +194,24 @@ fn with_codes(
     break_glass::run(command, &store, &pepper, &HostClock::begin(), &host::account())
 }
 
-/// The vault of the station that this policy is for.
+/// The vault of the station that this policy is for. A keyring keeps things under the name that the ledger was begun
+/// with: before something is kept there, the ledger is begun.
 fn with_vault(
     policy: &std::path::Path,
     state: &std::path::Path,
+    keeps: bool,
     run: impl FnOnce(&Vault, &Policy) -> Result<u8, String>,
 ) -> Result<u8, String> {
     let policy = Policy::in_force(policy, &places::switches()).map_err(|problems| problems.to_string())?;
-    let origin =
-        Store::origin_in(state, &policy.station.name).map_err(|error| format!("failed to {error}"))?;
+    let name = &policy.station.name;
+    let origin = match (host::has_keyring(), keeps) {
+        (false, _) => Ok(String::new()),
+        (true, false) => Store::origin_in(state, name),
+        (true, true) => Store::open_beside(state, name)
+            .and_then(|store| store.public_key())
+            .map(|key| key.origin().to_owned()),
+    };
+    let origin = origin.map_err(|error| format!("failed to {error}"))?;
     run(&Vault::of(state, &origin, host::has_keyring()), &policy)
 }
 

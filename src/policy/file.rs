@@ -204,7 +204,7 @@ impl Default for Supervisors {
 }
 
 /// What a break-glass code opens when nothing else does. Codes are made by
-/// `cleanshiftctl break-glass add`; without one there is no emergency access.
+/// `cleanshiftctl break-glass issue`; without one there is no emergency access.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BreakGlass {
@@ -238,7 +238,7 @@ pub struct Capsule {
     #[schemars(with = "Option<String>")]
     pub home: Option<Spanned<Size>>,
     /// Size limit of each other writable place. Default "256 MiB". Chromium keeps there what its processes share:
-    /// with 16 MiB its pages crash.
+    /// with 16 MiB its pages may crash.
     #[schemars(with = "Option<String>")]
     pub tmp: Option<Spanned<Size>>,
     /// The most processes. Default 1500.

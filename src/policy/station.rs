@@ -12,7 +12,7 @@ impl StationPolicy {
     /// that is out of service needs to know whom to call. What could not be shown is left out, and so is all of a file
     /// that cannot be read.
     #[must_use]
-    pub fn in_spite(path: &Path, switches: &[Switch]) -> Self {
+    pub fn as_far_as_read(path: &Path, switches: &[Switch]) -> Self {
         let bytes = read::read_bounded(path).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let (file, _) = DeTable::parse_recoverable(text.strip_prefix('\u{feff}').unwrap_or(&text));
@@ -47,12 +47,12 @@ mod tests {
     use super::*;
     use crate::policy::{Look, Policy};
 
-    fn in_spite(text: &[u8], switches: &[Switch]) -> StationPolicy {
+    fn as_far_as_read(text: &[u8], switches: &[Switch]) -> StationPolicy {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("policy.toml");
         std::fs::write(&file, text).unwrap();
         assert!(Policy::in_force(&file, switches).is_err());
-        StationPolicy::in_spite(&file, switches)
+        StationPolicy::as_far_as_read(&file, switches)
     }
 
     fn said(station: &StationPolicy) -> [&str; 3] {
@@ -74,11 +74,11 @@ mod tests {
             format!("{station}neighbour = \"Station \u{202e}11\"\n").into_bytes(),
         ];
         for text in wrong {
-            let found = in_spite(&text, &[]);
+            let found = as_far_as_read(&text, &[]);
             assert_eq!((said(&found), found.look), (names, Look::Dark), "{}", String::from_utf8_lossy(&text));
         }
-        assert_eq!(in_spite(b"station = 3\n", &[]), StationPolicy::default());
-        assert_eq!(in_spite(b"PK\x03\x04", &[]), StationPolicy::default());
+        assert_eq!(as_far_as_read(b"station = 3\n", &[]), StationPolicy::default());
+        assert_eq!(as_far_as_read(b"PK\x03\x04", &[]), StationPolicy::default());
     }
 
     #[test]
@@ -90,6 +90,6 @@ mod tests {
             set(("station", "name"), "WARD-4-PC-7"),
             set(("station", "help"), &"4411 ".repeat(40)),
         ];
-        assert_eq!(said(&in_spite(file, &switches)), ["WARD-4-PC-7", "IT: 4411", ""]);
+        assert_eq!(said(&as_far_as_read(file, &switches)), ["WARD-4-PC-7", "IT: 4411", ""]);
     }
 }

@@ -64,8 +64,8 @@ impl std::fmt::Debug for Revoker {
 
 impl Revoker {
     /// The sign-ins that the policy names. `origin` is the name that the station's ledger was begun with, and `keyring`
-    /// says whether the host's keyring can be reached. What an earlier
-    /// shell has left in the outbox is taken over; nobody is asked before somebody listens.
+    /// says whether the host's keyring can be reached. What an earlier shell has left in the outbox is taken over;
+    /// nobody is asked before somebody listens.
     ///
     /// # Errors
     /// A fragment, where the outbox cannot be read or the system gives no thread or randomness. A provider that

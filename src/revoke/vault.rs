@@ -82,6 +82,13 @@ impl Vault {
             Err(_) => None,
         });
         let found = found.ok_or_else(|| self.unreachable(name))?;
+        if found.is_none() && self.is_in_keyring(name) {
+            return Err(PortError(format!(
+                "find the {name} in the host's keyring, where it was put: it was removed there, or the keyring is \
+                 another one. To have it anew, remove {} first",
+                self.note(name).display()
+            )));
+        }
         Ok(found.map(|secret| (secret, Home::Keyring)))
     }
 
@@ -113,12 +120,16 @@ impl Vault {
     /// # Errors
     /// A fragment with the remedy.
     pub fn remove(&self, name: &str) -> Result<bool> {
-        let ring = self.ask(name, |entry| entry.delete_credential().ok()).is_some();
-        if !ring && self.is_in_keyring(name) {
+        let ring = self.ask(name, |entry| match entry.delete_credential() {
+            Ok(()) => Some(true),
+            Err(keyring::Error::NoEntry) => Some(false),
+            Err(_) => None,
+        });
+        if ring.is_none() && self.is_in_keyring(name) {
             return Err(self.unreachable(name));
         }
         let _ = remove(&self.note(name))?;
-        Ok(remove(&self.file(name))? || ring)
+        Ok(remove(&self.file(name))? || ring == Some(true))
     }
 
     /// The names of those that are kept in files.

@@ -462,7 +462,9 @@ impl Shown {
             if let Some(facts) = receipt.finished() {
                 let forced = facts.apps.iter().filter(|app| !app.gracefully).count();
                 shown.apps = match (facts.apps.len(), forced) {
-                    (0, _) if facts.trigger == "recovery" => "apps unknown".to_owned(),
+                    (0, _) if facts.trigger == "recovery" && receipt.operator.is_some() => {
+                        "apps unknown".to_owned()
+                    }
                     (0, _) => "no apps".to_owned(),
                     (1, 0) => "1 app".to_owned(),
                     (1, _) => "1 app, forced".to_owned(),

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use cleanshift::ctl::demo::stage::{Stage, wait_for};
+use rustix::process::{Pid, Signal, kill_process};
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{AtomEnum, ClientMessageEvent, ConnectionExt, EventMask};
 use x11rb::rust_connection::{DefaultStream, RustConnection};
@@ -176,6 +177,19 @@ printing = true
             over.store(true, Ordering::SeqCst);
             watch.join().unwrap()
         })
+    }
+
+    /// Ends every process of the session in whose command line this is. One that was to tell the first of an address,
+    /// and did not reach it, has begun a browser of its own.
+    pub(crate) fn end(&self, what: &str) {
+        let over = wait_for(|| {
+            let left = self.processes(what);
+            for pid in left.iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).unwrap())) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+            left.is_empty()
+        });
+        assert!(over, "of {what} there goes on: {:?}", self.processes(what));
     }
 
     /// The pids, on the host, of this account's processes in a programspace whose command line has this in it.

@@ -221,7 +221,7 @@ fn access_that_ends_ends_the_session_that_runs() {
         let began = stage.tap("ana").and_then(|()| stage.pin("ana")).is_ok();
         if !began {
             stage.emulator.remove(0);
-            std::thread::sleep(Duration::from_millis(1500));
+            std::thread::sleep(Duration::from_secs(5));
         }
         began
     });

@@ -312,8 +312,8 @@ impl Planter {
         let mut bus = program("/usr/bin/dbus-daemon");
         let _ = bus.args(["--session", "--fork", "--nopidfile"]).arg(format!("--address={address}"));
         // Asked before the daemon below has its name, or after it was ended, the bus starts one of its own, which would
-        // make its directory among the shell's, where nobody takes it back.
-        let _ = bus.env("XDG_RUNTIME_DIR", &dir);
+        // make its directories among the shell's and the account's, where nobody takes them back.
+        let _ = bus.env("XDG_RUNTIME_DIR", &dir).env("XDG_DATA_HOME", dir.join("data"));
         let _ = run(bus, "start a bus for the keyring")?;
         let mut daemon = program("/usr/bin/gnome-keyring-daemon");
         let _ = daemon.args(["--unlock", "--components=secrets"]);

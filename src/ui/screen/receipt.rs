@@ -7,6 +7,7 @@ use iced::{Alignment, Element, Length, Padding};
 use crate::driver::Wish;
 use crate::driver::scene::{Answer, ReceiptScene};
 use crate::evidence::escape;
+use crate::handoff::Trigger;
 use crate::ui::icon::Icon;
 use crate::ui::parts::{Look, Touch, heading, pill, say, soft};
 use crate::ui::screen::PAGE;
@@ -32,6 +33,9 @@ pub fn view<'a>(look: Look<'a>, receipt: &ReceiptScene) -> Element<'a, Message> 
         None => "The session before yours ended".to_owned(),
     };
     let apps = match receipt.apps {
+        (0, _) if receipt.trigger == Trigger::Recovery && receipt.of_session => {
+            "Which apps were open is not known.".to_owned()
+        }
         (0, _) => "No app was open.".to_owned(),
         (1, 0) => "1 app was closed.".to_owned(),
         (all, 0) => format!("{all} apps were closed."),

@@ -208,7 +208,12 @@ impl Drop for Part {
 
 /// Waits a bounded time until something holds.
 pub fn wait_for(holds: impl Fn() -> bool) -> bool {
-    let tries = PATIENCE.as_millis() / 20;
+    wait_within(PATIENCE, holds)
+}
+
+/// Waits until something holds, about so long.
+pub fn wait_within(patience: Duration, holds: impl Fn() -> bool) -> bool {
+    let tries = patience.as_millis() / 20;
     (0..tries).any(|_| {
         let now = holds();
         if !now {

@@ -489,12 +489,9 @@ impl Stage {
         let one_time = issued.iter().find(|row| row.0 == key).map(|row| row.1.clone()).unwrap_or_default();
         let own = own_pin(key);
         let mark = self.mark();
-        self.screen.type_text(&format!("{one_time}\n"))?;
-        self.wait_state(mark, "challenge, new PIN")?;
-        self.screen.type_text(&format!("{own}\n"))?;
-        self.wait_state(mark, "challenge, new PIN again")?;
-        self.screen.type_text(&format!("{own}\n"))?;
-        self.wait_state(mark, "attended")
+        self.enter(mark, &one_time, "challenge, new PIN")?;
+        self.enter(mark, own, "challenge, new PIN again")?;
+        self.enter(mark, own, "attended")
     }
 
     /// Types the own PIN and waits until the operator is in.
@@ -502,9 +499,7 @@ impl Stage {
     /// # Errors
     /// When the station does not open.
     pub fn pin(&self, key: &str) -> io::Result<()> {
-        let mark = self.mark();
-        self.screen.type_text(&format!("{}\n", own_pin(key)))?;
-        self.wait_state(mark, "attended")
+        self.enter(self.mark(), own_pin(key), "attended")
     }
 }
 

@@ -23,7 +23,7 @@ use crate::platform::linux::capsule::random_hex;
 use crate::platform::linux::display::cookie;
 use crate::platform::linux::{host, sabotage};
 
-pub use super::account::wait_for;
+pub use super::account::{wait_for, wait_within};
 
 /// The programs that a stage takes copies of, because the account may not be able to read where they
 /// were built.
@@ -31,6 +31,10 @@ const PROGRAMS: [&str; 3] = ["cleanshift", "cleanshiftctl", "cleanshift-init"];
 
 /// The lock's name in a stage's directory.
 const LOCK: &str = "lock";
+/// How often a PIN is typed, and how long it may take until the station goes on: together less than it waits for a PIN.
+const ENTRIES: u32 = 3;
+const TAKEN: Duration = Duration::from_secs(8);
+const BACKSPACE: u32 = 0xff08;
 
 /// A stage; its processes and files go when it is dropped.
 pub struct Stage {
@@ -233,6 +237,25 @@ impl Stage {
         }
         let said = self.said(mark);
         Err(io::Error::other(format!("the station did not come to `{state}`; the shell said:\n{said}")))
+    }
+
+    /// Types a PIN and Enter, and waits as [`Stage::wait_state`] does. What is typed before the screen asks for it is
+    /// lost: whoever sees that nothing follows takes back what is there and types it again.
+    ///
+    /// # Errors
+    /// When the station does not come to this state, or the display does not answer.
+    pub fn enter(&self, mark: usize, pin: &str, state: &str) -> io::Result<()> {
+        for again in 0..ENTRIES {
+            let typed = self.mark();
+            if again > 0 {
+                (0..pin.len()).try_for_each(|_| self.screen.key(BACKSPACE))?;
+            }
+            self.screen.type_text(&format!("{pin}\n"))?;
+            if wait_within(TAKEN, || self.was(typed, "")) {
+                break;
+            }
+        }
+        self.wait_state(mark, state)
     }
 
     /// Whether the shell, since `mark`, has said that the station is in this state.

@@ -111,14 +111,10 @@ pub fn come(stage: &Stage, one_time: Option<&str>) -> io::Result<()> {
     stage.emulator.insert(0, &uid, Temper::Honest)?;
     stage.wait_state(mark, "challenge, PIN")?;
     if let Some(pin) = one_time {
-        stage.screen.type_text(&format!("{pin}\n"))?;
-        stage.wait_state(mark, "challenge, new PIN")?;
-        stage.screen.type_text(&format!("{PIN}\n"))?;
-        stage.wait_state(mark, "challenge, new PIN again")?;
+        stage.enter(mark, pin, "challenge, new PIN")?;
+        stage.enter(mark, PIN, "challenge, new PIN again")?;
     }
-    let mark = stage.mark();
-    stage.screen.type_text(&format!("{PIN}\n"))?;
-    stage.wait_state(mark, "attended")
+    stage.enter(stage.mark(), PIN, "attended")
 }
 
 /// Has the session's apps plant, and answers what they planted.

@@ -47,9 +47,9 @@ test-kiosk:
 test-windows: test-windows-parts test-windows-station
 
 # The programs come from the build of the tests: another would take the same time again.
-WINE_WALK = --test handoff_walk
-WINE_TESTED = --lib $(WINE_WALK) --test log_index --test log_pending --test log_verify --test policies \
-  --test screens
+# What WINE_MORE looks at is one code for both systems.
+WINE_MORE = --test handoff_walk --test log_index --test log_pending --test log_verify --test policies
+WINE_TESTED = --lib --test screens $(WINE_MORE)
 build-windows:
 	packaging/setup.sh msi
 	packaging/cargo-windows.sh test --no-run $(WINE_TESTED) --test shift --example adversary

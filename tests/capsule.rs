@@ -174,7 +174,7 @@ impl Ground {
 
 impl Ground {
     /// Where the site says who asked for what. It is read from outside: a script in the capsule for each look
-    /// would use up the processes that a browser needs.
+    /// would leave two programs there each time.
     fn visits(&self) -> PathBuf {
         self.shared.join("visits")
     }

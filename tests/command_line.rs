@@ -251,15 +251,20 @@ fn with_keyring(station: &Station, lines: &str) -> Output {
     command.env_remove("XDG_DATA_HOME").stdin(Stdio::null()).output().unwrap()
 }
 
+/// A policy, and the same in which the station has another name.
+fn name_twice(home: &Path) {
+    let policy = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/policies/demo.toml")).unwrap();
+    let first = policy.lines().find(|line| line.starts_with("name = ")).unwrap();
+    for (file, name) in [("policy.toml", "Ward 4"), ("renamed.toml", "Ward 5")] {
+        fs::write(home.join(file), policy.replacen(first, &format!("name = {name:?}"), 1)).unwrap();
+    }
+}
+
 #[test]
 fn a_station_that_is_renamed_finds_in_the_keyring_what_it_had_put_there() {
     let station = Station::new();
     let home = station.0.path();
-    let policy = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/policies/demo.toml")).unwrap();
-    let first = policy.lines().find(|line| line.starts_with("name = ")).unwrap();
-    let called = |name: &str| policy.replacen(first, &format!("name = {name:?}"), 1);
-    fs::write(home.join("policy.toml"), called("Ward 4")).unwrap();
-    fs::write(home.join("renamed.toml"), called("Ward 5")).unwrap();
+    name_twice(home);
     fs::write(home.join("roster.csv"), format!("{HEAD}ana,Ana Ruiz,nurse,04AABBCC,,\n")).unwrap();
     let output = with_keyring(
         &station,
@@ -279,11 +284,7 @@ fn a_station_that_is_renamed_finds_in_the_keyring_what_it_had_put_there() {
 #[test]
 fn a_key_that_was_made_before_the_roster_is_found_under_another_name_and_never_made_twice() {
     let station = Station::new();
-    let home = station.0.path();
-    let policy = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/policies/demo.toml")).unwrap();
-    let first = policy.lines().find(|line| line.starts_with("name = ")).unwrap();
-    fs::write(home.join("policy.toml"), policy.replacen(first, "name = \"Ward 4\"", 1)).unwrap();
-    fs::write(home.join("renamed.toml"), policy.replacen(first, "name = \"Ward 5\"", 1)).unwrap();
+    name_twice(station.0.path());
     let output = with_keyring(
         &station,
         "set -e; cd \"$HOME\"; ctl sign-in key --json >before; mv renamed.toml policy.toml; \

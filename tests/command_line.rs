@@ -288,8 +288,10 @@ fn a_key_that_was_made_before_the_roster_is_found_under_another_name_and_never_m
     let output = with_keyring(
         &station,
         "set -e; cd \"$HOME\"; ctl sign-in key --json >before; mv renamed.toml policy.toml; \
-         ctl sign-in key --json >after; cmp before after; secret-tool clear service cleanshift; ctl sign-in key --json",
+         ctl sign-in key --json >after; cmp before after; echo found again; \
+         secret-tool clear service cleanshift; ctl sign-in key --json",
     );
+    assert!(said(&output).contains("found again"), "{}", said(&output));
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(said(&output).contains("where it was put: it was removed there"), "{}", said(&output));
     let made = said(&output).matches("A new key was made: the host's keyring.").count();
